@@ -1,0 +1,1 @@
+"""The embedded stack: what `./hashtide` starts, watches and stops on one machine."""
