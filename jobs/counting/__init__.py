@@ -1,0 +1,1 @@
+"""The count stage: from raw records to the count log. This package goes to YARN as a zip."""

@@ -1,0 +1,100 @@
+"""Typed JSON decoding that forgives a field of the wrong type.
+
+The quick path is msgspec's typed decoder. Where it refuses, the slow path reads the record with the standard library and
+keeps every field whose type is right, so one odd field does not cost the post. Both read the same language, RFC 8259, but
+for one thing: an escaped lone surrogate, which networks do send where they cut a text in the middle of an emoji, becomes
+U+FFFD instead of an error.
+"""
+
+import json
+from typing import Any, TypeVar, get_args
+
+import msgspec
+
+from counting.formats.parsed import INVALID_JSON, INVALID_UTF8, NOT_AN_OBJECT, TOO_DEEP, Rejected
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+_BOM = b"\xef\xbb\xbf"
+
+
+def decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
+    """The record as the decoder's struct.
+
+    Raises:
+        Rejected: it is not UTF-8, not JSON, or not an object.
+    """
+    if not raw.isascii():
+        raw = _without_bom(raw)
+    try:
+        return decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _forgiving(decoder.type, raw)
+    except RecursionError:
+        raise Rejected(TOO_DEEP) from None
+
+
+def _without_bom(raw: bytes) -> bytes:
+    # msgspec does not look at strings that it skips, so their UTF-8 is checked here: the same for every reader of a record.
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        raise Rejected(INVALID_UTF8) from None
+    return raw.removeprefix(_BOM)
+
+
+def _forgiving(into: type[T], raw: bytes) -> T:
+    try:
+        value = json.loads(raw, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise Rejected(TOO_DEEP) from None
+    except ValueError:
+        raise Rejected(INVALID_JSON) from None
+    if not isinstance(value, dict):
+        raise Rejected(NOT_AN_OBJECT)
+    return _pick(value, into)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)  # NaN and Infinity are Python's, not JSON's
+
+
+def _pick(value: dict[str, Any], into: type[T]) -> T:
+    """The fields of `value` that have the right type; the others keep their default."""
+    fields: dict[str, Any] = {}
+    for field in msgspec.structs.fields(into):
+        if field.encode_name in value:
+            kept = _fit(value[field.encode_name], field.type)
+            if kept is not None:
+                fields[field.name] = kept
+    return into(**fields)
+
+
+def _fit(value: Any, wanted: Any) -> Any:
+    """The value where it fits the type, as much of it as fits, or None."""
+    if wanted is msgspec.Raw:
+        return msgspec.Raw(msgspec.json.encode(_whole(value)))
+    options = get_args(wanted) or (wanted,)
+    for option in options:
+        if isinstance(value, dict) and isinstance(option, type) and issubclass(option, msgspec.Struct):
+            return _pick(value, option)
+        if isinstance(value, list) and getattr(option, "__origin__", None) is list:
+            items = (_fit(item, get_args(option)[0]) for item in value)
+            return [item for item in items if item is not None]
+        if option in (str, int) and type(value) is option:
+            return _whole(value)
+    if isinstance(value, list) and wanted is not None and getattr(wanted, "__origin__", None) is list:
+        items = (_fit(item, get_args(wanted)[0]) for item in value)
+        return [item for item in items if item is not None]
+    return None
+
+
+def _whole(value: Any) -> Any:
+    """The value with lone surrogates replaced, so that it can be written as UTF-8."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {_whole(key): _whole(item) for key, item in value.items()}
+    return value
