@@ -1,0 +1,1 @@
+"""Compact: the count log's batches become rows of Postgres, each batch exactly once."""

