@@ -1,0 +1,89 @@
+"""Report: the hashtags of one UTC day, from Postgres to an HTML page and a CSV table.
+
+    python jobs/report.py --day 2026-01-31 [--top 50] [--source x] [--lang en] --out DIR
+
+Writes DIR/2026-01-31/hashtags.html and .csv and keeps them in table `report`; made again from the same books it gives the
+same bytes and no new revision. Environment: HASHTIDE_REPORTER_DSN. The last line on stdout is JSON that says what was done.
+Exit status 0 done, 1 failed, 2 wrong arguments.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+from pydantic import ValidationError
+
+from reporting.errors import ReportError
+from reporting.page import as_html
+from reporting.publish import hold, record, write_file
+from reporting.reading import connect, one_line, read_day
+from reporting.request import ReporterSettings, ReportRequest, parse_arguments
+from reporting.summary import summarise
+from reporting.table import as_csv
+
+log = logging.getLogger("report")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse arguments → read → summarise → write; return the exit status."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    request, out = parse_arguments(argv)
+    try:
+        settings = ReporterSettings()
+    except ValidationError:
+        log.error("HASHTIDE_REPORTER_DSN is not set: it says where the books are")  # noqa: TRY400
+        return 2
+    try:
+        done = make_report(settings.reporter_dsn.get_secret_value(), request, out)
+    except ReportError as error:
+        log.error("%s", error)  # noqa: TRY400  one clear line
+    except psycopg2.Error as error:
+        log.error("the books can't be read or written: %s", one_line(error))  # noqa: TRY400
+    except OSError as error:
+        log.error("the report can't be written: %s", error)  # noqa: TRY400
+    else:
+        sys.stdout.write(json.dumps(done) + "\n")
+        return 0
+    return 1
+
+
+def make_report(dsn: str, request: ReportRequest, out: Path) -> dict[str, object]:
+    """Make one report, keep it, and return what was done: the last line on stdout."""
+    with closing(connect(dsn)) as connection:
+        hold(connection, request)
+        books = read_day(connection, request)
+        summary = summarise(books, request)
+        html, csv = as_html(summary), as_csv(summary)
+        revision = record(connection, request, books.position, html=html, csv=csv)
+    stem = out / request.day.isoformat() / request.stem
+    paths = {"html": stem.with_name(stem.name + ".html"), "csv": stem.with_name(stem.name + ".csv")}
+    write_file(paths["html"], html)
+    write_file(paths["csv"], csv)
+    log.info(
+        "%s: %s, %d posts, %d hashtags",
+        request.day,
+        summary.completeness.headline,
+        summary.posts,
+        len(summary.hashtags),
+    )
+    return {
+        "day": request.day.isoformat(),
+        **request.settings,
+        "revision": revision.number,
+        "new_revision": revision.is_new,
+        "sha256": revision.sha256,
+        "generation": books.position.generation,
+        "batch_id": books.position.batch_id,
+        "verdict": summary.completeness.verdict.value,
+        "posts": summary.posts,
+        "hashtags": len(summary.hashtags),
+        **{name: str(path) for name, path in paths.items()},
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""What the books know of a day: plain rows, as the queries bring them, before any reckoning."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from reporting.ranking import Place, TermCount
+
+
+@dataclass(frozen=True)
+class Position:
+    """The last batch compacted of the current generation: what the report was made from, in place of a clock."""
+
+    generation: int | None
+    batch_id: int | None
+    processed_at: datetime | None
+    code_version: str | None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What the records of a topic turned into; every record is exactly one of them.
+
+    `implausible` posts are among `posts`: their event time is before 2006 or ahead of their arrival.
+    """
+
+    records: int = 0
+    posts: int = 0
+    control: int = 0
+    dead: int = 0
+    gaps: int = 0
+    implausible: int = 0
+
+    @property
+    def duplicates(self) -> int:
+        """What is left: the books keep no count of their own for it (docs/contracts.md)."""
+        return self.records - self.posts - self.control - self.dead - self.gaps
+
+
+@dataclass(frozen=True)
+class PostCount:
+    """Posts of the day by source and language; reposts are among the posts."""
+
+    source: str
+    lang: str
+    posts: int
+    reposts: int
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """When the day's posts came; `known` of them, for the minutes are kept for some days only."""
+
+    known: int = 0
+    late: int = 0
+    after_the_day: int = 0
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A time in which a source was not collected; start and end are None where the collector's note names none."""
+
+    source: str
+    start: datetime | None
+    end: datetime | None
+    noted_at: datetime
+    why: str
+
+
+@dataclass(frozen=True)
+class DayBooks:
+    """Everything a report is made of, read in one snapshot of the database.
+
+    `read` is None where the minutes that tell it are no longer kept; `previous` where the day before has no posts.
+    `posts` and `all_hours` are of all sources and languages; `post_hours` and the terms of those that were asked for.
+    """
+
+    position: Position
+    since_start: Tally
+    read: Tally | None
+    posts: tuple[PostCount, ...]
+    arrivals: Arrivals
+    control: tuple[tuple[str, int], ...]
+    dead: tuple[tuple[str, int], ...]
+    gaps: tuple[Gap, ...]
+    all_hours: tuple[int, ...]
+    post_hours: tuple[int, ...]
+    hashtags: tuple[TermCount, ...]
+    hashtag_hours: Mapping[str, tuple[int, ...]]
+    distinct_hashtags: int
+    previous: Mapping[str, Place] | None
+    words: tuple[TermCount, ...]

@@ -1,0 +1,178 @@
+"""How complete a day is: pure functions from the books to a verdict and sentences that anyone understands."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from reporting.books import DayBooks, Gap
+from reporting.wording import clock, count_of, day_and_clock, duration, hour_ranges, listed, number, percent
+
+LATE_AFTER = timedelta(minutes=10)
+"""A post is late when the ten minutes of its arrival began more than this after the minute it was written in.
+
+Arrival is kept by ten minutes and event time by one, so the line lies between 10 and 21 minutes of delay: no post that
+came sooner is called late, and every one that came later is. sql/reporting/arrivals.sql takes it as a parameter.
+"""
+
+
+class Verdict(StrEnum):
+    """What a reader must know before any number."""
+
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    OPEN = "open"  # the day is not over in the books
+    EMPTY = "empty"
+    BROKEN = "broken"  # the books contradict themselves
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """The verdict, its headline, and the sentences below it."""
+
+    verdict: Verdict
+    headline: str
+    sentences: tuple[str, ...]
+    missed: timedelta
+    silent_hours: tuple[int, ...]
+
+
+def completeness(books: DayBooks, *, start: datetime, end: datetime) -> Completeness:
+    """Judge the day [start, end) by what the books know, up to their last batch."""
+    posts = sum(row.posts for row in books.posts)
+    reach = books.position.processed_at
+    missed = missed_time(books.gaps, start=start, end=end)
+    silent = silent_hours(books, start=start, end=end)
+    verdict = _verdict(books, posts=posts, silent=silent, end=end)
+    sentences = [
+        _state_sentence(reach, start=start, end=end),
+        _posts_sentence(posts),
+        *_gap_sentences(books.gaps, missed),
+        *_silence_sentences(silent, posts=posts, gaps=books.gaps),
+        _dead_sentence(sum(count for _, count in books.dead)),
+        *_late_sentences(books, posts=posts),
+    ]
+    return Completeness(verdict, _HEADLINES[verdict], tuple(sentences), missed, silent)
+
+
+_HEADLINES = {
+    Verdict.COMPLETE: "Complete, as far as the books know",
+    Verdict.INCOMPLETE: "Incomplete: parts of this day are missing",
+    Verdict.OPEN: "Not over yet: these numbers will grow",
+    Verdict.EMPTY: "Nothing is counted for this day",
+    Verdict.BROKEN: "The books contradict themselves: do not use these numbers",
+}
+
+
+def missed_time(gaps: Iterable[Gap], *, start: datetime, end: datetime) -> timedelta:
+    """How much of [start, end) lies in at least one gap.
+
+    A gap without an end is known to last until it was noted; one without a start has no length.
+    """
+    missed, reached = timedelta(0), start
+    known = [(gap.start, gap.end or gap.noted_at) for gap in gaps if gap.start]
+    for gap_start, gap_end in sorted(known):
+        begins, ends = max(gap_start, reached), min(gap_end, end)
+        if ends > begins:
+            missed += ends - begins
+            reached = ends
+    return missed
+
+
+def silent_hours(books: DayBooks, *, start: datetime, end: datetime) -> tuple[int, ...]:
+    """The hours of the day, begun and ended in the books, in which no post of any source was written."""
+    reach = _earlier(books.position.processed_at, end)
+    ended = max(0, int((reach - start) / timedelta(hours=1)))
+    return tuple(hour for hour, posts in enumerate(books.all_hours[:ended]) if posts == 0)
+
+
+def balanced(books: DayBooks) -> bool:
+    """Whether no count is larger than what it is counted from."""
+    tallies = [books.since_start] + ([books.read] if books.read else [])
+    return all(tally.duplicates >= 0 and tally.implausible <= tally.posts for tally in tallies)
+
+
+def _earlier(reach: datetime | None, end: datetime) -> datetime:
+    return min(reach, end) if reach else datetime.min.replace(tzinfo=UTC)
+
+
+def _verdict(books: DayBooks, *, posts: int, silent: Sequence[int], end: datetime) -> Verdict:
+    if not balanced(books):
+        return Verdict.BROKEN
+    over = books.position.processed_at is not None and books.position.processed_at >= end
+    if over and posts and (books.gaps or books.dead or silent):
+        return Verdict.INCOMPLETE
+    if posts == 0:
+        return Verdict.EMPTY
+    return Verdict.COMPLETE if over else Verdict.OPEN
+
+
+def _state_sentence(reach: datetime | None, *, start: datetime, end: datetime) -> str:
+    if reach is None:
+        return "No batch has been counted yet, so nothing is known of this day."
+    if reach >= end:
+        return f"The day is over: the last batch was counted on {day_and_clock(reach)}, after its end."
+    if reach < start:
+        return f"The books have not come to this day yet: the last batch was counted on {day_and_clock(reach)}."
+    return f"The books reach to {clock(reach)} UTC; what is written after that will come in a later revision."
+
+
+def _posts_sentence(posts: int) -> str:
+    if posts == 0:
+        return "Not one post that was written on this day has been counted."
+    if posts == 1:
+        return "One post written on this day has been counted."
+    return f"{number(posts)} posts written on this day are counted, each of them once."
+
+
+def _gap_sentences(gaps: Sequence[Gap], missed: timedelta) -> list[str]:
+    if not gaps:
+        return ["No gap in the collection is recorded."]
+    sources = listed(sorted({gap.source or "a source" for gap in gaps}))
+    times = count_of(len(gaps), "gap")
+    if not missed:
+        return [f"The collection of {sources} was interrupted for a moment ({times}); posts may be missing."]
+    return [f"For {duration(missed)} nothing was collected from {sources} ({times}): posts of that time are missing."]
+
+
+def _silence_sentences(silent: Sequence[int], *, posts: int, gaps: Sequence[Gap]) -> list[str]:
+    if not silent or posts == 0:
+        return []
+    reason = (
+        "the gaps may explain it"
+        if gaps
+        else "no gap is recorded, so either nobody wrote or nobody collected; the books cannot tell which"
+    )
+    return [f"There is not one post from {hour_ranges(silent)} UTC: {reason}."]
+
+
+def _dead_sentence(dead: int) -> str:
+    if dead == 0:
+        return "Every record that came on this day could be read."
+    verb, pronoun = ("is", "it is") if dead == 1 else ("are", "they are")
+    return (
+        f"{count_of(dead, 'record')} that came on this day could not be read and {verb} in no count; "
+        f"{pronoun} listed by reason below."
+    )
+
+
+def _late_sentences(books: DayBooks, *, posts: int) -> list[str]:
+    arrivals = books.arrivals
+    if posts == 0:
+        return []
+    if arrivals.known < posts:
+        return [f"When posts came is kept for some days only; it is known of {number(arrivals.known)} here."]
+    if arrivals.late == 0:
+        return []
+    if arrivals.after_the_day == posts:
+        return ["All of them came after the day had ended, as in a replay of a recording."]
+    text = f"{count_of(arrivals.late, 'post')} ({percent(arrivals.late / posts)}) came late and "
+    text += "is counted all the same" if arrivals.late == 1 else "are counted all the same"
+    if arrivals.after_the_day:
+        text += f"; {number(arrivals.after_the_day)} of them after the day had ended"
+    return [text + "."]
+
+
+def is_over(reach: datetime | None, end: datetime) -> bool:
+    """Whether the last batch was counted after the day's end."""
+    return reach is not None and reach >= end

@@ -1,0 +1,63 @@
+"""Keep a report: a revision in the books, and the two files."""
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg2.extensions import connection as Connection
+
+from reporting.books import Position
+from reporting.reading import read
+from reporting.request import ReportRequest
+
+
+@dataclass(frozen=True)
+class Revision:
+    """Where a report stands in the books; `number` is None before the first batch, when there are no books to cite."""
+
+    number: int | None
+    is_new: bool
+    sha256: str
+
+
+def hold(connection: Connection, request: ReportRequest) -> None:
+    """Keep other runs of the same report out until the connection ends; waits as long as its lock_timeout allows."""
+    read(connection, "lock", {"report": f"{request.day} {request.stem} {request.top}"})
+    connection.commit()  # the lock is the session's; the snapshot that this statement took must go
+
+
+def record(connection: Connection, request: ReportRequest, position: Position, *, html: bytes, csv: bytes) -> Revision:
+    """Add a revision where the bytes differ from the newest one, in one transaction; otherwise leave all as it is."""
+    sha256 = hashlib.sha256(html).hexdigest()
+    if position.batch_id is None:
+        return Revision(None, is_new=False, sha256=sha256)
+    # '' stands for all, in a key that can hold no null.
+    key = {"day": request.day, "source": request.source or "", "lang": request.lang or "", "top": request.top}
+    content = {"html": html.decode(), "csv": csv.decode()}
+    latest = read(connection, "latest_report", key)
+    if latest and all(latest[0][name] == text for name, text in content.items()):
+        connection.rollback()
+        return Revision(latest[0]["revision"], is_new=False, sha256=sha256)
+    number = latest[0]["revision"] + 1 if latest else 1
+    made_from = {"generation": position.generation, "batch_id": position.batch_id}
+    read(connection, "insert_report", {**key, **content, **made_from, "revision": number, "sha256": sha256})
+    connection.commit()
+    return Revision(number, is_new=True, sha256=sha256)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write aside, then rename: a reader finds the old file or the new one, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), 0o644)  # mkstemp makes it private; a report is to be read by others
+            os.fsync(file.fileno())
+        Path(aside).replace(path)
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,44 @@
+"""From the books of a day to everything that its report says: the pure heart of the stage."""
+
+from dataclasses import dataclass
+
+from reporting.books import DayBooks
+from reporting.completeness import Completeness, completeness
+from reporting.ranking import RankedTerm, ranked, shares_by
+from reporting.request import ReportRequest
+
+TOP_LANGUAGES = 10
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A day's report before it has a form; `posts` and `reposts` are of the selection, `every_post` of the whole day."""
+
+    request: ReportRequest
+    books: DayBooks
+    completeness: Completeness
+    every_post: int
+    posts: int
+    reposts: int
+    hashtags: list[RankedTerm]
+    words: list[RankedTerm]
+    languages: list[tuple[str | None, int, float | None]]
+    sources: list[tuple[str | None, int, float | None]]
+
+
+def summarise(books: DayBooks, request: ReportRequest) -> Summary:
+    """Reckon ranks, changes, shares and completeness from the rows as they were read, in whatever order they came."""
+    selected = [row for row in books.posts if request.source in (None, row.source) and request.lang in (None, row.lang)]
+    posts = sum(row.posts for row in selected)
+    return Summary(
+        request=request,
+        books=books,
+        completeness=completeness(books, start=request.start, end=request.end),
+        every_post=sum(row.posts for row in books.posts),
+        posts=posts,
+        reposts=sum(row.reposts for row in selected),
+        hashtags=ranked(books.hashtags, posts=posts, previous=books.previous, hours=books.hashtag_hours),
+        words=ranked(books.words, posts=posts),
+        languages=shares_by(((row.lang, row.posts) for row in selected), limit=TOP_LANGUAGES),
+        sources=shares_by(((row.source, row.posts) for row in selected), limit=TOP_LANGUAGES),
+    )
