@@ -1,0 +1,201 @@
+"""Replay of recorded lines: plain, .gz or .zst, several files one after another."""
+
+import gzip
+import io
+import threading
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import zstandard
+
+from collecting.lines import Gap, Line, SourceError
+from collecting.addresses import Address, slug
+from collecting.sources.pacing import Pace, pace_from
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+DIALECTS = ("auto", "x", "jetstream", "mastodon", "text")
+BUFFER_BYTES = 1024 * 1024
+COMPRESSED_BYTES = 16 * 1024  # a step of decompression: what it becomes must fit into memory, whatever the ratio
+MAX_LINE_BYTES = 16 * 1024 * 1024  # no network's message is near it; a longer one is left out, and says so
+_DAMAGE = (EOFError, OSError, zlib.error, zstandard.ZstdError)
+
+
+class FileSource:
+    """Lines of files, in the order of the address.
+
+    The cursor is `FILE:LINE:OFFSET`: index of the file in the address, lines read in it so far, byte offset (of the
+    decompressed content) just after the last one. The last line of a file counts also when it has no line end.
+    """
+
+    waits = True
+    cursor_inclusive = False
+
+    def __init__(self, paths: list[Path], *, dialect: str | None = None, pace: Pace | None = None) -> None:
+        self._paths = paths
+        self._dialect = dialect
+        self._pace = pace or Pace(None)
+        # The pace and the dialect change nothing about which lines these are.
+        self.slug = slug("file", paths[0].name, *(str(path.absolute()) for path in paths))
+
+    @classmethod
+    def from_address(cls, address: Address) -> "FileSource":
+        """`file:PATH,PATH,pace=flat|recorded|N,dialect=auto|x|…`.
+
+        Raises:
+            SourceError: no path, a path that is no readable file, a value that is none of these.
+        """
+        address.refuse_unknown({"pace", "dialect"})
+        paths = [Path(item).expanduser() for item in address.items]
+        if not paths:
+            raise SourceError("source file: no path given; write file:PATH or file:PATH,PATH")
+        for path in paths:
+            if not path.is_file():
+                raise SourceError(f"source file: {path} {'is not a file' if path.exists() else 'does not exist'}")
+        dialect = address.settings.get("dialect", "auto")
+        if dialect not in DIALECTS:
+            raise SourceError(f"source file: dialect={dialect} is none of {', '.join(DIALECTS)}")
+        pace = address.settings.get("pace", "flat")
+        try:
+            return cls(paths, dialect=None if dialect == "auto" else dialect, pace=pace_from(pace))
+        except ValueError:
+            raise SourceError(f"source file: pace={pace} is not flat, recorded or lines per second") from None
+
+    def read(self, after: str | None, stop: threading.Event) -> Iterator[Line | Gap]:
+        """Yields the lines after the cursor. Blank ones too: they are keep-alives, and they are counted.
+
+        Raises:
+            SourceError: a file has gone, has become shorter, or is damaged. What came before the damage was yielded.
+        """
+        first, count, offset = _parse_cursor(after, len(self._paths))
+        for index in range(first, len(self._paths)):
+            yield from self._read_file(index, count, offset, stop)
+            if stop.is_set():
+                return
+            count, offset = 0, 0
+
+    def _read_file(self, index: int, count: int, offset: int, stop: threading.Event) -> Iterator[Line | Gap]:
+        path = self._paths[index]
+        try:
+            with _open_at(path, offset) as file:
+                while raw := file.readline(MAX_LINE_BYTES + 1):
+                    before = f"{index}:{count}:{offset}"
+                    size = len(raw) if len(raw) <= MAX_LINE_BYTES else len(raw) + _skip_line(file, raw)
+                    count, offset = count + 1, offset + size
+                    cursor = f"{index}:{count}:{offset}"
+                    if size > MAX_LINE_BYTES:
+                        yield Gap(before, cursor, f"{path}:{count}: a line of {size} bytes is left out")
+                        continue
+                    self._pace.wait(raw, stop)
+                    if stop.is_set():
+                        return
+                    yield Line(cursor, _without_end(raw), self._dialect)
+                if path.suffix not in (".gz", ".zst") and path.stat().st_size < offset:
+                    raise SourceError(f"{path}:{count}: the file has become shorter while it was read")
+        except _DAMAGE as error:
+            raise SourceError(f"{path}:{count}: cannot be read after this line: {_reason(error)}") from error
+
+
+def _without_end(raw: bytes) -> bytes:
+    if raw.endswith(b"\r\n"):
+        return raw[:-2]
+    return raw[:-1] if raw.endswith(b"\n") else raw
+
+
+def _skip_line(file: IO[bytes], last: bytes) -> int:
+    """Reads to the end of a line that is too long; how many more bytes it had."""
+    skipped = 0
+    while last and not last.endswith(b"\n"):
+        last = file.readline(BUFFER_BYTES)
+        skipped += len(last)
+    return skipped
+
+
+def _parse_cursor(cursor: str | None, files: int) -> tuple[int, int, int]:
+    if cursor is None:
+        return 0, 0, 0
+    try:
+        index, count, offset = (int(part) for part in cursor.split(":"))
+    except ValueError:
+        raise SourceError(f"source file: {cursor!r} is no cursor of this source") from None
+    if not 0 <= index < files:
+        raise SourceError(f"source file: the cursor {cursor} names file {index} of {files}")
+    return index, count, offset
+
+
+def _open_at(path: Path, offset: int) -> IO[bytes]:
+    if path.suffix == ".gz":
+        file: IO[bytes] = io.BufferedReader(gzip.open(path, "rb"), BUFFER_BYTES)  # type: ignore[arg-type]
+    elif path.suffix == ".zst":
+        file = io.BufferedReader(_ZstdFile(path), BUFFER_BYTES)
+    else:
+        file = path.open("rb", buffering=BUFFER_BYTES)
+        if path.stat().st_size < offset:
+            raise SourceError(f"{path}: was read up to byte {offset} and has only {path.stat().st_size} now")
+        file.seek(offset)
+        return file
+    left = offset
+    while left:
+        skipped = len(file.read(min(left, BUFFER_BYTES)))
+        if not skipped:
+            raise SourceError(f"{path}: was read up to byte {offset} of its content and has only {offset - left} now")
+        left -= skipped
+    return file
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+
+
+class _ZstdFile(io.RawIOBase):
+    """The content of a .zst file of one or more frames.
+
+    zstandard's own stream_reader ends without a word where a frame is cut off; this one raises EOFError.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._compressed = b""
+        self._content = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: "ReadableBuffer") -> int:
+        """Fills the buffer with what comes next; 0 at the end.
+
+        Raises:
+            EOFError: the file ends inside a frame.
+            zstandard.ZstdError: the content is damaged.
+        """
+        while not self._content:
+            if not self._fill():
+                return 0
+        view = memoryview(buffer)
+        size = min(len(view), len(self._content))
+        view[:size], self._content = self._content[:size], self._content[size:]
+        return size
+
+    def _fill(self) -> bool:
+        self._compressed = self._compressed or self._file.read(COMPRESSED_BYTES)
+        if not self._compressed:
+            if self._frame is not None:
+                raise EOFError("the compressed file ends in the middle")
+            return False
+        if self._frame is None:
+            self._frame = zstandard.ZstdDecompressor(max_window_size=2**31).decompressobj()
+        self._content = memoryview(self._frame.decompress(self._compressed))
+        self._compressed = b""
+        if self._frame.eof:
+            self._compressed, self._frame = self._frame.unused_data, None
+        return True
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+        super().close()

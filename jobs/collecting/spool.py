@@ -1,0 +1,361 @@
+"""The spool: records on local disk before anything else happens to them. Append-only, fsynced in groups, one writer.
+
+It is the raw archive too: acknowledged segments stay until the room is needed (see `ARCHIVE_SHARE`).
+"""
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from collecting import segments
+from collecting.files import take_lock, write_all, write_atomically
+from collecting.lines import Line
+from collecting.segments import Header, Record, SpoolCorrupt
+
+log = logging.getLogger(__name__)
+
+SEGMENT_BYTES = 64 * 1024 * 1024
+FSYNC_INTERVAL_S = 0.1
+BUFFER_BYTES = 4 * 1024 * 1024
+# The archive may fill this share of the budget; the rest is room for the time when Kafka is away. Age alone removes
+# nothing: an old segment costs only its room, and a recount wants as much of the archive as there is.
+ARCHIVE_SHARE = 0.75
+
+
+class Position(NamedTuple):
+    """A point between two records: segment number, byte offset in it, and how many records the spool took before."""
+
+    segment: int
+    offset: int
+    records: int
+
+
+class Spool:
+    """Records of one or more sources, in the order in which they were received.
+
+    One thread appends; any thread may read up to `durable`.
+
+    Attributes:
+        directory: the folder that holds the segments.
+        budget_bytes: what all segments together may take; `full` beyond it.
+    """
+
+    def __init__(self, directory: Path, *, budget_bytes: int, segment_bytes: int = SEGMENT_BYTES) -> None:
+        """Opens the spool, takes its lock and cuts what a crash left half-written.
+
+        Raises:
+            LockHeld: another process holds it.
+            SpoolCorrupt: a segment other than the last is not readable.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self.budget_bytes = budget_bytes
+        self._segment_bytes = max(4096, min(segment_bytes, budget_bytes // 8))
+        self._lock_file = take_lock(directory / "lock")
+        self._acked_path = directory / "acked.json"
+        self._cursors_path = directory / "cursors.json"
+        self._moved = threading.Condition()  # guards what follows up to _broken
+        self._buffer: list[bytes] = []
+        self._buffer_bytes = 0
+        self._written = Position(0, 0, 0)
+        self._durable = Position(0, 0, 0)
+        self._broken: OSError | None = None
+        self._io = threading.Lock()  # one write and fsync at a time, in order
+        self._file_descriptor = -1
+        self._header: Header | None = None
+        self._next_header = ("", "")
+        self._last_cursor: str | None = None
+        self._sizes: dict[int, int] = {}
+        self._recover()
+        self.acked = self._load_acked()
+        self._closing = threading.Event()
+        self._syncer = threading.Thread(target=self._sync_often, name="spool-sync", daemon=True)
+        self._syncer.start()
+
+    # -- the writer's side
+
+    def begin(self, source: str, slug: str) -> str | None:
+        """Says whose lines come next, and returns the cursor to go on from (None: from the beginning)."""
+        self._next_header = (source, slug)
+        if self._header and self._header.slug == slug and self._last_cursor is not None:
+            return self._last_cursor
+        return self._find_cursor(slug)
+
+    def append(self, line: Line, received_at: int) -> None:
+        """Takes one line. On disk within FSYNC_INTERVAL_S.
+
+        Raises:
+            OSError: the disk refuses (full, gone).
+        """
+        self._append(segments.LINE, line, received_at)
+        self._last_cursor = line.cursor
+
+    def append_note(self, note: dict[str, object], name: str, received_at: int) -> None:
+        """Takes a note of the collector's own (see docs/contracts.md); `name` tells it from all others of the source."""
+        self._append(segments.NOTE, Line(name, json.dumps({"hashtide": note}).encode(), "hashtide"), received_at)
+
+    def _append(self, kind: int, line: Line, received_at: int) -> None:
+        frame = segments.encode_record(kind, received_at, line.cursor, line.dialect, line.raw)
+        if self._must_roll():
+            self._roll()
+        with self._moved:
+            if self._broken:
+                raise self._broken
+            self._buffer.append(frame)
+            self._buffer_bytes += len(frame)
+            segment, offset, records = self._written
+            self._written = Position(segment, offset + len(frame), records + 1)
+            overflow = self._buffer_bytes > BUFFER_BYTES
+        if overflow:
+            self.sync()
+
+    def _must_roll(self) -> bool:
+        source, slug = self._next_header
+        header = self._header
+        return (
+            header is None
+            or (header.source, header.slug) != (source, slug)
+            or self._written.offset >= self._segment_bytes
+        )
+
+    def _roll(self) -> None:
+        self.sync()
+        if self._header and self._header.slug != self._next_header[1] and self._last_cursor is not None:
+            self._remember_cursor(self._header.slug, self._last_cursor)
+            self._last_cursor = None
+        number = self._written.segment + 1
+        header = Header(*self._next_header, first_record=self._written.records)
+        start = segments.encode_header(header)
+        with self._io:
+            if self._file_descriptor >= 0:
+                os.close(self._file_descriptor)
+            self._file_descriptor = -1
+            # Whole or not at all: a crash here leaves no segment without a header.
+            write_atomically(segments.segment_path(self.directory, number), start, durably=True)
+            self._file_descriptor = os.open(
+                segments.segment_path(self.directory, number), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+            )
+        self._header = header
+        with self._moved:
+            self._written = self._durable = Position(number, len(start), header.first_record)
+            self._sizes[number] = len(start)
+            self._moved.notify_all()
+
+    def sync(self) -> None:
+        """Writes and fsyncs what was appended so far.
+
+        Raises:
+            OSError: the disk refuses; the spool takes nothing more, and what is on disk stays good.
+        """
+        with self._io:
+            with self._moved:
+                if self._broken:
+                    raise self._broken
+                frames, self._buffer, self._buffer_bytes = self._buffer, [], 0
+                until = self._written
+            if not frames:
+                return
+            try:
+                write_all(self._file_descriptor, b"".join(frames))
+                os.fsync(self._file_descriptor)
+            except OSError as error:
+                with self._moved:
+                    self._broken = error
+                    self._moved.notify_all()
+                raise
+            with self._moved:
+                self._durable = until
+                self._sizes[until.segment] = until.offset
+                self._moved.notify_all()
+
+    def _sync_often(self) -> None:
+        while not self._closing.wait(FSYNC_INTERVAL_S / 2):
+            try:
+                self.sync()
+            except OSError as error:
+                log.error("the spool cannot be written: %s", error)  # noqa: TRY400 - append() raises it where it matters
+                return
+
+    # -- the publisher's side
+
+    @property
+    def durable(self) -> Position:
+        """Up to here everything is on disk."""
+        with self._moved:
+            return self._durable
+
+    @property
+    def lines_read(self) -> int:
+        """Records that are on disk or were and have been removed: over the spool's life."""
+        return self.durable.records
+
+    @property
+    def size_bytes(self) -> int:
+        """What all segments together take."""
+        with self._moved:
+            return sum(self._sizes.values())
+
+    @property
+    def full(self) -> bool:
+        """True while the budget leaves no room. Acknowledged segments make room before that."""
+        return self.size_bytes >= self.budget_bytes
+
+    def wait_for_more(self, after: Position, timeout_s: float) -> bool:
+        """Waits until something after `after` is durable; False if the time was up first."""
+        with self._moved:
+            return self._moved.wait_for(lambda: self._durable.records > after.records, timeout_s)
+
+    def read(self, after: Position) -> Iterator[tuple[Position, str, Record]]:
+        """Yields each durable record after `after`, in order: the position after it, its source's slug, itself.
+
+        Ends at what was durable when it began to read the last segment; call it again from the last position.
+
+        Raises:
+            SpoolCorrupt: a record that was durable is not whole any more.
+        """
+        durable = self.durable
+        records = after.records
+        for number in [n for n in sorted(self._sizes) if after.segment <= n <= durable.segment]:
+            path = segments.segment_path(self.directory, number)
+            header, first = segments.read_header(path)
+            offset = max(first, after.offset) if number == after.segment else first
+            limit = durable.offset if number == durable.segment else path.stat().st_size
+            for record in segments.read_records(path, offset, limit):
+                records += 1
+                offset = record.end
+                yield Position(number, offset, records), header.slug, record
+            if offset != limit:
+                raise SpoolCorrupt(f"{path}@{offset}: a record that was whole is damaged")
+
+    def save_acked(self, position: Position) -> None:
+        """Keeps the position up to which the broker has acknowledged everything; makes room where that is needed."""
+        write_atomically(self._acked_path, json.dumps(position._asdict()).encode())
+        self.acked = position
+        self._trim()
+
+    def _trim(self) -> None:
+        limit = int(self.budget_bytes * ARCHIVE_SHARE)
+        while self.size_bytes > limit:
+            number = min(self._sizes)
+            if number >= self.acked.segment:
+                return
+            self._keep_last_cursor(number)
+            segments.segment_path(self.directory, number).unlink(missing_ok=True)
+            with self._moved:
+                del self._sizes[number]
+
+    # -- cursors
+
+    def _keep_last_cursor(self, number: int) -> None:
+        """Before a segment goes: if no later one is of the same source, its last cursor is written down."""
+        slug = segments.read_header(segments.segment_path(self.directory, number))[0].slug
+        later = (n for n in sorted(self._sizes) if n > number)
+        if any(segments.read_header(segments.segment_path(self.directory, n))[0].slug == slug for n in later):
+            return
+        cursor = _last_cursor(segments.segment_path(self.directory, number))
+        if cursor is not None:
+            self._remember_cursor(slug, cursor)
+
+    def _remember_cursor(self, slug: str, cursor: str) -> None:
+        cursors = self._cursors()
+        cursors[slug] = cursor
+        write_atomically(self._cursors_path, json.dumps(cursors).encode(), durably=True)
+
+    def _cursors(self) -> dict[str, str]:
+        if not self._cursors_path.exists():
+            return {}
+        cursors: dict[str, str] = json.loads(self._cursors_path.read_bytes())
+        return cursors
+
+    def _find_cursor(self, slug: str) -> str | None:
+        """The source's last cursor: from its newest segment that has a line, else from what was written down."""
+        for number in sorted(self._sizes, reverse=True):
+            path = segments.segment_path(self.directory, number)
+            if segments.read_header(path)[0].slug == slug:
+                cursor = _last_cursor(path)
+                if cursor is not None:
+                    return cursor
+        return self._cursors().get(slug)
+
+    def tail(self, slug: str, limit: int) -> list[Record]:
+        """The source's last lines, at most `limit` and at most those of its last two segments, oldest first."""
+        newest = [
+            path
+            for number in sorted(self._sizes, reverse=True)
+            if segments.read_header(path := segments.segment_path(self.directory, number))[0].slug == slug
+        ][:2]
+        lines = [
+            record
+            for path in reversed(newest)
+            for record in segments.read_records(path, segments.read_header(path)[1])
+            if record.kind == segments.LINE
+        ]
+        return lines[-limit:]
+
+    # -- start and end
+
+    def _recover(self) -> None:
+        for rubbish in self.directory.glob("*.tmp"):
+            rubbish.unlink()
+        numbers = segments.segment_numbers(self.directory)
+        self._sizes = {n: segments.segment_path(self.directory, n).stat().st_size for n in numbers}
+        if not numbers:
+            return
+        path = segments.segment_path(self.directory, numbers[-1])
+        self._header, end = segments.read_header(path)
+        count = self._header.first_record
+        for record in segments.read_records(path, end):
+            end, count = record.end, count + 1
+            if record.kind == segments.LINE:
+                self._last_cursor = record.cursor
+        torn = self._sizes[numbers[-1]] - end
+        self._file_descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        if torn:
+            log.warning("%s@%d: %d bytes that a crash left half-written are cut", path, end, torn)
+            os.ftruncate(self._file_descriptor, end)
+        os.fsync(self._file_descriptor)
+        self._sizes[numbers[-1]] = end
+        self._written = self._durable = Position(numbers[-1], end, count)
+
+    def _load_acked(self) -> Position:
+        oldest = min(self._sizes, default=0)
+        if not self._acked_path.exists():
+            return self._start_of(oldest)
+        acked = Position(**json.loads(self._acked_path.read_bytes()))
+        if acked.records > self._durable.records:
+            log.warning(
+                "the spool ends at %s, before the acknowledged %s: the disk lost something", self._durable, acked
+            )
+            return self._durable
+        return acked if acked.segment >= oldest else self._start_of(oldest)
+
+    def _start_of(self, number: int) -> Position:
+        if number not in self._sizes:
+            return Position(0, 0, 0)
+        header, offset = segments.read_header(segments.segment_path(self.directory, number))
+        return Position(number, offset, header.first_record)
+
+    def close(self) -> None:
+        """Syncs, and lets go of the lock."""
+        self._closing.set()
+        self._syncer.join(timeout=30)
+        try:
+            if not self._broken:
+                self.sync()
+        finally:
+            if self._file_descriptor >= 0:
+                os.close(self._file_descriptor)
+                self._file_descriptor = -1
+            self._lock_file.close()
+
+
+def _last_cursor(path: Path) -> str | None:
+    cursor = None
+    for record in segments.read_records(path, segments.read_header(path)[1]):
+        if record.kind == segments.LINE:
+            cursor = record.cursor
+    return cursor
