@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 from tenacity.nap import sleep_using_event
 
 from stack.parts import certificates, running
 from stack.parts.jars import Jar, StoppedError
-from stack.parts.report import PartsError
+from stack.parts.report import PartsError, UnreachableError
 
 MAVEN_NAMESPACE = "http://ant.apache.org/ivy/maven"
 DOWNLOADED = re.compile(r"\[SUCCESSFUL \] ([^#\s]+)#([^;\s]+);([^!\s]+)!")
@@ -49,9 +49,7 @@ class Ivy:
         for attempt in Retrying(
             stop=stop_after_attempt(ATTEMPTS),
             wait=wait_exponential_jitter(initial=1, max=10),
-            retry=retry_if_exception(
-                lambda error: isinstance(error, PartsError) and not isinstance(error, StoppedError)
-            ),
+            retry=retry_if_exception_type(UnreachableError),
             sleep=sleep_using_event(stop),
             reraise=True,
         ):

@@ -14,6 +14,10 @@ class PartsError(Exception):
     """A part can't be had; the message is one line that says what to do."""
 
 
+class UnreachableError(PartsError):
+    """No registry answers: worth another attempt after a while."""
+
+
 class Report(Protocol):
     """What the command line draws while parts are fetched. Steps come one after the other."""
 

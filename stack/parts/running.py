@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack.parts.report import PartsError
+from stack.parts.report import PartsError, UnreachableError
 
 TIME_LIMIT_S = 3600.0
 TAIL_LINES = 60
@@ -27,6 +27,10 @@ NO_SPACE = re.compile(r"no space left on device|disk quota exceeded|os error 28"
 WRONG_DIGEST = re.compile(r"hash mismatch|hashes? .*(do|does) not match|do not match the hashes", re.IGNORECASE)
 
 
+def _ignore(_line: str) -> None:
+    """For callers to whom the tail is enough."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a program ended: its exit status and the last lines that it wrote, both streams together."""
@@ -39,7 +43,7 @@ def run(
     command: Sequence[str | Path],
     *,
     env: Mapping[str, str],
-    on_line: Callable[[str], object] = str,
+    on_line: Callable[[str], None] = _ignore,
     on_tick: Callable[[], None] = lambda: None,
     keep_open: Sequence[int] = (),
     time_limit_s: float = TIME_LIMIT_S,
@@ -90,7 +94,7 @@ def explain(what: str, outcome: Outcome, needed: str) -> PartsError:
     if WRONG_DIGEST.search(text):
         return PartsError(f"{what}: a file differs from the lock's digest: {_telling(outcome.tail, WRONG_DIGEST)}")
     if UNREACHABLE.search(text):
-        return PartsError(
+        return UnreachableError(
             f"{what}: no package registry answers ({_telling(outcome.tail, UNREACHABLE)}); look at the network, "
             "https_proxy, SSL_CERT_FILE, or a mirror in UV_DEFAULT_INDEX and HASHTIDE_MAVEN_MIRROR, then try again"
         )

@@ -51,17 +51,8 @@ class Uv:
         python = self._home / "bin" / "python"
         env = {**certificates.environment(), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
         making: list[str | Path] = [sys.executable, "-m", "venv", self._home]
-        options = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--no-input", "--no-cache-dir"]
-        installing: list[str | Path] = [
-            python,
-            "-m",
-            "pip",
-            "install",
-            "--progress-bar=off",
-            *options,
-            "--requirement",
-            UV_LOCK,
-        ]
+        options = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--progress-bar=off", "--no-cache-dir"]
+        installing: list[str | Path] = [python, "-m", "pip", "install", *options, "--requirement", UV_LOCK]
         for command in (making, installing):
             outcome = running.run(command, env=env, on_tick=lambda: on_note("uv"), keep_open=self._keep_open)
             if outcome.status != 0:
