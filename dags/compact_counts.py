@@ -1,0 +1,46 @@
+"""compact_counts: what the streaming job has committed goes into Postgres, every two minutes."""
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, Asset, CronDataIntervalTimetable
+
+from hashtide_airflow import settings
+from hashtide_airflow.commands import compact_command
+from hashtide_airflow.operators.job import JobOperator
+
+DOC = """
+### Counts become rows: count log → Postgres
+
+Every two minutes all newly committed batches of the streaming job are written to Postgres, each chunk in **one
+transaction**: counts, ledger, dead letters and position, or nothing. It may be killed at any moment and run again at
+any time: what is in the ledger is not written twice.
+
+**Pink (skipped) means nothing new**, and is cheap. Triggering by hand compacts now. Pausing lets the count log grow;
+the next run catches up. Before a run turns red it is tried again three times; the log's last line says why.
+"""
+
+with DAG(
+    "compact_counts",
+    description="Count log → Postgres, exactly once.",
+    schedule=CronDataIntervalTimetable("*/2 * * * *", timezone="UTC"),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"owner": "hashtide"},
+    tags=["hashtide", "books"],
+    doc_md=DOC,
+) as dag:
+    JobOperator(
+        task_id="compact",
+        command=lambda _: compact_command(settings.count_log_url(), settings.generation()),
+        secrets={"HASHTIDE_COMPACTOR_DSN": settings.COMPACTOR},
+        is_nothing_new=lambda done: done["batches"] == 0,
+        inlets=[Asset("posts", uri="hashtide://topic/posts")],
+        outlets=[Asset("counts", uri="hashtide://postgres/counts")],
+        retries=3,
+        retry_delay=timedelta(seconds=10),
+        retry_exponential_backoff=True,
+        max_retry_delay=timedelta(minutes=2),
+        execution_timeout=timedelta(minutes=20),
+        doc_md="Runs `jobs/compact.py` over everything that is committed and not in the ledger.",
+    )

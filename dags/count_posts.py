@@ -1,0 +1,58 @@
+"""count_posts: the streaming job runs on YARN, always; each run of the DAG is a lease on it."""
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, Asset
+
+from hashtide_airflow.operators.count import CountLease
+
+DOC = """
+### Posts are counted: topic `posts` → streaming job → count log
+
+One Spark application on YARN counts, all the time. This DAG does not contain it; each run is a **lease** (30 minutes,
+variable `hashtide_lease_min`): it finds the application by its tag `hashtide-count-g…` or submits it, watches it
+without taking a worker slot, and hands over to the next run. A purple (deferred) task is the normal sight. The log has
+the link to the application's page.
+
+| you do | what happens |
+| --- | --- |
+| pause the DAG | nothing new is submitted; the application and the present lease go on |
+| mark the task or the run **failed** | it **stops** after the batch under way; if not paused, the next run submits it anew |
+| mark as success, or delete the run | this lease ends; the application goes on, the next run attaches |
+| clear the task | the new try attaches; the application goes on |
+| trigger by hand | the run waits for its turn, then is a lease like any other |
+
+**To stop counting for good:** pause, then mark the running task failed. Nothing is lost: the next start goes on from
+the checkpoint, and what came meanwhile waits in the topic.
+
+**YARN away?** The lease waits and submits nothing: unknown is not gone. **The application fails?** YARN starts its
+driver again by itself; when YARN gives up, the lease submits anew after 10, 20, 40 … at most 300 seconds, by YARN's own
+record of failures. A run turns red only when at its end there was no application to hand over; its log says why.
+
+Variables: `hashtide_generation`, `hashtide_trigger_interval_s` (read at a submit).
+"""
+
+with DAG(
+    "count_posts",
+    description="The streaming job on YARN: topic → count log. Each run is a lease on it.",
+    schedule="@continuous",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    # No dagrun_timeout: it would end the lease as a person does who wants the stream stopped.
+    default_args={"owner": "hashtide"},
+    tags=["hashtide", "stream"],
+    doc_md=DOC,
+) as dag:
+    CountLease(
+        task_id="count",
+        inlets=[Asset("posts", uri="hashtide://topic/posts")],
+        # For what nobody foresaw; an application that fails is submitted again without a retry.
+        retries=5,
+        retry_delay=timedelta(seconds=15),
+        retry_exponential_backoff=True,
+        max_retry_delay=timedelta(minutes=5),
+        # Bounds a submit, not the wait.
+        execution_timeout=timedelta(minutes=5),
+        doc_md="Finds the streaming job by its YARN tag, or submits it; never twice.",
+    )

@@ -1,0 +1,63 @@
+"""report_hashtags: the report of a day, every day, in backfills, and when someone asks."""
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.providers.standard.sensors.date_time import DateTimeSensorAsync
+from airflow.sdk import DAG, Asset, CronDataIntervalTimetable
+
+from hashtide_airflow import settings
+from hashtide_airflow.commands import report_command
+from hashtide_airflow.operators.job import JobOperator
+from hashtide_airflow.report_request import PARAMS, request_of
+
+DOC = """
+### The day's hashtags: Postgres → HTML and CSV
+
+Made for each UTC day, 30 minutes after its end, so that what comes late is in. The report opens with **how complete
+the day is**; then the top hashtags with share, change of rank and hours. It is kept in Postgres and as files in the
+reports' directory (variable `hashtide_reports_dir`; the log's last line has the paths).
+
+- **By hand:** Trigger, choose a day (empty is today, as far as it has come), how many, a source, a language.
+- **Again:** clear the run, or ask for the same day. The same books give the same bytes; if late posts came meanwhile,
+  a new revision is kept beside the old one.
+- **Past days:** a backfill (`airflow backfill create --dag-id report_hashtags --from-date … --to-date …`).
+
+Anything but a date, a number from 1 to 1000, a known source and a language tag is refused before it reaches a command.
+"""
+
+GRACE = timedelta(minutes=30)
+
+with DAG(
+    "report_hashtags",
+    description="The report of a UTC day: how complete it is, and its top hashtags.",
+    schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=4,
+    params=PARAMS,
+    render_template_as_native_obj=False,
+    user_defined_macros={"GRACE": GRACE},
+    default_args={"owner": "hashtide"},
+    tags=["hashtide", "report"],
+    doc_md=DOC,
+) as dag:
+    grace = DateTimeSensorAsync(
+        task_id="wait_for_late_posts",
+        # A manual run has no interval and waits for nothing.
+        target_time="{{ (dag_run.data_interval_end + GRACE) if dag_run.data_interval_end else dag_run.run_after }}",
+        doc_md="30 minutes after the day's end; at once for a past day or a manual run.",
+    )
+    report = JobOperator(
+        task_id="report",
+        command=lambda context: report_command(**dict(request_of(context)), out=settings.reports_dir()),
+        secrets={"HASHTIDE_REPORTER_DSN": settings.REPORTER},
+        inlets=[Asset("counts", uri="hashtide://postgres/counts")],
+        outlets=[Asset("report", uri="hashtide://reports/hashtags")],
+        retries=3,
+        retry_delay=timedelta(seconds=15),
+        retry_exponential_backoff=True,
+        max_retry_delay=timedelta(minutes=5),
+        execution_timeout=timedelta(minutes=15),
+        doc_md="Runs `jobs/report.py` for what was asked; wrong values are refused and not tried again.",
+    )
+    grace >> report

@@ -1,0 +1,1 @@
+"""What the DAGs are made of: hooks speak a protocol, triggers wait, operators decide."""

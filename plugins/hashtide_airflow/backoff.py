@@ -1,0 +1,19 @@
+"""How long to wait before something is started again."""
+
+from __future__ import annotations
+
+FIRST_S = 10.0
+LONGEST_S = 300.0
+HEALTHY_S = 600.0  # what ran this long before it failed, failed for a new reason
+
+
+def restart_delay_s(failures: int) -> float:
+    """Seconds to wait after that many failures in a row: none, 10, 20, 40 … and never more than five minutes."""
+    if failures < 1:
+        return 0.0
+    return float(min(LONGEST_S, FIRST_S * 2 ** min(failures - 1, 10)))
+
+
+def poll_delay_s(unanswered: int, interval_s: float) -> float:
+    """Seconds to wait before a service is asked again that has not answered that many times: up to half a minute."""
+    return float(min(max(30.0, interval_s), interval_s * 2 ** min(unanswered, 10)))

@@ -1,0 +1,1 @@
+"""Protocols: YARN, HDFS, the collector's process, and processes of ours."""

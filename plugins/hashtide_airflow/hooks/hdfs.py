@@ -1,0 +1,54 @@
+"""The stop marker in HDFS, over WebHDFS: `ROOT/stop/generation=G`.
+
+https://hadoop.apache.org/docs/stable/hadoop-project-dist/hadoop-hdfs/WebHDFS.html
+"""
+
+from __future__ import annotations
+
+import getpass
+
+import requests
+from airflow.sdk import BaseHook
+
+from hashtide_airflow import settings
+
+TIMEOUT_S = 10.0
+
+
+class StopMarker(BaseHook):
+    """The file that makes a generation's streaming job end after the batch under way.
+
+    Every method raises `requests.RequestException` when HDFS does not answer or refuses.
+    """
+
+    def __init__(self, generation: int, connection_id: str = settings.HDFS) -> None:
+        super().__init__()
+        self.connection_id = connection_id
+        self.generation = generation
+
+    @property
+    def path(self) -> str:
+        """Where the marker is, a path in HDFS."""
+        return f"{settings.hdfs_root()}/stop/generation={self.generation}"
+
+    def put(self) -> None:
+        """Ask the job to stop; asking twice does no harm."""
+        # requests follows the NameNode's 307 to a DataNode with the same method.
+        self._ask("PUT", "CREATE", overwrite="true")
+
+    def exists(self) -> bool:
+        """Whether the marker is there."""
+        return bool(self._ask("GET", "GETFILESTATUS", missing_ok=True).ok)
+
+    def remove(self) -> bool:
+        """Take the marker away; true if there was one."""
+        return bool(self._ask("DELETE", "DELETE", recursive="true").json()["boolean"])
+
+    def _ask(self, method: str, operation: str, *, missing_ok: bool = False, **options: str) -> requests.Response:
+        url = f"{settings.http_url(self.connection_id)}/webhdfs/v1{self.path}"
+        user = self.get_connection(self.connection_id).login or getpass.getuser()
+        query = {"op": operation, "user.name": user, **options}
+        answer = requests.request(method, url, params=query, timeout=TIMEOUT_S)
+        if not (missing_ok and answer.status_code == requests.codes.not_found):
+            answer.raise_for_status()
+        return answer

@@ -1,0 +1,88 @@
+"""Processes that belong to a task: started as a list of arguments, in a group of their own, ended with the task."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from airflow.providers.standard.hooks.subprocess import SubprocessHook, SubprocessResult, working_directory
+
+KILL_AFTER_S = 3.0  # Airflow's supervisor kills the task itself 5 s after its SIGTERM
+
+
+class ProcessHook(SubprocessHook):
+    """Airflow's own hook, and three things more: locks that live as long as the child, and an end that is one.
+
+    Args:
+        keep_open: file descriptors that the child inherits. A lock (`locked`) given so is held until the child has
+            ended too, even where the task that started it was killed.
+    """
+
+    def __init__(self, keep_open: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        self.keep_open = keep_open
+
+    def run_command(
+        self,
+        command: list[str],
+        env: dict[str, str] | None = None,
+        output_encoding: str = "utf-8",
+        cwd: str | None = None,
+    ) -> SubprocessResult:
+        """Run it to its end; its output goes to the task's log, the last line of it is returned."""
+        self.log.info("Running: %s", command)
+        line = ""
+        with working_directory(cwd=cwd) as folder:
+            self.sub_process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env=env,
+                start_new_session=True,
+                pass_fds=self.keep_open,
+            )
+            for raw in self.sub_process.stdout or ():
+                line = raw.decode(output_encoding, errors="backslashreplace").rstrip()
+                self.log.info("%s", line)
+            status = self.sub_process.wait()
+        self.log.info("Ended with status %s", status)
+        return SubprocessResult(exit_code=status, output=line)
+
+    def end(self) -> None:
+        """SIGTERM to its whole group, and SIGKILL to those who stay."""
+        process = self.sub_process
+        if process is None or process.poll() is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)  # its own session: the group's id is its pid
+            try:
+                process.wait(KILL_AFTER_S)
+            except subprocess.TimeoutExpired:
+                self.log.warning("pid %s does not end: SIGKILL", process.pid)
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[int | None]:
+    """Hold a lock of this host, without waiting: the lock's descriptor, or None where someone else holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+            return
+        yield file.fileno()
+
+
+def environment(**secrets: str) -> dict[str, str]:
+    """A child's environment: ours without Airflow's own, which holds its keys, and with what is given."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW__", "_AIRFLOW"))}
+    return {**ours, "PYTHONUNBUFFERED": "1", **secrets}

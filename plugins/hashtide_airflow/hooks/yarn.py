@@ -1,0 +1,153 @@
+"""YARN's ResourceManager over REST: find by tag, and kill.
+
+https://hadoop.apache.org/docs/stable/hadoop-yarn/hadoop-yarn-site/ResourceManagerRest.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import requests
+from airflow.sdk import BaseHook
+
+from hashtide_airflow import settings
+from hashtide_airflow.backoff import HEALTHY_S
+
+ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
+TIMEOUT_S = 10.0
+TOO_SHORT_S = 60.0  # a streaming job that ends sooner, even if it says that all is well, has not streamed
+
+
+class Unreachable(Exception):  # noqa: N818  named for what it says, as all our errors are
+    """The ResourceManager did not say: nothing is known, least of all that the application is gone."""
+
+
+@dataclass(frozen=True)
+class Application:
+    """One YARN application.
+
+    Attributes:
+        state: YARN's own: NEW … ACCEPTED, RUNNING, FINISHED, FAILED, KILLED.
+        final_status: UNDEFINED, SUCCEEDED, FAILED or KILLED, as the application said.
+        started_ms, finished_ms: epoch milliseconds; finished is 0 while it runs.
+    """
+
+    id: str
+    state: str
+    final_status: str
+    started_ms: int
+    finished_ms: int
+    diagnostics: str
+    tracking_url: str
+
+    @property
+    def active(self) -> bool:
+        """Whether it runs, or will."""
+        return self.state not in ENDED
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it ended as it should: stopped by its marker, after its last batch."""
+        return self.state == "FINISHED" and self.final_status == "SUCCEEDED"
+
+    @property
+    def ran_s(self) -> float:
+        """How long it was there, seconds; 0 while it is."""
+        return max(0, self.finished_ms - self.started_ms) / 1000
+
+    @property
+    def age(self) -> tuple[int, int, str]:
+        """What sorts the eldest first: YARN numbers applications as they come."""
+        _, _, numbers = self.id.partition("_")
+        cluster, _, sequence = numbers.partition("_")
+        return (int(cluster or 0), int(sequence or 0), self.id)
+
+
+def applications_of(answer: Any) -> list[Application]:
+    """The applications in an answer of `/ws/v1/cluster/apps`, newest first.
+
+    Raises:
+        Unreachable: the answer is not one of a ResourceManager.
+    """
+    if not isinstance(answer, dict) or "apps" not in answer:
+        raise Unreachable(f"not an answer of a ResourceManager: {str(answer)[:200]}")
+    rows = (answer["apps"] or {}).get("app") or []
+    found = [
+        Application(
+            id=row["id"],
+            state=row["state"],
+            final_status=row.get("finalStatus", "UNDEFINED"),
+            started_ms=row.get("startedTime", 0),
+            finished_ms=row.get("finishedTime", 0),
+            diagnostics=(row.get("diagnostics") or "").strip(),
+            tracking_url=row.get("trackingUrl") or "",
+        )
+        for row in rows
+    ]
+    return sorted(found, key=lambda application: application.age, reverse=True)
+
+
+def failures_in_a_row(newest_first: Iterable[Application]) -> int:
+    """How many ended badly since the last that did well or ran for ten minutes; the ResourceManager is the memory."""
+    failures = 0
+    for application in newest_first:
+        if application.active or (application.succeeded and application.ran_s >= TOO_SHORT_S):
+            break
+        failures += 1
+        if application.ran_s >= HEALTHY_S:
+            break
+    return failures
+
+
+class YarnHook(BaseHook):
+    """Talks to the ResourceManager that a connection names.
+
+    Args:
+        connection_id: an http connection: host and port.
+    """
+
+    def __init__(self, connection_id: str = settings.YARN) -> None:
+        super().__init__()
+        self.connection_id = connection_id
+
+    def applications(self, tag: str) -> list[Application]:
+        """All applications with the tag, ended ones too, newest first.
+
+        Raises:
+            Unreachable: the ResourceManager did not say.
+        """
+        url = f"{settings.http_url(self.connection_id)}/ws/v1/cluster/apps"
+        try:
+            answer = requests.get(url, params={"applicationTags": tag}, timeout=TIMEOUT_S)
+            answer.raise_for_status()
+            return applications_of(answer.json())
+        except (requests.RequestException, ValueError) as error:
+            raise Unreachable(f"{url}: {error}") from error
+
+    async def find(self, tag: str) -> list[Application]:
+        """The same, without blocking."""
+        url = f"{settings.base_url(await self.aget_connection(self.connection_id))}/ws/v1/cluster/apps"
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session,
+                session.get(url, params={"applicationTags": tag}) as answer,
+            ):
+                answer.raise_for_status()
+                return applications_of(await answer.json())
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise Unreachable(f"{url}: {error or type(error).__name__}") from error
+
+    def kill(self, application_id: str) -> None:
+        """Ask YARN to kill an application. Counts survive it: a batch that was under way runs again.
+
+        Raises:
+            Unreachable: the ResourceManager did not take it.
+        """
+        url = f"{settings.http_url(self.connection_id)}/ws/v1/cluster/apps/{application_id}/state"
+        try:
+            requests.put(url, json={"state": "KILLED"}, timeout=TIMEOUT_S).raise_for_status()
+        except requests.RequestException as error:
+            raise Unreachable(f"{url}: {error}") from error

@@ -1,0 +1,1 @@
+"""Decisions: attach, start, restart, hand over, stop."""

@@ -1,0 +1,86 @@
+"""The lease on the collector: a process of its own on this host, one for a spool."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from hashtide_airflow import settings
+from hashtide_airflow.backoff import HEALTHY_S, restart_delay_s
+from hashtide_airflow.commands import collect_command
+from hashtide_airflow.hooks.collector import CollectorHook
+from hashtide_airflow.hooks.process import environment
+from hashtide_airflow.operators.lease import LeaseOperator, is_marked_failed
+from hashtide_airflow.triggers.collector import CollectorTrigger, look
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+STOP_S = 60.0  # what is read has to be acknowledged
+FIRST_WORD_S = 60.0
+
+
+class CollectLease(LeaseOperator):
+    """Attaches to the spool's collector, or starts it; replaces it where another source is wanted.
+
+    A start is never followed by the next sooner than after a delay that grows with each failure in a row: the trigger
+    is told not to report the end before. The spool's own lock keeps a second collector out, whoever starts it.
+    """
+
+    def turn(
+        self, context: Context, ends_at: datetime, failures: int = 0, started_at: str | None = None, **_: Any
+    ) -> NoReturn:
+        """Look at the process and what it wrote; attach, replace, wait, or start; then watch.
+
+        Args:
+            context: the task's.
+            ends_at: the lease's end.
+            failures: how often in a row it ended within this lease.
+            started_at: when this lease last started it, ISO 8601.
+        """
+        collecting = settings.collecting()
+        hook = CollectorHook(collecting.spool)
+        state, (outcome, why) = hook.state(), look(collecting.spool, lambda: collecting.source)
+        if outcome == "fine" and state:
+            self.log.info("attached to the collector of %s, pid %s, %s", state.source, state.pid, state.status)
+            self.wait(CollectorTrigger(str(collecting.spool), ends_at.isoformat()), ends_at)
+        if outcome == "source_changed":
+            self.log.info("another source is wanted: stopping the collector %s", why)
+            hook.stop(STOP_S)
+        now = datetime.now(UTC)
+        if started_at and (now - datetime.fromisoformat(started_at)).total_seconds() >= HEALTHY_S:
+            failures = 0
+        self._start(context, hook, collecting)
+        not_before = now + timedelta(seconds=restart_delay_s(failures + 1))
+        self.wait(
+            CollectorTrigger(str(collecting.spool), ends_at.isoformat(), not_before.isoformat()),
+            ends_at,
+            failures=failures + 1,
+            started_at=now.isoformat(),
+        )
+
+    def _start(self, context: Context, hook: CollectorHook, collecting: settings.Collecting) -> None:
+        """Start it and wait for its first word in the spool; a failure is logged, the trigger sees it too."""
+        command = collect_command(collecting)
+        self.log.info("Running: %s; its output goes to %s", command, hook.log_path)
+        process = hook.start(command, environment())
+        deadline = time.monotonic() + FIRST_WORD_S
+        while process.poll() is None and not self.was_killed and time.monotonic() < deadline:
+            if (state := hook.state()) and state.pid == process.pid:
+                self.log.info("the collector runs, pid %s", process.pid)
+                return
+            time.sleep(0.2)
+        if self.was_killed:
+            if is_marked_failed(context):
+                process.terminate()
+            return
+        if process.poll() is None:
+            self.log.warning("the collector (pid %s) has said nothing for %s s", process.pid, FIRST_WORD_S)
+        elif process.returncode != 0:
+            self.log.error("the collector failed, status %s: %s", process.returncode, last_line(hook))
+
+
+def last_line(hook: CollectorHook) -> str:
+    """Why the collector failed: the last line that it printed."""
+    return (hook.last_words(1) or "it said nothing").strip()

@@ -1,0 +1,98 @@
+"""The lease on the streaming job: found on YARN by its tag before any submit, so that it is never started twice."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk.exceptions import AirflowException
+
+from hashtide_airflow import settings
+from hashtide_airflow.archive import zip_package
+from hashtide_airflow.backoff import restart_delay_s
+from hashtide_airflow.commands import submit_command, tag_of
+from hashtide_airflow.hooks.hdfs import StopMarker
+from hashtide_airflow.hooks.process import ProcessHook, environment, locked
+from hashtide_airflow.hooks.yarn import Application, Unreachable, YarnHook, failures_in_a_row
+from hashtide_airflow.operators.lease import LeaseOperator, is_marked_failed
+from hashtide_airflow.triggers.application import ApplicationTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+BUSY_S = 15.0  # someone else submits: look again after this
+LOCKS = Path(os.environ.get("AIRFLOW_HOME", tempfile.gettempdir())) / "locks"
+
+
+class CountLease(LeaseOperator):
+    """Attaches to the generation's application, or submits it.
+
+    YARN is the memory: how often it failed in a row, and how long ago, is read there. So the delay between two
+    submits holds across runs, clears and restarts of Airflow.
+    """
+
+    submitting: ProcessHook | None = None
+
+    def turn(self, context: Context, ends_at: datetime, **_: Any) -> NoReturn:
+        """Look on YARN; attach, wait, or submit; then watch."""
+        generation = settings.generation()
+        not_before = None
+        try:
+            not_before = self._start(context, generation)
+        except Unreachable as error:
+            self.log.warning("YARN does not answer; nothing is submitted before it does: %s", error)
+        due = not_before.isoformat() if not_before else None
+        self.wait(ApplicationTrigger(generation, ends_at.isoformat(), due), ends_at)
+
+    def on_kill(self) -> None:
+        """End the submit that is under way, with its whole process group."""
+        super().on_kill()
+        if self.submitting:
+            self.submitting.end()
+
+    def _start(self, context: Context, generation: int) -> datetime | None:
+        """Submit if that is right now; otherwise say from when on it may be."""
+        with locked(LOCKS / f"{tag_of(generation)}.lock") as lock:
+            if lock is None:
+                self.log.info("a submit is under way on this host; looking again in %s s", BUSY_S)
+                return datetime.now(UTC) + timedelta(seconds=BUSY_S)
+            # Under the lock: what another one has submitted meanwhile is seen.
+            found = YarnHook().applications(tag_of(generation))
+            if found and found[0].active:
+                self.log.info("attached to %s (%s) %s", found[0].id, found[0].state, found[0].tracking_url)
+                return None
+            if (due := due_at(found)) and due > datetime.now(UTC):
+                self.log.warning("%s; the next submit is due at %s", found[0].diagnostics, due.isoformat())
+                return due
+            self._submit(context, settings.counting(), lock)
+        return None
+
+    def _submit(self, context: Context, counting: settings.Counting, lock: int) -> None:
+        """One submit, up to YARN's having it.
+
+        Raises:
+            AirflowException: spark-submit failed, or was ended.
+        """
+        marker = StopMarker(counting.generation)
+        if marker.remove():
+            self.log.info("removed the stop marker %s", marker.path)
+        with tempfile.TemporaryDirectory(prefix="hashtide-submit-") as folder:
+            py_files = zip_package(settings.JOBS / "counting", Path(folder) / "counting.zip")
+            self.submitting = ProcessHook(keep_open=(lock,))
+            status = self.submitting.run_command(submit_command(counting, py_files), env=environment()).exit_code
+        if self.was_killed and is_marked_failed(context):
+            marker.put()  # YARN may have it already: then it ends after its first batch
+        if status != 0:
+            raise AirflowException(f"spark-submit ended with status {status}")
+
+
+def due_at(newest_first: list[Application]) -> datetime | None:
+    """When the next submit may be, by what failed before; None: at once."""
+    failures = failures_in_a_row(newest_first)
+    if not failures:
+        return None
+    ended_at = datetime.fromtimestamp(newest_first[0].finished_ms / 1000, UTC)
+    return ended_at + timedelta(seconds=restart_delay_s(failures))

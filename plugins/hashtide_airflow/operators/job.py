@@ -1,0 +1,83 @@
+"""Runs one of `jobs/*.py` to its end and hands on what it says it did."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from hashtide_airflow import settings
+from hashtide_airflow.hooks.process import ProcessHook, environment
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+WRONG_ARGUMENTS = 2
+
+
+class JobOperator(BaseOperator):
+    """One job, one process, a list of arguments; never a shell.
+
+    Returns:
+        The JSON object in the job's last line (an XCom).
+
+    Args:
+        command: makes the list of arguments from the task's context, when the task runs.
+        secrets: environment variable → connection, whose connection string it gets. Secrets travel no other way.
+        is_nothing_new: says of the job's result that nothing was done: the task is then skipped, and its assets are
+            not updated. None: every result is something.
+
+    Raises:
+        AirflowFailException: wrong arguments (status 2): no retry can help.
+        AirflowException: the job failed; its last line says why.
+    """
+
+    def __init__(
+        self,
+        *,
+        command: Callable[[Context], list[str]],
+        secrets: Mapping[str, str],
+        is_nothing_new: Callable[[dict[str, Any]], bool] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.command = command
+        self.secrets = secrets
+        self.is_nothing_new = is_nothing_new
+        self.process = ProcessHook()
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Run it."""
+        command = self.command(context)
+        secrets = {name: settings.dsn(connection) for name, connection in self.secrets.items()}
+        status, line = self.process.run_command(command, env=environment(**secrets))
+        if status == WRONG_ARGUMENTS:
+            raise AirflowFailException(f"wrong arguments: {line}")
+        if status != 0:
+            raise AirflowException(f"ended with status {status}: {line}")
+        result = result_of(line)
+        if self.is_nothing_new and self.is_nothing_new(result):
+            raise AirflowSkipException(f"nothing new: {line}")
+        return result
+
+    def on_kill(self) -> None:
+        """The task was ended or its time is up: end the job's whole process group."""
+        self.process.end()
+
+
+def result_of(line: str) -> dict[str, Any]:
+    """The job's last line as what it did.
+
+    Raises:
+        AirflowException: it is not a JSON object.
+    """
+    try:
+        found = json.loads(line)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise AirflowException(f"the job's last line is not a JSON object: {line[:200]!r}")
+    return found

@@ -1,0 +1,126 @@
+"""Watches the streaming job on YARN until it ends or the lease does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
+
+from hashtide_airflow import settings
+from hashtide_airflow.backoff import poll_delay_s
+from hashtide_airflow.commands import tag_of
+from hashtide_airflow.hooks.hdfs import StopMarker
+from hashtide_airflow.hooks.yarn import Application, Unreachable, YarnHook
+from hashtide_airflow.triggers.wish import wants_stop
+
+
+class ApplicationTrigger(BaseTrigger):
+    """Fires once, with `{"outcome": …, "application_id": …, "why": …}`.
+
+    - `ended`: YARN says that no application of the generation is active, and `not_before` has passed;
+    - `lease_over`: the lease's end has come, and an application is active;
+    - `lease_over_without`: it has come, and none is, or YARN has not answered.
+
+    A ResourceManager that doesn't answer says nothing: it is asked again, ever more seldom, until the lease ends.
+
+    Args:
+        generation: whose streaming job.
+        lease_ends_at: ISO 8601 with a zone.
+        not_before: no `ended` before this moment, ISO 8601: the time to wait after failures. None: at once.
+        poll_interval_s: between two questions to YARN, while it answers.
+        yarn_connection_id, hdfs_connection_id: names of connections, so that nothing secret is stored.
+    """
+
+    def __init__(
+        self,
+        generation: int,
+        lease_ends_at: str,
+        not_before: str | None = None,
+        poll_interval_s: float = 2.0,
+        yarn_connection_id: str = settings.YARN,
+        hdfs_connection_id: str = settings.HDFS,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.generation = generation
+        self.lease_ends_at = lease_ends_at
+        self.not_before = not_before
+        self.poll_interval_s = poll_interval_s
+        self.yarn_connection_id = yarn_connection_id
+        self.hdfs_connection_id = hdfs_connection_id
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The class's path and its arguments."""
+        return "hashtide_airflow.triggers.application.ApplicationTrigger", {
+            "generation": self.generation,
+            "lease_ends_at": self.lease_ends_at,
+            "not_before": self.not_before,
+            "poll_interval_s": self.poll_interval_s,
+            "yarn_connection_id": self.yarn_connection_id,
+            "hdfs_connection_id": self.hdfs_connection_id,
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Ask YARN until there is something to decide."""
+        ends_at = datetime.fromisoformat(self.lease_ends_at)
+        not_before = datetime.fromisoformat(self.not_before) if self.not_before else datetime.now(UTC)
+        unanswered = 0
+        while True:
+            newest, unknown = await self._newest()
+            unanswered = unanswered + 1 if unknown else 0
+            if event := self._event(newest, unknown, ends_at, not_before):
+                yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+                return
+            left_s = (ends_at - datetime.now(UTC)).total_seconds()
+            await asyncio.sleep(max(0.0, min(poll_delay_s(unanswered, self.poll_interval_s), left_s)))
+
+    async def _newest(self) -> tuple[Application | None, str]:
+        """The application that counts: the active one, else the last; and why it is unknown, if it is."""
+        hook = YarnHook(self.yarn_connection_id)
+        try:
+            found = await hook.find(tag_of(self.generation))
+            active = [application for application in found if application.active]
+            for surplus in active[:-1]:  # newest first: the eldest stays, whoever looks
+                self.log.warning("%s and %s are both active: killing the younger", surplus.id, active[-1].id)
+                await sync_to_async(hook.kill)(surplus.id)
+        except Unreachable as error:
+            self.log.warning("YARN does not answer, waiting: %s", error)
+            return None, str(error)
+        if active:
+            return active[-1], ""
+        return (found[0] if found else None), ""
+
+    def _event(
+        self, newest: Application | None, unknown: str, ends_at: datetime, not_before: datetime
+    ) -> dict[str, str | None] | None:
+        """What to fire, if anything."""
+        now = datetime.now(UTC)
+        name = newest.id if newest else None
+        if newest and newest.active:
+            return {"outcome": "lease_over", "application_id": name, "why": ""} if now >= ends_at else None
+        why = unknown or (
+            f"{newest.id} is {newest.final_status}: {newest.diagnostics}" if newest else "none was started"
+        )
+        if now >= ends_at:
+            return {"outcome": "lease_over_without", "application_id": name, "why": why}
+        if not unknown and now >= not_before:
+            return {"outcome": "ended", "application_id": name, "why": why}
+        return None
+
+    async def on_kill(self) -> None:
+        """Stop the stream for good if the task was marked as failed; else leave it to whoever attaches next."""
+        if not await wants_stop(self):
+            self.log.info("the streaming job goes on; the next try or run attaches to it")
+            return
+        self.log.info("marked as failed: asking the streaming job of generation %s to stop", self.generation)
+        try:
+            await sync_to_async(StopMarker(self.generation, self.hdfs_connection_id).put)()
+        except Exception as error:  # whatever it is, the wish to stop remains: counts survive a kill
+            self.log.warning("no stop marker (%s): killing the application instead", error)
+            hook = YarnHook(self.yarn_connection_id)
+            for application in await hook.find(tag_of(self.generation)):
+                if application.active:
+                    await sync_to_async(hook.kill)(application.id)

@@ -1,0 +1,98 @@
+"""Watches the collector's process until it ends, another source is wanted, or the lease ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
+
+from hashtide_airflow import settings
+from hashtide_airflow.hooks.collector import CollectorHook
+from hashtide_airflow.triggers.wish import wants_stop
+
+STOP_S = 20.0  # Airflow gives on_kill 30 s
+
+
+class CollectorTrigger(BaseTrigger):
+    """Fires once, with `{"outcome": …, "why": …}`.
+
+    - `ended`: the process is gone and its source was not finished, and `not_before` has passed;
+    - `source_changed`: the variable `hashtide_source` names another source than the collector's;
+    - `lease_over`: the lease's end has come, and the collector runs or has finished its source;
+    - `lease_over_without`: it has come, and the collector does neither.
+
+    It runs where the collector does: the embedded stack has one host.
+
+    Args:
+        spool: the collector's directory.
+        lease_ends_at: ISO 8601 with a zone.
+        not_before: no `ended` before this moment, ISO 8601: the time to wait after failures. None: at once.
+        poll_interval_s: between two looks.
+    """
+
+    def __init__(
+        self, spool: str, lease_ends_at: str, not_before: str | None = None, poll_interval_s: float = 5.0
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.spool = spool
+        self.lease_ends_at = lease_ends_at
+        self.not_before = not_before
+        self.poll_interval_s = poll_interval_s
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The class's path and its arguments."""
+        return "hashtide_airflow.triggers.collector.CollectorTrigger", {
+            "spool": self.spool,
+            "lease_ends_at": self.lease_ends_at,
+            "not_before": self.not_before,
+            "poll_interval_s": self.poll_interval_s,
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look until there is something to decide."""
+        ends_at = datetime.fromisoformat(self.lease_ends_at)
+        not_before = datetime.fromisoformat(self.not_before) if self.not_before else datetime.now(UTC)
+        while True:
+            outcome, why = await sync_to_async(look)(Path(self.spool), settings.source)
+            now = datetime.now(UTC)
+            if now >= ends_at:
+                outcome = "lease_over_without" if outcome == "ended" else "lease_over"
+            elif outcome == "ended" and now < not_before:
+                outcome = "fine"
+            if outcome != "fine":
+                yield TriggerEvent({"outcome": outcome, "why": why})  # type: ignore[no-untyped-call]
+                return
+            left_s = (ends_at - now).total_seconds()
+            await asyncio.sleep(max(0.0, min(self.poll_interval_s, left_s)))
+
+    async def on_kill(self) -> None:
+        """Stop the collector if the task was marked as failed; else leave it to whoever attaches next."""
+        if not await wants_stop(self):
+            self.log.info("the collector goes on; the next try or run attaches to it")
+            return
+        self.log.info("marked as failed: stopping the collector of %s", self.spool)
+        await sync_to_async(CollectorHook(Path(self.spool)).stop)(STOP_S)
+
+
+def look(spool: Path, wanted_source: Callable[[], str]) -> tuple[str, str]:
+    """The collector's state as `fine`, `ended` or `source_changed`, and why.
+
+    Args:
+        spool: the collector's directory.
+        wanted_source: says which source is wanted, when called.
+    """
+    hook = CollectorHook(spool)
+    state = hook.state()
+    if state is None:
+        return "ended", "none was started"
+    wanted = state.source == wanted_source()
+    if hook.process() is not None:
+        return ("fine", "") if wanted else ("source_changed", f"of {state.source}")
+    if state.status == "finished":
+        return ("fine", "") if wanted else ("ended", f"{state.source} is finished and another source is wanted")
+    return "ended", f"{state.status}: {state.error or 'the process is gone'}"
