@@ -11,14 +11,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-import psycopg2
-
+from stack.counts_db import rows, snapshot
 from stack.topic_recount import TopicRecount, recount_topic
 
 HORIZON = timedelta(minutes=120)
 """How long, in processing time, a repeat is recognised: the streaming job's default (docs/contracts.md, Jobs)."""
-CONNECT_TIMEOUT_S = 10
-STATEMENT_TIMEOUT_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -162,37 +159,20 @@ def _range_problems(ranges: Sequence[OffsetRange], earliest: int, end: int) -> I
         yield f"counted up to offset {reached}, but the topic ends at {end}"
 
 
-def read_ledger(dsn: str, generation: int, topic: str) -> Ledger:
-    """What Postgres holds of a generation; an empty ledger where nothing is compacted yet. One snapshot."""
-    connection = psycopg2.connect(
-        dsn, connect_timeout=CONNECT_TIMEOUT_S, options=f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
-    )
-    try:
-        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT records, posts, control, dead, gaps, coalesce(last_batch, -1) FROM books WHERE generation = %s",
-                (generation,),
-            )
-            tallies = cursor.fetchone()
-            cursor.execute(
-                "SELECT r.partition, r.from_offset, r.until_offset, extract(epoch FROM l.processed_at)::float8"
-                " FROM offset_range r JOIN batch_ledger l USING (generation, batch_id)"
-                " WHERE r.generation = %s AND r.topic = %s",
-                (generation, topic),
-            )
-            ranges = tuple(OffsetRange(*row) for row in cursor.fetchall())
-    finally:
-        connection.close()
+def read_ledger(dsn_file: Path, generation: int, topic: str) -> Ledger:
+    """What Postgres holds of a generation; an empty ledger where nothing is compacted yet. Raises psycopg2.Error."""
+    with snapshot(dsn_file) as cursor:
+        tallies = rows(cursor, "ledger_tallies", generation=generation)
+        ranges = tuple(OffsetRange(*row) for row in rows(cursor, "ledger_ranges", generation=generation, topic=topic))
     if not tallies:
         return Ledger(ranges=ranges)
-    records, posts, control, dead, gaps, last_batch = (int(tally or 0) for tally in tallies)
+    records, posts, control, dead, gaps, last_batch = map(int, tallies[0])
     return Ledger(records, posts, control, dead, gaps, last_batch, ranges)
 
 
 def close_the_books(dsn_file: Path, generation: int, bootstrap_servers: str, topic: str, lines_read: int) -> Books:
     """Read all three tallies. The topic is read whole: minutes for millions of records, 16 bytes of memory each."""
-    ledger = read_ledger(dsn_file.read_text(encoding="utf-8").strip(), generation, topic)
+    ledger = read_ledger(dsn_file, generation, topic)
     recount = recount_topic(bootstrap_servers, topic, processed_at_lookup(ledger.ranges), HORIZON.total_seconds())
     return Books(lines_read, recount, ledger)
 

@@ -1,0 +1,294 @@
+"""What `./hashtide up` does once every service is healthy: let the data flow, until there is something to see.
+
+It chooses the source, sees that Airflow's DAGs are there and run, waits for the first counts, asks for the first
+report, and says where everything is. With `until_done` it stays until a finite source is counted whole, and closes the books.
+Airflow does the work; this asks it to, and watches.
+"""
+
+import json
+import time
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol
+
+import psycopg2
+import requests
+from kafka.errors import KafkaError
+from rich.console import Console
+
+from stack.airflow_api import AirflowApi, AirflowError, AirflowRefusedError, Run
+from stack.books import Books, Ledger, close_the_books, read_ledger
+from stack.counts_db import busiest_day, top_hashtags
+from stack.endpoints import Endpoints
+from stack.errors import StackError
+from stack.secrets import write_private
+from stack.source_address import absolute, finite
+from stack.stages import Snapshot, Stages
+from stack.summary import books_table, summary
+from stack.topic_recount import TopicError
+from stack.watch import Watch, describe
+
+COLLECT, COUNT, COMPACT, REPORT = "collect_posts", "count_posts", "compact_counts", "report_hashtags"
+DAGS = (COLLECT, COUNT, COMPACT, REPORT)
+LOOK_INTERVAL_S = 1.0
+PARSED_WITHIN_S = 180.0
+RUN_WITHIN_S = 600.0
+COMPACT_EVERY_S = 60.0
+"""While a finite source still flows. It is compacted at once when something is waited for."""
+TOP = 10
+
+
+class Report(Protocol):
+    """How a person is told; `stack.progress.Steps` is one.
+
+    Attributes:
+        console: where tables go.
+    """
+
+    console: Console
+
+    def started(self, step: str) -> None:
+        """A step begins."""
+
+    def detail(self, step: str, text: str) -> None:
+        """Where a running step is."""
+
+    def done(self, step: str, detail: str = "") -> None:
+        """A step is over."""
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is wanted of this `up`.
+
+    Attributes:
+        source: address of the input (docs/contracts.md); empty keeps the one that flows.
+        until_done: stay until a finite source is counted whole, and close the books.
+        timeout_s: until the first counts at most.
+        stall_timeout_s: give up when no stage has got on for so long.
+        started_at: when the command began, by time.monotonic(); the seconds that are told count from there.
+    """
+
+    source: str
+    until_done: bool = False
+    timeout_s: float = 900.0
+    stall_timeout_s: float = 300.0
+    started_at: float = field(default_factory=time.monotonic)
+
+
+def run(endpoints: Endpoints, options: Options, report: Report) -> int:
+    """Let it flow. Returns 0 when there is what was asked for, 1 when not; then a line has said why."""
+    try:
+        return _MainJob(endpoints, options, report).run()
+    except (StackError, AirflowError, TopicError) as error:
+        report.say(f"✗ {error}")
+    except psycopg2.Error as error:
+        report.say(f"✗ Postgres: {_first_line(str(error))}; see ./hashtide logs postgres")
+    except KafkaError as error:
+        report.say(f"✗ Kafka: {_first_line(str(error))}; see ./hashtide logs kafka")
+    return 1
+
+
+class _MainJob:
+    def __init__(self, endpoints: Endpoints, options: Options, report: Report) -> None:
+        self._endpoints = endpoints
+        self._options = options
+        self._report = report
+        self._api = AirflowApi(endpoints.airflow_url, endpoints.admin_login_file)
+        variables = read_variables(endpoints.variables_file)
+        self._source = options.source or variables.get("hashtide_source", "simulator")
+        self._stages = Stages(endpoints, int(variables.get("hashtide_generation", "1")))
+        self._began_at_s = time.time()
+        self._compacted_at = time.monotonic()
+        self._first_counts_s: float | None = None
+
+    def run(self) -> int:
+        self._choose_source()
+        self._start_dags()
+        self._flow(read_ledger(self._endpoints.reader_dsn_file, self._stages.generation, self._endpoints.topic))
+        day = self._report_a_day()
+        if day is None:
+            self._report.say("Nothing was counted: the source held no post.")
+        else:
+            self._say_what_is_there(day)
+        return self._close_books() if self._options.until_done else 0
+
+    def _choose_source(self) -> None:
+        self._source = absolute(self._source)
+        if self._options.until_done:
+            bounded = finite(self._source)
+            if bounded != self._source:
+                self._report.say(f"{self._source} never ends; with --until-done it is {bounded}")
+                self._source = bounded
+        # The lease of collect_posts sees the change and replaces a collector that is at work on another source.
+        set_variable(self._endpoints.variables_file, "hashtide_source", self._source)
+
+    def _start_dags(self) -> None:
+        step = "DAGs parsed, not paused"
+        self._report.started(step)
+        missing = list(DAGS)
+        deadline = time.monotonic() + PARSED_WITHIN_S
+        while missing:
+            missing = [dag_id for dag_id in missing if not self._unpause(dag_id)]
+            if missing and time.monotonic() > deadline:
+                errors = "; ".join(self._api.import_errors()) or "no import errors"
+                raise StackError(
+                    f"Airflow has not parsed {', '.join(missing)} in {PARSED_WITHIN_S:.0f} s ({errors});"
+                    " see ./hashtide logs airflow-dag-processor"
+                )
+            if missing:
+                self._report.detail(step, f"waiting for {', '.join(missing)}")
+                time.sleep(LOOK_INTERVAL_S)
+        self._report.done(step)
+
+    def _unpause(self, dag_id: str) -> bool:
+        try:
+            self._api.unpause(dag_id)
+        except AirflowRefusedError as error:
+            if error.status == requests.codes.not_found:
+                return False
+            raise
+        return True
+
+    def _flow(self, before: Ledger) -> None:
+        """Wait until what was asked for is in Postgres, compacting on the way."""
+        until_done = self._options.until_done
+        step = "everything counted" if until_done else "first counts"
+        self._report.started(step)
+        watch = Watch(self._source, self._began_at_s, self._options.stall_timeout_s)
+        deadline = time.monotonic() + self._options.timeout_s
+        while True:
+            now = self._stages.look()
+            self._report.detail(step, describe(now))
+            if self._is_done(now) or (not until_done and self._has_first_counts(before, now)):
+                break
+            watch.check(now)
+            if not until_done and time.monotonic() > deadline:
+                raise StackError(
+                    f"no counts in {self._options.timeout_s:.0f} s ({describe(now)}); see ./hashtide status"
+                )
+            if self._has_more_to_compact(now):
+                self._run_dag(COMPACT)
+                self._note_first_counts()
+            else:
+                time.sleep(LOOK_INTERVAL_S)
+        self._note_first_counts()
+        self._report.done(step, describe(now))
+
+    def _has_first_counts(self, before: Ledger, now: Snapshot) -> bool:
+        """Something was compacted since we began: counts that were there before prove nothing of this start."""
+        return now.ledger is not None and now.ledger.records > before.records
+
+    def _is_done(self, now: Snapshot) -> bool:
+        """The source is at its end, all of it in the topic, all of the topic in Postgres."""
+        collector = now.collector
+        if collector is None or collector.status != "finished" or collector.source != self._source:
+            return False
+        ends = self._stages.end_offsets()
+        return ends is not None and now.ledger is not None and now.ledger.covers(ends)
+
+    def _has_more_to_compact(self, now: Snapshot) -> bool:
+        if now.newest_batch is None or now.ledger is None or now.newest_batch <= now.ledger.last_batch:
+            return False
+        finished = now.collector is not None and now.collector.status == "finished"
+        waited_for = finished or not self._options.until_done or self._first_counts_s is None
+        return waited_for or time.monotonic() - self._compacted_at > COMPACT_EVERY_S
+
+    def _note_first_counts(self) -> None:
+        if self._first_counts_s is None:
+            self._first_counts_s = time.monotonic() - self._options.started_at
+
+    def _report_a_day(self) -> date | None:
+        day = busiest_day(self._endpoints.reader_dsn_file, self._stages.generation)
+        if day is not None:
+            step = f"report of {day}"
+            self._report.started(step)
+            self._run_dag(REPORT, {"day": day.isoformat()})
+            self._report.done(step)
+        return day
+
+    def _run_dag(self, dag_id: str, conf: dict[str, Any] | None = None) -> None:
+        """Run it once, and wait for its end. One that runs already is waited for first: never two at once.
+
+        Raises:
+            StackError: it failed; names the task and the end of its log.
+        """
+        for other in self._api.unfinished_runs(dag_id):
+            self._wait_for(other)
+        finished = self._wait_for(self._api.trigger(dag_id, conf))
+        if dag_id == COMPACT:
+            self._compacted_at = time.monotonic()
+        if finished.state == "success":
+            return
+        failed = self._api.failed_tasks(finished)
+        what = "; ".join(f"task {each.task_id}: {_last_words(each.log_tail)}" for each in failed) or "no task ran"
+        raise StackError(
+            f"{dag_id} failed, {what}; the whole log is at {self._endpoints.airflow_url}"
+            f"/dags/{dag_id}/runs/{finished.run_id}, the scheduler's in ./hashtide logs airflow-scheduler"
+        )
+
+    def _wait_for(self, run: Run) -> Run:
+        deadline = time.monotonic() + RUN_WITHIN_S
+        while not run.finished:
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"{run.dag_id} is {run.state} since {RUN_WITHIN_S:.0f} s; see ./hashtide logs airflow-scheduler"
+                )
+            time.sleep(LOOK_INTERVAL_S / 2)
+            run = self._api.run(run.dag_id, run.run_id)
+        return run
+
+    def _say_what_is_there(self, day: date) -> None:
+        endpoints = self._endpoints
+        hashtags = top_hashtags(endpoints.reader_dsn_file, self._stages.generation, day, TOP)
+        self._report.console.print(summary(day, hashtags, endpoints, self._first_counts_s or 0.0))
+
+    def _close_books(self) -> int:
+        step = "topic read again for the books"
+        self._report.started(step)
+        books = self._books()
+        self._report.done(step)
+        self._report.console.print(books_table(books))
+        problems = books.problems()
+        for problem in problems:
+            self._report.say(f"✗ {problem}")
+        return 1 if problems else 0
+
+    def _books(self) -> Books:
+        collector = self._stages.collector()
+        if collector is None:
+            raise StackError(f"the collector's {self._endpoints.spool_dir / 'state.json'} can't be read")
+        endpoints = self._endpoints
+        return close_the_books(
+            endpoints.reader_dsn_file,
+            self._stages.generation,
+            endpoints.bootstrap_servers,
+            endpoints.topic,
+            collector.lines_read,
+        )
+
+
+def read_variables(file: Path) -> dict[str, Any]:
+    """Airflow's variables as they are in their file; none where it isn't there."""
+    try:
+        return dict(json.loads(file.read_bytes()))
+    except FileNotFoundError:
+        return {}
+
+
+def set_variable(file: Path, name: str, value: str) -> None:
+    """Change one variable and keep the others; a reader sees the file as before or as after."""
+    variables = {**read_variables(file), name: value}
+    write_private(file, json.dumps(variables, indent=2, ensure_ascii=False) + "\n")
+
+
+def _first_line(text: str) -> str:
+    return (text.strip().splitlines() or ["no word"])[0]
+
+
+def _last_words(log_tail: list[str]) -> str:
+    return log_tail[-1].strip()[:300] if log_tail else "no log"
