@@ -1,13 +1,12 @@
 """What `./hashtide up` does once every service is healthy: let the data flow, until there is something to see.
 
 It chooses the source, sees that Airflow's DAGs are there and run, waits for the first counts, asks for the first
-report, and says where everything is. With `until_done` it stays until a finite source is counted whole, and closes the books.
-Airflow does the work; this asks it to, and watches.
+report, and says where everything is. With `until_done` it stays until a finite source is counted whole, and closes
+the books. Airflow does the work; this asks it to, and watches.
 """
 
 import json
 import time
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +21,7 @@ from stack.books import Books, Ledger, close_the_books, read_ledger
 from stack.counts_db import busiest_day, top_hashtags
 from stack.endpoints import Endpoints
 from stack.errors import StackError
+from stack.options import Options
 from stack.secrets import write_private
 from stack.source_address import absolute, finite
 from stack.stages import Snapshot, Stages
@@ -59,25 +59,6 @@ class Report(Protocol):
 
     def say(self, line: str) -> None:
         """A line that stays."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What is wanted of this `up`.
-
-    Attributes:
-        source: address of the input (docs/contracts.md); empty keeps the one that flows.
-        until_done: stay until a finite source is counted whole, and close the books.
-        timeout_s: until the first counts at most.
-        stall_timeout_s: give up when no stage has got on for so long.
-        started_at: when the command began, by time.monotonic(); the seconds that are told count from there.
-    """
-
-    source: str
-    until_done: bool = False
-    timeout_s: float = 900.0
-    stall_timeout_s: float = 300.0
-    started_at: float = field(default_factory=time.monotonic)
 
 
 def run(endpoints: Endpoints, options: Options, report: Report) -> int:
