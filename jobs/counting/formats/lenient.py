@@ -1,9 +1,9 @@
 """Typed JSON decoding that forgives a field of the wrong type.
 
-The quick path is msgspec's typed decoder. Where it refuses, the slow path reads the record with the standard library and
-keeps every field whose type is right, so one odd field does not cost the post. Both read the same language, RFC 8259, but
-for one thing: an escaped lone surrogate, which networks do send where they cut a text in the middle of an emoji, becomes
-U+FFFD instead of an error.
+The quick path is msgspec's typed decoder. Where it refuses, the slow path reads the record with the standard library
+and keeps every field whose type is right, so one odd field does not cost the post. Both read the same language, RFC
+8259, but for one thing: an escaped lone surrogate, which networks do send where they cut a text in the middle of an
+emoji, becomes U+FFFD instead of an error.
 """
 
 import json
@@ -35,7 +35,7 @@ def decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
 
 
 def _without_bom(raw: bytes) -> bytes:
-    # msgspec does not look at strings that it skips, so their UTF-8 is checked here: the same for every reader of a record.
+    # msgspec does not look into strings that it skips; a record is UTF-8 for every reader of it, or for none.
     try:
         raw.decode()
     except UnicodeDecodeError:

@@ -23,7 +23,7 @@ from counting.hashtags import extract
 
 SOURCE = "x"
 
-# Ids carry their time from the first one that the generator "snowflake" made, on 2010-11-04; older ones were counted up.
+# Ids carry their time since the first one that the generator "snowflake" made, on 2010-11-04.
 _FIRST_SNOWFLAKE = 29_700_859_247
 _SNOWFLAKE_EPOCH_MS = 1_288_834_974_657
 _MAX_ID_DIGITS = 19

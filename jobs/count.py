@@ -1,0 +1,82 @@
+"""The count stage: topic → checkpoint and count log. `python jobs/count.py --help`; on YARN by spark-submit.
+
+Exit status: 0 ended as asked, 1 failed (one clear line on stderr), 2 wrong arguments.
+"""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+from pyspark.errors import StreamingQueryException
+from pyspark.sql import SparkSession
+
+from counting import query
+from counting.batches import CountLog
+from counting.checkpoint import Checkpoint
+from counting.files import Files
+from counting.session import start_session
+from counting.settings import Settings, parse_arguments
+from counting.topic import TopicUnreadable, require_topic, resolve_starting_offsets
+from counting.watch import RowsDropped, StopRequest, watch
+
+log = logging.getLogger("count")
+
+
+def main() -> int:
+    """Runs until the marker, a signal, or, with --until-caught-up, the topic's end."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("kafka").setLevel(logging.WARNING)
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    settings = parse_arguments()
+    stop_request = StopRequest()
+    spark = start_session(settings.name, settings.master, settings.shuffle_partitions, _connector_jars(settings))
+    try:
+        run(spark, settings, stop_request)
+    except (TopicUnreadable, RowsDropped, ValueError, OSError) as error:
+        log.error("%s", error)  # noqa: TRY400 - one clear line; where it happened is in the message
+        return 1
+    except StreamingQueryException as error:
+        log.error("the query failed: %s", str(error).splitlines()[0])  # noqa: TRY400 - Spark has logged the trace
+        return 1
+    finally:
+        spark.stop()
+    return 0
+
+
+def run(spark: SparkSession, settings: Settings, stop_request: StopRequest) -> None:
+    """One run of the query, from its checkpoint or from a new one.
+
+    Raises:
+        TopicUnreadable: the topic does not exist, or no broker answers.
+        RowsDropped: the counts are no longer whole.
+        ValueError: the checkpoint is damaged.
+        OSError: the file system failed.
+    """
+    files = Files(spark, settings.root)
+    if files.exists(settings.stop_marker):
+        log.info("the stop marker %s is there: nothing is started", files.url(settings.stop_marker))
+        return
+    checkpoint = Checkpoint(files, settings.checkpoint)
+    if checkpoint.is_new():
+        offsets = resolve_starting_offsets(settings.bootstrap_servers, settings.topic, settings.starting_offsets)
+        log.info("new generation %d from %s", settings.generation, offsets)
+    else:
+        require_topic(settings.bootstrap_servers, settings.topic)
+        offsets = "earliest"  # not used: the checkpoint says where it is
+    count_log = CountLog(files, settings.generation, checkpoint)
+    count_log.clean_aside()
+    running = query.start(query.read_topic(spark, settings, offsets), settings, checkpoint, count_log)
+    watch(running, files, settings.stop_marker, stop_request)
+
+
+def _connector_jars(settings: Settings) -> Path | None:
+    """Where a local run finds the Kafka connector; on YARN spark.yarn.jars has it."""
+    if settings.master is None or settings.connector_jars is not None:
+        return settings.connector_jars
+    parts = os.environ.get("HASHTIDE_PARTS")
+    return Path(parts) / "jars" / "connector" if parts else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

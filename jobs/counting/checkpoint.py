@@ -1,0 +1,82 @@
+"""What a checkpoint's own files say. They are Spark's: written by OffsetSeqLog and KafkaSourceInitialOffsetWriter."""
+
+import json
+from typing import Any, NamedTuple
+
+from counting.files import Files
+
+
+class OffsetRange(NamedTuple):
+    """Records of one partition: from_offset inclusive, until_offset exclusive."""
+
+    topic: str
+    partition: int
+    from_offset: int
+    until_offset: int
+
+
+class Planned(NamedTuple):
+    """A batch as the offset log has it, the same each time that it runs. Times are epoch milliseconds."""
+
+    offset_ranges: list[OffsetRange]
+    processed_at_ms: int
+    watermark_ms: int
+
+
+class Checkpoint:
+    """One generation's checkpoint folder."""
+
+    def __init__(self, files: Files, path: str) -> None:
+        self._files = files
+        self.path = path
+        self.url = files.url(path)
+
+    def is_new(self) -> bool:
+        """Whether no batch was ever planned in it.
+
+        Raises:
+            ValueError: it has batches but its identity is gone, so Spark would begin a new query on the old state.
+        """
+        batches = [name for name in self._files.names(f"{self.path}/offsets") if name.isdigit()]
+        if batches and not self._files.exists(f"{self.path}/metadata"):
+            raise ValueError(
+                f"{self.url} has offsets up to batch {max(map(int, batches))} but no `metadata` file: it is damaged. "
+                "Restore the file, or start a new generation (--generation) and recount."
+            )
+        return not batches and not self._files.exists(f"{self.path}/sources/0/0")
+
+    def planned(self, batch_id: int) -> Planned:
+        """What batch `batch_id` reads, and its times.
+
+        Raises:
+            ValueError: the log has another shape than this version of Spark writes.
+        """
+        _, metadata, until = self._lines(batch_id)
+        before = self._initial() if batch_id == 0 else self._lines(batch_id - 1)[2]
+        until_offsets = _by_partition(until)
+        from_offsets = _by_partition(before)
+        ranges = [
+            # A partition that the topic has got since is read from its beginning.
+            OffsetRange(topic, partition, from_offsets.get((topic, partition), 0), until_offset)
+            for (topic, partition), until_offset in sorted(until_offsets.items())
+        ]
+        times = json.loads(metadata)
+        return Planned(ranges, int(times["batchTimestampMs"]), int(times["batchWatermarkMs"]))
+
+    def _lines(self, batch_id: int) -> list[str]:
+        path = f"{self.path}/offsets/{batch_id}"
+        lines = self._files.read_text(path).splitlines()
+        if len(lines) != 3 or lines[0] != "v1":
+            raise ValueError(f"{path}: expected version v1, metadata and one source, found {len(lines)} lines")
+        return lines
+
+    def _initial(self) -> str:
+        # Kafka's source writes a zero byte first (SPARK-19517), then the version, then the offsets.
+        return self._files.read_text(f"{self.path}/sources/0/0").lstrip("\0").removeprefix("v1\n")
+
+
+def _by_partition(offsets: str) -> dict[tuple[str, int], int]:
+    parsed: dict[str, dict[str, Any]] = json.loads(offsets)
+    return {
+        (topic, int(partition)): int(offset) for topic, each in parsed.items() for partition, offset in each.items()
+    }

@@ -1,0 +1,95 @@
+"""From Kafka records to counts: pure functions of DataFrames, the same in batch and in streaming.
+
+    with_processed_at → parse → dedupe → explode → count
+
+Event time is only a key. The watermark runs on `processed_at`, the batch's own time, so nothing is ever too late.
+"""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from counting.records import PARSED, parse_batches
+
+KEY = ["arrival", "bucket", "metric", "source", "lang", "term"]
+ARRIVAL = "10 minutes"
+EARLIEST_PLAUSIBLE = "2006-01-01T00:00:00Z"  # the first network's first post was in March of that year
+AHEAD = "INTERVAL 10 MINUTES"  # clocks differ; beyond this an event time is wrong
+IMPLAUSIBLE_BUCKET = "1970-01-01T00:00:00Z"
+
+_RECORD = ["topic", "partition", "offset", "timestamp", "key", "value", "headers"]
+
+
+def with_processed_at(records: DataFrame) -> DataFrame:
+    """The records with the batch's own time, the same again when the batch runs again.
+
+    `current_timestamp()` is kept in the offset log. It has to stand beside the raw value and go through the parse: as a
+    column of its own behind it, the optimiser may fold it into a constant and the watermark is lost.
+    """
+    return records.select(*_RECORD, F.current_timestamp().alias("processed_at"))
+
+
+def parse(records: DataFrame) -> DataFrame:
+    """One row a record, as PARSED says. Python over Arrow batches; everything behind it is Catalyst."""
+    return records.mapInArrow(parse_batches, from_arrow_schema(PARSED, prefer_timestamp_ntz=False))
+
+
+def dedupe(parsed: DataFrame, horizon_min: int) -> DataFrame:
+    """The first row of each `record_id` within the horizon, which is processing time; in batch, of all.
+
+    What is the first where versions differ: the lowest offset, as long as they share a partition (our collector's key
+    sees to that).
+    """
+    if not parsed.isStreaming:
+        return parsed.dropDuplicates(["record_id"])
+    return parsed.withWatermark("processed_at", f"{horizon_min} minutes").dropDuplicatesWithinWatermark(["record_id"])
+
+
+def explode(parsed: DataFrame) -> DataFrame:
+    """One row for each thing that is counted: the record itself, each hashtag, each word.
+
+    Columns: processed_at, bucket, metric, source, lang, term, is_repost.
+    """
+    things = F.concat(F.array("term"), "hashtags", "words")  # the place in it says which metric it counts for
+    exploded = parsed.select(
+        "processed_at",
+        "kind",
+        "source",
+        "lang",
+        "is_repost",
+        _plausible("event_at").alias("event_at"),
+        F.size("hashtags").alias("hashtags"),
+        F.posexplode(things).alias("position", "term"),
+    )
+    metric = (
+        F.when(F.col("position") == 0, F.col("kind"))
+        .when(F.col("position") <= F.col("hashtags"), "hashtag")
+        .otherwise("word")
+    )
+    bucket = F.when(metric == "word", F.date_trunc("hour", "event_at")).otherwise(F.date_trunc("minute", "event_at"))
+    return exploded.select(
+        "processed_at", bucket.alias("bucket"), metric.alias("metric"), "source", "lang", "term", "is_repost"
+    )
+
+
+def count(exploded: DataFrame) -> DataFrame:
+    """Absolute counts by KEY. In streaming (update mode) those that changed in the batch."""
+    window = F.window("processed_at", ARRIVAL)  # by the window, not its start: else streaming loses the watermark
+    return (
+        exploded.groupBy(window.alias("arrival"), "bucket", "metric", "source", "lang", "term")
+        .agg(F.count(F.lit(1)).alias("posts"), F.count_if("is_repost").alias("reposts"))
+        .select(F.col("arrival.start").alias("arrival"), *KEY[1:], "posts", "reposts")
+    )
+
+
+def counts(records: DataFrame, horizon_min: int) -> DataFrame:
+    """The whole way, from the topic's records to counts."""
+    return count(explode(dedupe(parse(with_processed_at(records)), horizon_min)))
+
+
+def _plausible(event_at: str) -> Column:
+    """The event time; 1970-01-01 where it can't be right."""
+    at = F.col(event_at)
+    earliest = F.lit(EARLIEST_PLAUSIBLE).cast("timestamp")
+    believed = (at >= earliest) & (at <= F.col("processed_at") + F.expr(AHEAD))
+    return F.when(believed, at).otherwise(F.lit(IMPLAUSIBLE_BUCKET).cast("timestamp"))

@@ -1,0 +1,37 @@
+"""The one streaming query: topic → counts → count log."""
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from counting.batches import CountLog
+from counting.checkpoint import Checkpoint
+from counting.counts import counts
+from counting.settings import Settings
+
+
+def read_topic(spark: SparkSession, settings: Settings, starting_offsets: str) -> DataFrame:
+    """The topic's records as a stream, headers included."""
+    return (
+        spark.readStream.format("kafka")
+        .option("kafka.bootstrap.servers", settings.bootstrap_servers)
+        .option("subscribe", settings.topic)
+        .option("startingOffsets", starting_offsets)
+        .option("includeHeaders", "true")
+        .option("failOnDataLoss", "true")  # records that expired uncounted are an error, never silence
+        .option("maxOffsetsPerTrigger", settings.max_records_per_batch)
+        .load()
+    )
+
+
+def start(records: DataFrame, settings: Settings, checkpoint: Checkpoint, count_log: CountLog) -> StreamingQuery:
+    """Starts counting. Update mode: a batch has the keys that it changed, with absolute counts."""
+    writer = (
+        counts(records, settings.horizon_min)
+        .writeStream.queryName(settings.name)
+        .outputMode("update")
+        .option("checkpointLocation", checkpoint.url)
+        .foreachBatch(count_log.write)
+    )
+    if settings.until_caught_up:
+        return writer.trigger(availableNow=True).start()
+    return writer.trigger(processingTime=f"{settings.trigger_interval_s} seconds").start()

@@ -1,0 +1,99 @@
+"""Watching the running query: when to end it, and when it must not go on."""
+
+import json
+import logging
+import signal
+import threading
+import time
+from types import FrameType
+from typing import Any
+
+from pyspark.sql.streaming.query import StreamingQuery
+
+from counting.files import Files
+
+CHECK_INTERVAL_S = 1
+BATCH_LIMIT_S = 120.0
+"""How long the batch under way may take when the job is asked to end; then it is cut off, to run again."""
+
+log = logging.getLogger(__name__)
+
+
+class RowsDropped(Exception):  # noqa: N818 - it states a condition
+    """The watermark has dropped records: the counts of this generation are no longer whole."""
+
+
+class StopRequest:
+    """SIGTERM or SIGINT, remembered."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._remember)
+
+    def __bool__(self) -> bool:
+        return self._asked.is_set()
+
+    def _remember(self, number: int, _frame: FrameType | None) -> None:
+        log.info("%s received", signal.Signals(number).name)
+        self._asked.set()
+
+
+def watch(query: StreamingQuery, files: Files, stop_marker: str, stop_request: StopRequest) -> None:
+    """Returns when the query has ended, by itself or because it was asked to by the marker or a signal.
+
+    Raises:
+        RowsDropped: see there.
+        StreamingQueryException: the query failed.
+    """
+    while not query.awaitTermination(CHECK_INTERVAL_S):
+        check_dropped(_progress(query))
+        if stop_request or _marked(files, stop_marker):
+            log.info("ending after the batch under way")
+            _end_after_batch(query)
+            break
+    check_dropped(_progress(query))
+
+
+def check_dropped(progress: list[dict[str, Any]]) -> None:
+    """Raises RowsDropped where one of the query's progress reports has rows dropped by the watermark.
+
+    The watermark is the batches' own time, so this happens only where a driver's clock has jumped ahead and back.
+    """
+    for report in progress:
+        dropped = sum(operator["numRowsDroppedByWatermark"] for operator in report["stateOperators"])
+        if dropped:
+            raise RowsDropped(
+                f"batch {report['batchId']}: the watermark dropped {dropped} rows, so a clock has jumped back. "
+                "The counts of this generation are not whole: start a new generation and recount."
+            )
+
+
+def _progress(query: StreamingQuery) -> list[dict[str, Any]]:
+    return [json.loads(report.json) for report in query.recentProgress]
+
+
+def _marked(files: Files, stop_marker: str) -> bool:
+    try:
+        return files.exists(stop_marker)
+    except OSError as error:
+        # An outage of the file system ends the query if it lasts; looking for the marker must not do it sooner.
+        log.warning("can't look for the stop marker: %s", error)
+        return False
+
+
+def _end_after_batch(query: StreamingQuery) -> None:
+    """Stops the query when the batch under way has committed, or none is under way, or it takes too long."""
+    deadline = time.monotonic() + BATCH_LIMIT_S
+    committed = _last_batch(query)
+    while query.isActive and query.status["isTriggerActive"] and _last_batch(query) == committed:
+        if time.monotonic() > deadline:
+            log.warning("the batch under way takes more than %d s and is cut off; it will run again", BATCH_LIMIT_S)
+            break
+        time.sleep(0.05)
+    query.stop()
+
+
+def _last_batch(query: StreamingQuery) -> int:
+    progress = query.lastProgress
+    return -1 if progress is None else int(json.loads(progress.json)["batchId"])
