@@ -9,11 +9,15 @@ from reporting.ranking import Place, TermCount
 
 @dataclass(frozen=True)
 class Position:
-    """The last batch compacted of the current generation: what the report was made from, in place of a clock."""
+    """The last batch compacted of the current generation: what the report was made from, in place of a clock.
+
+    `processed_at` is that batch's own time, `began_at` the first one's; all but the generation are None before a batch.
+    """
 
     generation: int | None
     batch_id: int | None
     processed_at: datetime | None
+    began_at: datetime | None
     code_version: str | None
 
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from reporting.books import DayBooks, Gap
-from reporting.wording import clock, count_of, day_and_clock, duration, hour_ranges, listed, number, percent
+from reporting.wording import clock, count_of, day_and_clock, duration, hour_ranges, number, percent
+from reporting.wording import source as source_name
 
 LATE_AFTER = timedelta(minutes=10)
 """A post is late when the ten minutes of its arrival began more than this after the minute it was written in.
@@ -23,6 +24,8 @@ class Verdict(StrEnum):
     INCOMPLETE = "incomplete"
     OPEN = "open"  # the day is not over in the books
     EMPTY = "empty"
+    SILENT = "silent"  # hours without a post, and no gap that would explain them
+    UNREADABLE = "unreadable"  # nothing known to be missing but records that could not be read
     BROKEN = "broken"  # the books contradict themselves
 
 
@@ -44,24 +47,29 @@ def completeness(books: DayBooks, *, start: datetime, end: datetime) -> Complete
     missed = missed_time(books.gaps, start=start, end=end)
     silent = silent_hours(books, start=start, end=end)
     verdict = _verdict(books, posts=posts, silent=silent, end=end)
+    dead = sum(count for _, count in books.dead)
     sentences = [
         _state_sentence(reach, start=start, end=end),
+        *_beginning_sentences(books.position.began_at, start=start, end=end),
         _posts_sentence(posts),
-        *_gap_sentences(books.gaps, missed),
+        *_gap_sentences(books.gaps, start=start, end=end),
         *_silence_sentences(silent, posts=posts, gaps=books.gaps),
-        _dead_sentence(sum(count for _, count in books.dead)),
+        _dead_sentence(dead),
         *_late_sentences(books, posts=posts),
     ]
-    return Completeness(verdict, _HEADLINES[verdict], tuple(sentences), missed, silent)
+    return Completeness(verdict, _headline(verdict, silent=len(silent), dead=dead), tuple(sentences), missed, silent)
 
 
-_HEADLINES = {
-    Verdict.COMPLETE: "Complete, as far as the books know",
-    Verdict.INCOMPLETE: "Incomplete: parts of this day are missing",
-    Verdict.OPEN: "Not over yet: these numbers will grow",
-    Verdict.EMPTY: "Nothing is counted for this day",
-    Verdict.BROKEN: "The books contradict themselves: do not use these numbers",
-}
+def _headline(verdict: Verdict, *, silent: int, dead: int) -> str:
+    return {
+        Verdict.COMPLETE: "Complete, as far as the books know",
+        Verdict.INCOMPLETE: "Incomplete: parts of this day are missing",
+        Verdict.OPEN: "Not over yet: these numbers will grow",
+        Verdict.EMPTY: "Nothing is counted for this day",
+        Verdict.SILENT: f"No posts in {silent} of 24 hours, and no gap that would explain it",
+        Verdict.UNREADABLE: f"No gap is known, but {count_of(dead, 'record')} could not be read",
+        Verdict.BROKEN: "The books contradict themselves: do not use these numbers",
+    }[verdict]
 
 
 def missed_time(gaps: Iterable[Gap], *, start: datetime, end: datetime) -> timedelta:
@@ -99,12 +107,15 @@ def _earlier(reach: datetime | None, end: datetime) -> datetime:
 def _verdict(books: DayBooks, *, posts: int, silent: Sequence[int], end: datetime) -> Verdict:
     if not balanced(books):
         return Verdict.BROKEN
-    over = books.position.processed_at is not None and books.position.processed_at >= end
-    if over and posts and (books.gaps or books.dead or silent):
-        return Verdict.INCOMPLETE
     if posts == 0:
         return Verdict.EMPTY
-    return Verdict.COMPLETE if over else Verdict.OPEN
+    if not is_over(books.position.processed_at, end):
+        return Verdict.OPEN
+    if books.gaps:
+        return Verdict.INCOMPLETE
+    if silent:
+        return Verdict.SILENT
+    return Verdict.UNREADABLE if books.dead else Verdict.COMPLETE
 
 
 def _state_sentence(reach: datetime | None, *, start: datetime, end: datetime) -> str:
@@ -117,6 +128,12 @@ def _state_sentence(reach: datetime | None, *, start: datetime, end: datetime) -
     return f"The books reach to {clock(reach)} UTC; what is written after that will come in a later revision."
 
 
+def _beginning_sentences(began_at: datetime | None, *, start: datetime, end: datetime) -> list[str]:
+    if began_at is None or not start < began_at < end:
+        return []
+    return [f"Counting began at {clock(began_at)} UTC; posts from before are here only where a source still had them."]
+
+
 def _posts_sentence(posts: int) -> str:
     if posts == 0:
         return "Not one post that was written on this day has been counted."
@@ -125,14 +142,18 @@ def _posts_sentence(posts: int) -> str:
     return f"{number(posts)} posts written on this day are counted, each of them once."
 
 
-def _gap_sentences(gaps: Sequence[Gap], missed: timedelta) -> list[str]:
+def _gap_sentences(gaps: Sequence[Gap], *, start: datetime, end: datetime) -> list[str]:
+    """One sentence a source: while one is not collected, the others may well be."""
     if not gaps:
         return ["No gap in the collection is recorded."]
-    sources = listed(sorted({gap.source or "a source" for gap in gaps}))
-    times = count_of(len(gaps), "gap")
-    if not missed:
-        return [f"The collection of {sources} was interrupted for a moment ({times}); posts may be missing."]
-    return [f"For {duration(missed)} nothing was collected from {sources} ({times}): posts of that time are missing."]
+    sentences = []
+    for source in sorted({gap.source for gap in gaps}):
+        of_source = [gap for gap in gaps if gap.source == source]
+        missed = missed_time(of_source, start=start, end=end)
+        length = f"for {duration(missed)} of this day" if missed else "for a time that is not known"
+        name, times = source_name(source) if source else "a source that is not named", count_of(len(of_source), "gap")
+        sentences.append(f"From {name} nothing was collected {length} ({times}): those posts are missing.")
+    return sentences
 
 
 def _silence_sentences(silent: Sequence[int], *, posts: int, gaps: Sequence[Gap]) -> list[str]:

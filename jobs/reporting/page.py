@@ -92,7 +92,7 @@ def _figures(summary: Summary) -> list[tuple[str, str, str]]:
 def _gap(gap: Gap) -> dict[str, str]:
     known = gap.start is not None
     return {
-        "source": gap.source or "not named",
+        "source": wording.source(gap.source) if gap.source else "not named",
         "start": wording.day_and_clock(gap.start) if gap.start else "not known",
         "end": wording.day_and_clock(gap.end) if gap.end else f"not known; noted {wording.day_and_clock(gap.noted_at)}",
         "length": wording.duration(gap.end - gap.start) if known and gap.start and gap.end else "–",

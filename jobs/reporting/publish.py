@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import connection
 
 from reporting.books import Position
 from reporting.reading import read
@@ -22,13 +22,13 @@ class Revision:
     sha256: str
 
 
-def hold(connection: Connection, request: ReportRequest) -> None:
+def hold(db: connection, request: ReportRequest) -> None:
     """Keep other runs of the same report out until the connection ends; waits as long as its lock_timeout allows."""
-    read(connection, "lock", {"report": f"{request.day} {request.stem} {request.top}"})
-    connection.commit()  # the lock is the session's; the snapshot that this statement took must go
+    read(db, "lock", {"report": f"{request.day} {request.stem} {request.top}"})
+    db.commit()  # the lock is the session's; the snapshot that this statement took must go
 
 
-def record(connection: Connection, request: ReportRequest, position: Position, *, html: bytes, csv: bytes) -> Revision:
+def record(db: connection, request: ReportRequest, position: Position, *, html: bytes, csv: bytes) -> Revision:
     """Add a revision where the bytes differ from the newest one, in one transaction; otherwise leave all as it is."""
     sha256 = hashlib.sha256(html).hexdigest()
     if position.batch_id is None:
@@ -36,14 +36,14 @@ def record(connection: Connection, request: ReportRequest, position: Position, *
     # '' stands for all, in a key that can hold no null.
     key = {"day": request.day, "source": request.source or "", "lang": request.lang or "", "top": request.top}
     content = {"html": html.decode(), "csv": csv.decode()}
-    latest = read(connection, "latest_report", key)
+    latest = read(db, "latest_report", key)
     if latest and all(latest[0][name] == text for name, text in content.items()):
-        connection.rollback()
+        db.rollback()
         return Revision(latest[0]["revision"], is_new=False, sha256=sha256)
     number = latest[0]["revision"] + 1 if latest else 1
     made_from = {"generation": position.generation, "batch_id": position.batch_id}
-    read(connection, "insert_report", {**key, **content, **made_from, "revision": number, "sha256": sha256})
-    connection.commit()
+    read(db, "insert_report", {**key, **content, **made_from, "revision": number, "sha256": sha256})
+    db.commit()
     return Revision(number, is_new=True, sha256=sha256)
 
 

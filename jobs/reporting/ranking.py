@@ -120,7 +120,7 @@ def by_hour(rows: Iterable[tuple[int, int]]) -> tuple[int, ...]:
 
 
 def shares_by(rows: Iterable[tuple[str, int]], *, limit: int) -> list[tuple[str | None, int, float | None]]:
-    """Sum (name, posts) rows into (name, posts, share), most first; what is past the limit becomes one line, name None."""
+    """Sum (name, posts) rows into (name, posts, share), most first; what is past the limit is one line, name None."""
     sums: dict[str, int] = {}
     for name, posts in rows:
         sums[name] = sums.get(name, 0) + posts

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
-from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED, ISOLATION_LEVEL_REPEATABLE_READ
-from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED, ISOLATION_LEVEL_REPEATABLE_READ, connection
 from psycopg2.extras import RealDictCursor
 
 from reporting.books import Arrivals, DayBooks, Gap, Position, PostCount, Tally
@@ -20,13 +19,13 @@ from reporting.request import ReportRequest
 SQL_FOLDER = Path(__file__).resolve().parents[2] / "sql" / "reporting"
 TOP_WORDS = 20
 _CONNECT_TIMEOUT_S = 10
-# Every wait has a limit: a report of a large day takes seconds; the other run of the same report may be queued before us.
+# Every wait has a limit. A report of a large day takes seconds, and another run of the same report may come first.
 _SESSION = "-c timezone=UTC -c statement_timeout=300s -c lock_timeout=120s -c idle_in_transaction_session_timeout=300s"
 
 Row = Mapping[str, Any]
 
 
-def connect(dsn: str) -> Connection:
+def connect(dsn: str) -> connection:
     """Open the reporter's connection.
 
     Raises:
@@ -47,28 +46,28 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def read(connection: Connection, statement: str, parameters: Mapping[str, object]) -> list[Row]:
+def read(db: connection, statement: str, parameters: Mapping[str, object]) -> list[Row]:
     """Run sql/reporting/STATEMENT.sql with bound parameters and return its rows."""
-    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+    with db.cursor(cursor_factory=RealDictCursor) as cursor:
         cursor.execute((SQL_FOLDER / f"{statement}.sql").read_text("utf-8"), parameters)
         return list(cursor.fetchall()) if cursor.description else []
 
 
 @contextmanager
-def snapshot(connection: Connection) -> Iterator[None]:
+def snapshot(db: connection) -> Iterator[None]:
     """One reading transaction: a compaction that commits meanwhile is seen whole or not at all."""
-    connection.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
+    db.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
     try:
         yield
     finally:
-        connection.rollback()
-        connection.set_session(isolation_level=ISOLATION_LEVEL_READ_COMMITTED, readonly=False)
+        db.rollback()
+        db.set_session(isolation_level=ISOLATION_LEVEL_READ_COMMITTED, readonly=False)
 
 
-def read_day(connection: Connection, request: ReportRequest) -> DayBooks:
+def read_day(db: connection, request: ReportRequest) -> DayBooks:
     """Return what the current generation's books know of the day that is asked for."""
-    with snapshot(connection):
-        found = read(connection, "position", {})
+    with snapshot(db):
+        found = read(db, "position", {})
         if not found:
             raise ReportError("no generation is current: has the schema been migrated?")
         asked: dict[str, object] = {
@@ -79,53 +78,54 @@ def read_day(connection: Connection, request: ReportRequest) -> DayBooks:
             "source": request.source,
             "lang": request.lang,
         }
-        whole, hashtags = _read_whole(connection, asked, found[0]), _read_hashtags(connection, asked, request)
+        whole, hashtags = _read_whole(db, asked, found[0]), _read_hashtags(db, asked, request)
         return DayBooks(position=_position(found[0]), **whole, **hashtags)
 
 
-def _read_whole(connection: Connection, asked: Mapping[str, object], position: Row) -> dict[str, Any]:
+def _read_whole(db: connection, asked: Mapping[str, object], position: Row) -> dict[str, Any]:
     """What is told of all sources and languages: the completeness."""
     dropped = position["buckets_since"] is not None and asked["day"] < position["buckets_since"]
-    hours = read(connection, "post_hours", asked)
+    hours = read(db, "post_hours", asked)
     return {
-        "since_start": Tally(**read(connection, "tally_since_start", asked)[0]),
-        "read": None if dropped else Tally(**read(connection, "tally_read", asked)[0]),
-        "posts": tuple(PostCount(**row) for row in read(connection, "posts", asked)),
-        "arrivals": Arrivals(**read(connection, "arrivals", {**asked, "late_after": LATE_AFTER})[0]),
-        "control": tuple((row["kind"], row["messages"]) for row in read(connection, "control", asked)),
-        "dead": tuple((row["reason"], row["records"]) for row in read(connection, "dead_letters", asked)),
-        "gaps": tuple(_gap(row) for row in read(connection, "gaps", asked)),
+        "since_start": Tally(**read(db, "tally_since_start", asked)[0]),
+        "read": None if dropped else Tally(**read(db, "tally_read", asked)[0]),
+        "posts": tuple(PostCount(**row) for row in read(db, "posts", asked)),
+        "arrivals": Arrivals(**read(db, "arrivals", {**asked, "late_after": LATE_AFTER})[0]),
+        "control": tuple((row["kind"], row["messages"]) for row in read(db, "control", asked)),
+        "dead": tuple((row["reason"], row["records"]) for row in read(db, "dead_letters", asked)),
+        "gaps": tuple(_gap(row) for row in read(db, "gaps", asked)),
         "all_hours": by_hour((row["hour"], row["every_post"]) for row in hours),
         "post_hours": by_hour((row["hour"], row["selected"]) for row in hours),
     }
 
 
-def _read_hashtags(connection: Connection, asked: Mapping[str, object], request: ReportRequest) -> dict[str, Any]:
+def _read_hashtags(db: connection, asked: Mapping[str, object], request: ReportRequest) -> dict[str, Any]:
     """What is told of the selection: hashtags and words."""
-    hashtags = _terms(read(connection, "top_terms", {**asked, "metric": "hashtag", "top": request.top}))
-    words = _terms(read(connection, "top_terms", {**asked, "metric": "word", "top": TOP_WORDS}))
+    hashtags = _terms(read(db, "top_terms", {**asked, "metric": "hashtag", "top": request.top}))
+    words = _terms(read(db, "top_terms", {**asked, "metric": "word", "top": TOP_WORDS}))
     listed = {**asked, "terms": [count.term for count in hashtags]}
     day_before = {**listed, "day": request.day - timedelta(days=1)}
-    comparable = read(connection, "has_posts", day_before)[0]["has_posts"]
-    places = {row["term"]: Place(row["rank"], row["posts"]) for row in read(connection, "places", day_before)}
+    comparable = read(db, "has_posts", day_before)[0]["has_posts"]
+    places = {row["term"]: Place(row["rank"], row["posts"]) for row in read(db, "places", day_before)}
     hours: dict[str, list[tuple[int, int]]] = {}
-    for row in read(connection, "hashtag_hours", listed):
+    for row in read(db, "hashtag_hours", listed):
         hours.setdefault(row["term"], []).append((row["hour"], row["posts"]))
     return {
         "hashtags": hashtags,
         "hashtag_hours": {term: by_hour(rows) for term, rows in hours.items()},
-        "distinct_hashtags": read(connection, "distinct_hashtags", asked)[0]["hashtags"],
+        "distinct_hashtags": read(db, "distinct_hashtags", asked)[0]["hashtags"],
         "previous": places if comparable else None,
         "words": words,
     }
 
 
 def _position(row: Row) -> Position:
-    processed_at = row["processed_at"]
+    processed_at, began_at = row["processed_at"], row["began_at"]
     return Position(
         generation=row["generation"],
         batch_id=row["last_batch_id"],
         processed_at=processed_at and _utc(processed_at),
+        began_at=began_at and _utc(began_at),
         code_version=row["code_version"],
     )
 

@@ -9,9 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
-from pydantic import SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
 SOURCES = ("x", "jetstream", "mastodon", "text")
 """The dialects that posts are counted under (docs/contracts.md)."""
 
@@ -60,14 +57,6 @@ class ReportRequest:
         if self.top != ReportRequest.top:
             parts.append(f"top-{self.top}")
         return "_".join(parts)
-
-
-class ReporterSettings(BaseSettings):
-    """What the environment has to say: where the books are. A secret, so never on the command line."""
-
-    model_config = SettingsConfigDict(env_prefix="HASHTIDE_", frozen=True)
-
-    reporter_dsn: SecretStr
 
 
 class _OneLineParser(argparse.ArgumentParser):

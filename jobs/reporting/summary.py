@@ -12,7 +12,7 @@ TOP_LANGUAGES = 10
 
 @dataclass(frozen=True)
 class Summary:
-    """A day's report before it has a form; `posts` and `reposts` are of the selection, `every_post` of the whole day."""
+    """A day's report before it has a form; `posts` and `reposts` are of the selection, `every_post` of the day."""
 
     request: ReportRequest
     books: DayBooks

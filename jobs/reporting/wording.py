@@ -26,13 +26,12 @@ def count_of(value: int, noun: str) -> str:
 
 
 def percent(share: float | None) -> str:
-    """0.0271 → `2.7%`; what is more than nothing never reads as nothing; no share is a dash."""
+    """0.0271 → `2.71%`; what is more than nothing never reads as nothing; no share is a dash."""
     if share is None:
         return "–"
     if 0 < share < 0.0001:
         return "<0.01%"
-    digits = 2 if 0 < share < 0.01 else 1
-    return f"{share * 100:.{digits}f}%"
+    return f"{share * 100:.2f}%"
 
 
 def long_day(day: date) -> str:

@@ -52,8 +52,8 @@ def seed(dsn: str, books: Books, *, code_version: str = "0.1.0") -> None:
             cursor.execute("truncate count_hour, count_day")
             for table, unit, cast in (("count_hour", "hour", "timestamptz"), ("count_day", "day", "date")):
                 cursor.execute(
-                    f"insert into {table} select generation, date_trunc('{unit}', bucket)::{cast}, metric, source, lang, term,"  # noqa: S608
-                    " sum(posts), sum(reposts) from count_bucket group by 1, 2, 3, 4, 5, 6"
+                    f"insert into {table} select generation, date_trunc('{unit}', bucket)::{cast},"  # noqa: S608
+                    " metric, source, lang, term, sum(posts), sum(reposts) from count_bucket group by 1, 2, 3, 4, 5, 6"
                 )
             last = max((batch[0] for batch in books.batches), default=0)
             _many(
