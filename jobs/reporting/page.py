@@ -1,6 +1,6 @@
 """The report as one HTML file: everything inside, nothing fetched, every word from outside escaped."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def _context(summary: Summary) -> dict[str, Any]:
         "selection": _selection(summary),
         "title": " ".join(["Hashtags of", wording.long_day(request.day), *_selection(summary)]),
         "figures": _figures(summary),
-        "gaps": [_gap(gap) for gap in books.gaps],
+        "gaps": [_gap(gap, request.day) for gap in books.gaps],
         "lead": summary.hashtags[0] if summary.hashtags else None,
         "bars": _bars(summary.hashtags[:CHARTED]),
         "rows": [_row(line) for line in summary.hashtags],
@@ -89,13 +89,12 @@ def _figures(summary: Summary) -> list[tuple[str, str, str]]:
     ]
 
 
-def _gap(gap: Gap) -> dict[str, str]:
-    known = gap.start is not None
+def _gap(gap: Gap, day: date) -> dict[str, str]:
     return {
         "source": wording.source(gap.source) if gap.source else "not named",
-        "start": wording.day_and_clock(gap.start) if gap.start else "not known",
-        "end": wording.day_and_clock(gap.end) if gap.end else f"not known; noted {wording.day_and_clock(gap.noted_at)}",
-        "length": wording.duration(gap.end - gap.start) if known and gap.start and gap.end else "–",
+        "start": wording.time_on(gap.start, day) if gap.start else "not known",
+        "end": wording.time_on(gap.end, day) if gap.end else f"not known; noted {wording.time_on(gap.noted_at, day)}",
+        "length": wording.duration(gap.end - gap.start) if gap.start and gap.end else "–",
         "why": gap.why,
     }
 

@@ -54,6 +54,12 @@ def day_and_clock(time: datetime) -> str:
     return f"{short_day(time.astimezone(UTC).date())}, {clock(time)} UTC"
 
 
+def time_on(time: datetime, day: date) -> str:
+    """`14:05` on the day itself, `1 Feb 2026, 14:05` on another one; in UTC."""
+    of = time.astimezone(UTC).date()
+    return clock(time) if of == day else f"{short_day(of)}, {clock(time)}"
+
+
 def instant(time: datetime) -> str:
     """`2026-01-31T14:05:09Z`: the form for machines; microseconds only where there are any."""
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
