@@ -7,6 +7,7 @@ the books. Airflow does the work; this asks it to, and watches.
 
 import json
 import time
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,7 +22,6 @@ from stack.books import Books, Ledger, close_the_books, read_ledger
 from stack.counts_db import busiest_day, top_hashtags
 from stack.endpoints import Endpoints
 from stack.errors import StackError
-from stack.options import Options
 from stack.secrets import write_private
 from stack.source_address import absolute, finite
 from stack.stages import Snapshot, Stages
@@ -59,6 +59,25 @@ class Report(Protocol):
 
     def say(self, line: str) -> None:
         """A line that stays."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of one `up`.
+
+    Attributes:
+        source: address of the input, see docs/contracts.md; empty keeps the one that flows.
+        until_done: return when the source has ended and its last record is compacted and reported.
+        timeout_s: until the first counts at most; not with until_done, whose source may be long.
+        stall_timeout_s: give up when no stage has got on for so long.
+        started_at: when the command began, by time.monotonic(); the seconds that are told count from there.
+    """
+
+    source: str
+    until_done: bool = False
+    timeout_s: float = 900.0
+    stall_timeout_s: float = 300.0
+    started_at: float = field(default_factory=time.monotonic)
 
 
 def run(endpoints: Endpoints, options: Options, report: Report) -> int:

@@ -1,0 +1,37 @@
+"""Addresses of sources, as far as the launcher reads them."""
+
+from pathlib import Path
+
+import pytest
+
+from stack.errors import StackError
+from stack.source_address import absolute, finite
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("simulator", "simulator:posts=20000"),
+        ("simulator:seed=7,rate=0", "simulator:posts=20000,seed=7,rate=0"),
+        ("simulator:posts=0,seed=7", "simulator:posts=20000,seed=7"),
+        ("simulator:seed=7,posts=5", "simulator:seed=7,posts=5"),
+        ("file:/a.jsonl", "file:/a.jsonl"),
+    ],
+)
+def test_only_an_endless_simulator_is_cut(address: str, expected: str) -> None:
+    assert finite(address) == expected
+
+
+def test_paths_become_absolute_and_settings_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a=1.jsonl").touch()
+    (tmp_path / "b.gz").touch()
+    monkeypatch.chdir(tmp_path)
+    expected = f"file:{tmp_path}/a=1.jsonl,{tmp_path}/b.gz,pace=5"
+    assert absolute("file:./a=1.jsonl,b.gz,pace=5") == expected
+    assert absolute(expected) == expected
+    assert absolute("simulator:posts=5") == "simulator:posts=5"
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match=r"there is no file .*/nowhere\.jsonl"):
+        absolute(f"file:{tmp_path}/nowhere.jsonl")
