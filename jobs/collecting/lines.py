@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 
@@ -24,11 +25,18 @@ class Line(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """The source missed something between two points (times or cursors, as the source knows them)."""
+    """The source missed something.
 
-    begin: str
-    end: str
+    Attributes:
+        cursor: where it goes on after the gap.
+        why: in one line.
+        begin, end: between which times, where the source knows; else the moment when it was noticed.
+    """
+
+    cursor: str
     why: str
+    begin: datetime | None = None
+    end: datetime | None = None
 
 
 class Source(Protocol):

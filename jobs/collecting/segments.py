@@ -3,7 +3,7 @@
 Segment file `NNNNNNNNNNNN.seg`, NNN… its number, growing by one:
 
     8 bytes   magic
-    frame     header: JSON {"source", "slug", "first_record"}
+    frame     header: JSON {"source", "slug", "first_record", "first_note"}
     frame*    records
 
 Frame: `<II` (length of what follows the eight bytes, CRC-32 of it), then the payload. A record's payload is `<QBBH`
@@ -42,7 +42,7 @@ class Record(NamedTuple):
         end: byte offset in the segment just after this record's frame.
         kind: LINE or NOTE.
         received_at: epoch milliseconds.
-        cursor: the source's; a note's is a name that no line of the source has.
+        cursor: where the source goes on after this record; empty where a note was taken before any line.
     """
 
     end: int
@@ -54,11 +54,19 @@ class Record(NamedTuple):
 
 
 class Header(NamedTuple):
-    """What all records of a segment share. `first_record`: how many records the spool took before this segment."""
+    """What all records of a segment share.
+
+    Attributes:
+        source: the address.
+        slug: the source's short name.
+        first_record: how many records the spool took before this segment.
+        first_note: how many of them were notes.
+    """
 
     source: str
     slug: str
     first_record: int
+    first_note: int
 
 
 def segment_path(directory: Path, number: int) -> Path:

@@ -27,11 +27,22 @@ ARCHIVE_SHARE = 0.75
 
 
 class Position(NamedTuple):
-    """A point between two records: segment number, byte offset in it, and how many records the spool took before."""
+    """A point between two records.
+
+    Attributes:
+        segment: number of the segment.
+        offset: byte offset in it.
+        records: how many records the spool took before this point, over its life.
+        notes: how many of them were notes of the collector's own.
+    """
 
     segment: int
     offset: int
     records: int
+    notes: int
+
+
+NOWHERE = Position(0, 0, 0, 0)
 
 
 class Spool:
@@ -61,8 +72,8 @@ class Spool:
         self._moved = threading.Condition()  # guards what follows up to _broken
         self._buffer: list[bytes] = []
         self._buffer_bytes = 0
-        self._written = Position(0, 0, 0)
-        self._durable = Position(0, 0, 0)
+        self._written = NOWHERE
+        self._durable = NOWHERE
         self._broken: OSError | None = None
         self._io = threading.Lock()  # one write and fsync at a time, in order
         self._file_descriptor = -1
@@ -71,6 +82,7 @@ class Spool:
         self._last_cursor: str | None = None
         self._sizes: dict[int, int] = {}
         self._recover()
+        self._total_bytes = sum(self._sizes.values())
         self.acked = self._load_acked()
         self._closing = threading.Event()
         self._syncer = threading.Thread(target=self._sync_often, name="spool-sync", daemon=True)
@@ -92,11 +104,15 @@ class Spool:
             OSError: the disk refuses (full, gone).
         """
         self._append(segments.LINE, line, received_at)
-        self._last_cursor = line.cursor
 
-    def append_note(self, note: dict[str, object], name: str, received_at: int) -> None:
-        """Takes a note of the collector's own (see docs/contracts.md); `name` tells it from all others of the source."""
-        self._append(segments.NOTE, Line(name, json.dumps({"hashtide": note}).encode(), "hashtide"), received_at)
+    def append_note(self, note: dict[str, object], received_at: int, cursor: str | None = None) -> None:
+        """Takes a note of the collector's own (docs/contracts.md); `cursor`: where the source goes on after it.
+
+        Raises:
+            OSError: the disk refuses (full, gone).
+        """
+        raw = json.dumps({"hashtide": note}).encode()
+        self._append(segments.NOTE, Line(cursor or self._last_cursor or "", raw, "hashtide"), received_at)
 
     def _append(self, kind: int, line: Line, received_at: int) -> None:
         frame = segments.encode_record(kind, received_at, line.cursor, line.dialect, line.raw)
@@ -107,9 +123,10 @@ class Spool:
                 raise self._broken
             self._buffer.append(frame)
             self._buffer_bytes += len(frame)
-            segment, offset, records = self._written
-            self._written = Position(segment, offset + len(frame), records + 1)
+            segment, offset, records, notes = self._written
+            self._written = Position(segment, offset + len(frame), records + 1, notes + (kind == segments.NOTE))
             overflow = self._buffer_bytes > BUFFER_BYTES
+        self._last_cursor = line.cursor or None
         if overflow:
             self.sync()
 
@@ -128,7 +145,7 @@ class Spool:
             self._remember_cursor(self._header.slug, self._last_cursor)
             self._last_cursor = None
         number = self._written.segment + 1
-        header = Header(*self._next_header, first_record=self._written.records)
+        header = Header(*self._next_header, self._written.records, self._written.notes)
         start = segments.encode_header(header)
         with self._io:
             if self._file_descriptor >= 0:
@@ -141,8 +158,9 @@ class Spool:
             )
         self._header = header
         with self._moved:
-            self._written = self._durable = Position(number, len(start), header.first_record)
+            self._written = self._durable = Position(number, len(start), header.first_record, header.first_note)
             self._sizes[number] = len(start)
+            self._total_bytes += len(start)
             self._moved.notify_all()
 
     def sync(self) -> None:
@@ -169,6 +187,7 @@ class Spool:
                 raise
             with self._moved:
                 self._durable = until
+                self._total_bytes += until.offset - self._sizes[until.segment]
                 self._sizes[until.segment] = until.offset
                 self._moved.notify_all()
 
@@ -190,19 +209,18 @@ class Spool:
 
     @property
     def lines_read(self) -> int:
-        """Records that are on disk or were and have been removed: over the spool's life."""
-        return self.durable.records
+        """Lines that are on disk, or were and have been removed: over the spool's life. Notes are none."""
+        return self.durable.records - self.durable.notes
 
     @property
     def size_bytes(self) -> int:
-        """What all segments together take."""
-        with self._moved:
-            return sum(self._sizes.values())
+        """What all segments together take, up to the last sync."""
+        return self._total_bytes
 
     @property
     def full(self) -> bool:
         """True while the budget leaves no room. Acknowledged segments make room before that."""
-        return self.size_bytes >= self.budget_bytes
+        return self._total_bytes >= self.budget_bytes
 
     def wait_for_more(self, after: Position, timeout_s: float) -> bool:
         """Waits until something after `after` is durable; False if the time was up first."""
@@ -218,16 +236,15 @@ class Spool:
             SpoolCorrupt: a record that was durable is not whole any more.
         """
         durable = self.durable
-        records = after.records
+        records, notes = after.records, after.notes
         for number in [n for n in sorted(self._sizes) if after.segment <= n <= durable.segment]:
             path = segments.segment_path(self.directory, number)
             header, first = segments.read_header(path)
             offset = max(first, after.offset) if number == after.segment else first
             limit = durable.offset if number == durable.segment else path.stat().st_size
             for record in segments.read_records(path, offset, limit):
-                records += 1
-                offset = record.end
-                yield Position(number, offset, records), header.slug, record
+                records, notes, offset = records + 1, notes + (record.kind == segments.NOTE), record.end
+                yield Position(number, offset, records, notes), header.slug, record
             if offset != limit:
                 raise SpoolCorrupt(f"{path}@{offset}: a record that was whole is damaged")
 
@@ -246,7 +263,7 @@ class Spool:
             self._keep_last_cursor(number)
             segments.segment_path(self.directory, number).unlink(missing_ok=True)
             with self._moved:
-                del self._sizes[number]
+                self._total_bytes -= self._sizes.pop(number)
 
     # -- cursors
 
@@ -307,11 +324,10 @@ class Spool:
             return
         path = segments.segment_path(self.directory, numbers[-1])
         self._header, end = segments.read_header(path)
-        count = self._header.first_record
+        count, notes = self._header.first_record, self._header.first_note
         for record in segments.read_records(path, end):
-            end, count = record.end, count + 1
-            if record.kind == segments.LINE:
-                self._last_cursor = record.cursor
+            end, count, notes = record.end, count + 1, notes + (record.kind == segments.NOTE)
+            self._last_cursor = record.cursor or None
         torn = self._sizes[numbers[-1]] - end
         self._file_descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         if torn:
@@ -319,7 +335,7 @@ class Spool:
             os.ftruncate(self._file_descriptor, end)
         os.fsync(self._file_descriptor)
         self._sizes[numbers[-1]] = end
-        self._written = self._durable = Position(numbers[-1], end, count)
+        self._written = self._durable = Position(numbers[-1], end, count, notes)
 
     def _load_acked(self) -> Position:
         oldest = min(self._sizes, default=0)
@@ -335,9 +351,9 @@ class Spool:
 
     def _start_of(self, number: int) -> Position:
         if number not in self._sizes:
-            return Position(0, 0, 0)
+            return NOWHERE
         header, offset = segments.read_header(segments.segment_path(self.directory, number))
-        return Position(number, offset, header.first_record)
+        return Position(number, offset, header.first_record, header.first_note)
 
     def close(self) -> None:
         """Syncs, and lets go of the lock."""
@@ -356,6 +372,5 @@ class Spool:
 def _last_cursor(path: Path) -> str | None:
     cursor = None
     for record in segments.read_records(path, segments.read_header(path)[1]):
-        if record.kind == segments.LINE:
-            cursor = record.cursor
+        cursor = record.cursor or cursor
     return cursor

@@ -3,17 +3,11 @@
 import json
 from datetime import UTC, datetime
 from functools import cache
-from json.encoder import encode_basestring_ascii as quoted_ascii  # v1.1 escapes everything beyond ASCII
-from json.encoder import py_encode_basestring as _py_quoted
+from json.encoder import encode_basestring_ascii as quoted_ascii  # v1.1 escapes all beyond ASCII
+from json.encoder import encode_basestring as quoted  # v2 does not
 from typing import NamedTuple
 
 from collecting.simulation.vocabulary import PEOPLE
-
-try:
-    from json.encoder import c_encode_basestring as _c_quoted
-except ImportError:
-    _c_quoted = None
-quoted = _c_quoted or _py_quoted  # v2 does not escape
 
 LONG_CODE_POINTS = 140
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -51,7 +45,8 @@ def _v1(number: int, at_ms: int, lang: str, person: int, content: Content, repea
     )
     return (
         f'{{"created_at":"{_classic_time(at_ms // 1000)}","id":{number},"id_str":"{number}",'
-        f'"text":{quoted_ascii(shown.text)},"source":"<a href=\\"https://example.org\\" rel=\\"nofollow\\">Example</a>",'
+        f'"text":{quoted_ascii(shown.text)},"source":"<a href=\\"https://example.org\\" '
+        'rel=\\"nofollow\\">Example</a>",'
         f'"truncated":{"true" if long else "false"},"in_reply_to_status_id":null,"in_reply_to_user_id":null,'
         f'"in_reply_to_screen_name":null,"user":{_user_v1(person)},"geo":null,"coordinates":null,"place":null,'
         f'"contributors":null{repeated},"is_quote_status":false{extended},"quote_count":0,"reply_count":0,'

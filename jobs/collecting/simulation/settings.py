@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 
-from collecting.lines import SourceError
 from collecting.addresses import Address
+from collecting.lines import SourceError
 
 DIALECTS = ("x1", "x2", "text")
 DEFAULT_RATE = 50.0

@@ -40,7 +40,7 @@ class Truth:
             self._count(("hashtag", minute, line.source, line.lang), line.tags, line.is_repost)
             self._count(("word", hour, line.source, line.lang), line.words, line.is_repost)
 
-    def _count(self, key: tuple[str, int | None, str, str], terms: frozenset[str], is_repost: bool) -> None:  # noqa: FBT001
+    def _count(self, key: tuple[str, int | None, str, str], terms: frozenset[str], is_repost: bool) -> None:
         if terms:
             self._posts[key].update(terms)
             if is_repost:

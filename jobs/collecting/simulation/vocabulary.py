@@ -33,7 +33,7 @@ _LANGUAGES = (
     (
         "ja",
         16,
-        "今日はいい天気ですね 電車 が遅れています おはよう コーヒー 猫 散歩 楽しい! ﾊﾝｶｸ 映画 新しい本 東京の朝 ありがとう 🍣 図書館",
+        "今日はいい天気ですね 電車 が遅れています おはよう コーヒー 猫 散歩 楽しい! ﾊﾝｶｸ 映画 新しい本 東京の朝 ありがとう 🍣",
     ),
     (
         "es",
@@ -60,8 +60,25 @@ _TAGS = (
     "วันหยุด", "İstanbul", "MondayMotivation", "café", "книги", "شعر", "東京", "ﾊﾝｶｸ", "niños", "Día", "ねこ", "커피",
     "ספרים", "हिन्दी", "ｆｕｌｌｗｉｄｔｈ", "snake_case", "2026goals", "ÉCOLE", "ırmak",
 )  # fmt: skip
-_STEMS = "rain river city book coffee train music garden planet harbour winter summer maple copper paper silver".split()
-_TAILS = "Day Watch Week Talk Club Live Fans Story Night News Lovers Facts".split()
+_STEMS = [
+    "rain",
+    "river",
+    "city",
+    "book",
+    "coffee",
+    "train",
+    "music",
+    "garden",
+    "planet",
+    "harbour",
+    "winter",
+    "summer",
+    "maple",
+    "copper",
+    "paper",
+    "silver",
+]
+_TAILS = ["Day", "Watch", "Week", "Talk", "Club", "Live", "Fans", "Story", "Night", "News", "Lovers", "Facts"]
 
 BURSTS = ("Eclipse2026", "地震速報", "GranFinal", "HarbourLights", "выборы", "كأس")
 

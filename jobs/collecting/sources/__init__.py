@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from collecting.lines import Source, SourceError
 from collecting.addresses import Address
+from collecting.lines import Source, SourceError
 from collecting.sources.file import FileSource
 from collecting.sources.simulator import SimulatorSource
 

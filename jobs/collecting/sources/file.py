@@ -10,8 +10,8 @@ from typing import IO, TYPE_CHECKING
 
 import zstandard
 
-from collecting.lines import Gap, Line, SourceError
 from collecting.addresses import Address, slug
+from collecting.lines import Gap, Line, SourceError
 from collecting.sources.pacing import Pace, pace_from
 
 if TYPE_CHECKING:
@@ -82,12 +82,11 @@ class FileSource:
         try:
             with _open_at(path, offset) as file:
                 while raw := file.readline(MAX_LINE_BYTES + 1):
-                    before = f"{index}:{count}:{offset}"
                     size = len(raw) if len(raw) <= MAX_LINE_BYTES else len(raw) + _skip_line(file, raw)
                     count, offset = count + 1, offset + size
                     cursor = f"{index}:{count}:{offset}"
                     if size > MAX_LINE_BYTES:
-                        yield Gap(before, cursor, f"{path}:{count}: a line of {size} bytes is left out")
+                        yield Gap(cursor, f"{path}:{count}: a line of {size} bytes is left out")
                         continue
                     self._pace.wait(raw, stop)
                     if stop.is_set():
@@ -128,7 +127,7 @@ def _parse_cursor(cursor: str | None, files: int) -> tuple[int, int, int]:
 
 def _open_at(path: Path, offset: int) -> IO[bytes]:
     if path.suffix == ".gz":
-        file: IO[bytes] = io.BufferedReader(gzip.open(path, "rb"), BUFFER_BYTES)  # type: ignore[arg-type]
+        file: IO[bytes] = io.BufferedReader(gzip.GzipFile(path), BUFFER_BYTES)
     elif path.suffix == ".zst":
         file = io.BufferedReader(_ZstdFile(path), BUFFER_BYTES)
     else:

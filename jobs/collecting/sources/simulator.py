@@ -4,10 +4,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from collecting.addresses import Address, slug
 from collecting.lines import Gap, Line, SourceError
 from collecting.simulation.posts import lines
 from collecting.simulation.settings import Settings
-from collecting.addresses import Address, slug
 from collecting.sources.pacing import Pace
 
 
@@ -18,9 +18,9 @@ def _now_ms() -> int:
 class SimulatorSource:
     """Lines of a simulated stream.
 
-    The cursor is `N@START`: N lines were made, and the event time of the first one in epoch milliseconds. A finite stream
-    keeps its start, so that it goes on with exactly the lines that it would have had. An endless one is the present: it
-    goes on with the line that is next, as of now, unless its address fixes the start.
+    The cursor is `N@START`: N lines were made, and the event time of the first one in epoch milliseconds. A finite
+    stream keeps its start, so that it goes on with exactly the lines that it would have had. An endless one is the
+    present: it goes on with the line that is next, as of now, unless its address fixes the start.
     """
 
     waits = True

@@ -1,0 +1,125 @@
+"""Collect posts from one source: source → spool → topic. See docs/contracts.md for what it promises.
+
+With --simulator-truth or --simulator-lines it collects nothing, but makes a simulated stream, and what must be counted.
+"""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from collecting import publisher, state
+from collecting.addresses import Address
+from collecting.collector import Collector
+from collecting.files import LockHeld
+from collecting.lines import SourceError
+from collecting.publisher import Publisher
+from collecting.segments import SpoolCorrupt
+from collecting.simulation import truth
+from collecting.simulation.settings import Settings as SimulatorSettings
+from collecting.sources import open_source
+from collecting.sources.simulator import SimulatorSource, parse_cursor
+from collecting.spool import Spool
+from collecting.state import State
+
+DONE, FAILED, WRONG_ARGUMENTS = 0, 1, 2
+log = logging.getLogger("collect")
+
+
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument(
+        "--source", required=True, metavar="ADDRESS", help="KIND:ITEM,ITEM,key=value (docs/contracts.md)"
+    )
+    parser.add_argument("--spool", type=Path, metavar="DIR", help="where lines are kept first; one collector per spool")
+    parser.add_argument("--bootstrap-servers", metavar="H:P", help="Kafka; several with commas")
+    parser.add_argument("--topic", default="posts")
+    parser.add_argument("--spool-budget-mb", type=int, default=2048, help="what the spool may take, archive included")
+    parser.add_argument(
+        "--simulator-truth", type=Path, metavar="FILE", help="write what must be counted, as JSON, and end"
+    )
+    parser.add_argument("--simulator-lines", type=Path, metavar="FILE", help="write the simulated lines, and end")
+    given = parser.parse_args(argv)
+    if given.simulator_truth or given.simulator_lines:
+        return given
+    if not given.spool or not given.bootstrap_servers:
+        parser.error("--spool and --bootstrap-servers are required")
+    if given.spool_budget_mb < 1:
+        parser.error("--spool-budget-mb must be at least 1")
+    return given
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one collector; the exit status of docs/contracts.md."""
+    given = arguments(argv)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # one line of ours a failure, not its hundred
+    try:
+        if given.simulator_truth or given.simulator_lines:
+            return _simulate(given)
+        return _collect(given)
+    except LockHeld as error:
+        log.error("another collector works on this spool: %s", error)  # noqa: TRY400 - one line for a person
+    except (SpoolCorrupt, OSError, ValueError) as error:
+        log.error("%s", error)  # noqa: TRY400
+    return FAILED
+
+
+def _collect(given: argparse.Namespace) -> int:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    spool = Spool(given.spool.absolute(), budget_bytes=given.spool_budget_mb * 2**20)
+    try:
+        try:
+            source = open_source(given.source)
+        except SourceError as error:
+            State(given.source, state.FAILED, str(error)).write(spool.directory)
+            log.error("%s", error)  # noqa: TRY400
+            return WRONG_ARGUMENTS
+        settings = publisher.Settings(given.bootstrap_servers, given.topic)
+        last = Collector(given.source, source, spool, Publisher(spool, settings)).run(stop)
+    finally:
+        spool.close()
+    log.info(
+        "%s: %d lines read, %d records acknowledged, %d wait",
+        last.status,
+        last.lines_read,
+        last.records_acked,
+        last.lag_records,
+    )
+    if last.error:
+        log.error("%s", last.error)
+    return FAILED if last.status == state.FAILED else DONE
+
+
+def _simulate(given: argparse.Namespace) -> int:
+    """Truth and lines of a simulator. The start: the address's, else the one that the spool's last cursor has."""
+    try:
+        settings = SimulatorSettings.from_address(Address.parse(given.source))
+        start_ms = settings.first_start_ms(0) if settings.start else _start_in_spool(given.spool, settings)
+    except SourceError as error:
+        log.error("%s", error)  # noqa: TRY400
+        return WRONG_ARGUMENTS
+    truth.write(settings, start_ms, truth_path=given.simulator_truth, lines_path=given.simulator_lines)
+    return DONE
+
+
+def _start_in_spool(directory: Path | None, settings: SimulatorSettings) -> int:
+    if directory is None:
+        raise SourceError("source simulator: give start=TIME, or --spool DIR of the collector whose start it was")
+    spool = Spool(directory, budget_bytes=2**40)
+    try:
+        cursor = spool.begin("", SimulatorSource(settings).slug)
+    finally:
+        spool.close()
+    if cursor is None:
+        raise SourceError(f"the spool {directory} has no line of this source")
+    return parse_cursor(cursor)[1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

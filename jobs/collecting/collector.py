@@ -1,0 +1,178 @@
+"""Source → spool → topic: the threads of one collector, and how it ends."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from collecting import state
+from collecting.lines import Gap, Line, Source, SourceError
+from collecting.publisher import Publisher
+from collecting.segments import SpoolCorrupt
+from collecting.spool import Spool
+from collecting.state import State
+
+log = logging.getLogger(__name__)
+
+STATE_INTERVAL_S = 1.0
+DRAIN_AT_STOP_S = 10.0
+BUDGET_POLL_S = 0.2
+TAIL_LINES = 10_000  # an inclusive cursor yields again what came at the same instant: far fewer than this
+
+
+class Reader:
+    """Takes lines from the source into the spool until the source ends, `stop` is set, or it cannot go on.
+
+    Attributes:
+        error: why it could not go on, one line; None if it ended well.
+        held_up: what holds it up at the moment; None while it reads.
+        ended: the source has no more lines.
+    """
+
+    def __init__(
+        self, source: Source, cursor: str | None, spool: Spool, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.error: str | None = None
+        self.held_up: str | None = None
+        self.ended = False
+        self._source = source
+        self._cursor = cursor
+        self._spool = spool
+        self._clock = clock
+
+    def run(self, stop: threading.Event) -> None:
+        """Reads. Never raises: what went wrong is in `error`."""
+        try:
+            try:
+                self._read(stop)
+                self.ended = not stop.is_set()
+            finally:
+                self._spool.sync()  # also what came before the source gave up
+        except SourceError as error:
+            self.error = str(error)
+        except OSError as error:
+            self.error = f"the spool {self._spool.directory} cannot be written: {error.strerror or error}"
+        except Exception as error:
+            log.exception("reading the source failed")
+            self.error = f"reading {self._source.slug} failed: {type(error).__name__}: {error}"
+
+    def _read(self, stop: threading.Event) -> None:
+        again = self._seen_before()
+        for item in self._source.read(self._cursor, stop):
+            if isinstance(item, Gap):
+                self._note_gap(item)
+                continue
+            if again and _token(item) in again:
+                continue
+            if self._spool.full:
+                self._wait_for_room(stop)
+                if stop.is_set():
+                    return  # not taken: it comes again from the cursor
+            self._spool.append(item, int(self._clock() * 1000))
+
+    def _seen_before(self) -> set[tuple[str, bytes]]:
+        """What of an inclusive source the spool's tail already has."""
+        if not self._source.cursor_inclusive or self._cursor is None:
+            return set()
+        return {(record.cursor, record.raw) for record in self._spool.tail(self._source.slug, TAIL_LINES)}
+
+    def _wait_for_room(self, stop: threading.Event) -> None:
+        """Kafka does not take what we have, and the budget is used up: reading stops until there is room."""
+        begin = self._clock()
+        why = f"the spool's budget of {self._spool.budget_bytes // 2**20} MB is used up"
+        self.held_up = f"{why}: reading waits"
+        log.warning("%s", self.held_up)
+        while self._spool.full and not stop.wait(BUDGET_POLL_S):
+            pass
+        self.held_up = None
+        log.info("reading goes on after %.1f s", self._clock() - begin)
+        if not self._source.waits:  # a file has missed nothing; a live stream went by
+            self._note_gap(Gap("", why, datetime.fromtimestamp(begin, UTC), datetime.fromtimestamp(self._clock(), UTC)))
+
+    def _note_gap(self, gap: Gap) -> None:
+        now = self._clock()
+        begin, end = (each or datetime.fromtimestamp(now, UTC) for each in (gap.begin, gap.end))
+        log.warning("gap in %s from %s to %s: %s", self._source.slug, begin.isoformat(), end.isoformat(), gap.why)
+        note = {"source": self._source.slug, "from": begin.isoformat(), "to": end.isoformat(), "why": gap.why}
+        self._spool.append_note({"gap": note}, int(now * 1000), gap.cursor or None)
+
+
+def _token(line: Line) -> tuple[str, bytes]:
+    return line.cursor, line.raw
+
+
+class Collector:
+    """One run: reads until the source ends or a stop is asked for, and publishes all that it has read."""
+
+    def __init__(self, address: str, source: Source, spool: Spool, publisher: Publisher) -> None:
+        self._address = address
+        self._spool = spool
+        self._publisher = publisher
+        self._reader = Reader(source, spool.begin(address, source.slug), spool)
+        self._stop_reading = threading.Event()
+        self._stop_publishing = threading.Event()
+        self._publisher_error: str | None = None
+
+    def run(self, stop: threading.Event) -> State:
+        """Runs to its end and returns the last state, which is also written.
+
+        `finished` when the source has ended and everything is acknowledged; `stopped` when `stop` was set; `failed`
+        with the error when the source or the disk gave up: what was read until then is published first.
+        """
+        reading = threading.Thread(target=self._reader.run, args=(self._stop_reading,), name="reader", daemon=True)
+        publishing = threading.Thread(target=self._publish, name="publisher", daemon=True)
+        publishing.start()
+        reading.start()
+        while not stop.is_set() and not self._publisher_error and (reading.is_alive() or not self._drained):
+            self._say(state.RUNNING)
+            stop.wait(STATE_INTERVAL_S if reading.is_alive() else 0.05)
+        self._stop_reading.set()
+        reading.join(timeout=DRAIN_AT_STOP_S)
+        self._drain(DRAIN_AT_STOP_S)
+        self._stop_publishing.set()
+        publishing.join(timeout=2 * DRAIN_AT_STOP_S)
+        return self._say(self._outcome(), final=True)
+
+    def _publish(self) -> None:
+        try:
+            self._publisher.run(self._stop_publishing)
+        except (SpoolCorrupt, OSError) as error:
+            self._publisher_error = f"the spool cannot be published: {error}"
+        except Exception as error:
+            log.exception("publishing failed")
+            self._publisher_error = f"publishing failed: {type(error).__name__}: {error}"
+
+    @property
+    def _drained(self) -> bool:
+        return self._publisher.acked.records >= self._spool.durable.records
+
+    def _drain(self, within_s: float) -> None:
+        """At a stop: what is read goes out, if Kafka takes it in time; if not, it waits in the spool."""
+        deadline_s = time.monotonic() + within_s
+        while not self._drained and not self._publisher_error and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+
+    def _outcome(self) -> str:
+        if self._publisher_error or self._reader.error:
+            return state.FAILED
+        return state.FINISHED if self._reader.ended and self._drained else state.STOPPED
+
+    def _say(self, status: str, *, final: bool = False) -> State:
+        durable, acked = self._spool.durable, self._publisher.acked
+        troubles = (
+            self._publisher_error,
+            self._reader.error,
+            *(() if final else (self._reader.held_up, self._publisher.trouble)),
+        )
+        now = State(
+            self._address,
+            status,
+            error="; ".join(each for each in troubles if each) or None,
+            lines_read=self._spool.lines_read,
+            records_acked=acked.records,
+            lag_records=max(durable.records - acked.records, 0),
+            spool_bytes=self._spool.size_bytes,
+        )
+        now.write(self._spool.directory)
+        return now
