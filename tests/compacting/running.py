@@ -1,0 +1,51 @@
+"""What the tests of the compaction share: running it, and saying that Postgres is right."""
+
+from datetime import datetime
+
+from compacting.compaction import Outcome, Settings, compact
+from compacting.count_log import CountLog
+from tests.compacting.stream import START, Stream, expected, in_postgres
+from tests.postgres import SCHEMA, Database, execute
+
+TERMS = [
+    "news",
+    "katze",
+    "قطة",
+    "שלום",
+    "🐈‍⬛",
+    'say "cheese"',
+    "it's",
+    "a\\b",
+    "\\.",
+    "\\N",
+    "tab\there",
+    "two\nlines",
+    "\r",
+    "a,b",
+    "",
+    " ",
+    "x" * 100 + "…",
+    "𒐫" * 100 + "…",
+    "‮rtl‬",
+    "<b>&amp;",
+]
+CHECKS = sorted((SCHEMA.parent / "compacting" / "checks").glob("*.sql"))
+
+
+def run(database: Database, stream: Stream, now: datetime = START, **settings: int) -> Outcome:
+    """One run of the compaction as the compactor."""
+    chosen = Settings(dsn=database.compactor, generation=stream.generation, **settings)
+    return compact(chosen, CountLog(stream.url, stream.generation), now)
+
+
+def assert_books_are_whole(database: Database) -> None:
+    """Every check of sql/compacting/checks finds nothing."""
+    assert CHECKS
+    for check in CHECKS:
+        assert execute(database.reader, check.read_text()) == [], check.name
+
+
+def assert_exact(database: Database, stream: Stream) -> None:
+    """Buckets, hours and days are the plain sums of the events."""
+    assert in_postgres(database, stream.generation) == expected(stream.events)
+    assert_books_are_whole(database)
