@@ -1,0 +1,156 @@
+"""A real Kafka broker for tests: KRaft, one process, from the product's jars and with the product's own settings.
+
+`HASHTIDE_PARTS` names the folder of the fetched parts (`jars/kafka` in it); without one these tests are skipped.
+"""
+
+import os
+import random
+import shutil
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+import jinja2
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.admin import NewTopic
+from kafka.consumer.fetcher import ConsumerRecord
+
+PROPERTIES = Path(__file__).resolve().parent.parent / "stack" / "templates" / "server.properties.j2"
+HOST = "127.0.0.1"
+UP_WITHIN_S = 90
+
+
+def free_port() -> int:
+    """A port that nobody listens on, away from the range from which the kernel takes clients' ports."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe:
+            if probe.connect_ex((HOST, port)) != 0:
+                return port
+    raise RuntimeError("no free port")
+
+
+@dataclass
+class Broker:
+    """One broker. Stopped and started again it has the same port and data."""
+
+    home: Path
+    jars: Path
+    port: int = field(default_factory=free_port)
+    controller_port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """`host:port`."""
+        return f"{HOST}:{self.port}"
+
+    def format(self) -> None:
+        """Write the settings and give the data directory its cluster id."""
+        ports = SimpleNamespace(kafka=self.port, kafka_controller=self.controller_port)
+        template = jinja2.Environment(autoescape=False).from_string(PROPERTIES.read_text())  # noqa: S701 - no HTML
+        self.home.mkdir(parents=True, exist_ok=True)
+        (self.home / "server.properties").write_text(template.render(host=HOST, home=self.home, ports=ports))
+        cluster = uuid.uuid4().hex[:22]
+        done = subprocess.run(
+            [*self._java("128m"), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", self.home / "server.properties"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(done.stdout.decode(errors="replace")[-2000:])
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        with (self.home / "broker.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*self._java("256m"), "kafka.Kafka", self.home / "server.properties"], stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + UP_WITHIN_S
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            with socket.socket() as probe:
+                if probe.connect_ex((HOST, self.port)) == 0:
+                    return
+            time.sleep(0.1)
+        raise RuntimeError(f"the broker does not answer: {(self.home / 'broker.log').read_text()[-2000:]}")
+
+    def stop(self, *, kill: bool = False) -> None:
+        """End it: SIGTERM and a wait, or SIGKILL."""
+        if self.process is None:
+            return
+        (self.process.kill if kill else self.process.terminate)()
+        try:
+            self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(timeout=10)
+        self.process = None
+
+    def create_topic(self, name: str, partitions: int = 4, **configs: str) -> str:
+        """Make a topic; the name is returned."""
+        admin = KafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
+        try:
+            admin.create_topics([NewTopic(name, partitions, 1, topic_configs=configs)])
+        finally:
+            admin.close()
+        return name
+
+    def read(self, topic: str) -> list[ConsumerRecord]:
+        """Everything that the topic holds now, partition by partition."""
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap_servers, auto_offset_reset="earliest")
+        try:
+            partitions = [
+                TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())
+            ]
+            consumer.assign(partitions)
+            ends = consumer.end_offsets(partitions)
+            records: list[ConsumerRecord] = []
+            while any(consumer.position(partition) < end for partition, end in ends.items()):
+                for batch in consumer.poll(timeout_ms=1000).values():
+                    records += batch
+            return records
+        finally:
+            consumer.close()
+
+    def _java(self, heap: str) -> list[str]:
+        java = f"{os.environ['JAVA_HOME']}/bin/java" if "JAVA_HOME" in os.environ else "java"
+        return [java, f"-Xmx{heap}", "-XX:+UseSerialGC", "-cp", f"{self.jars}/*"]
+
+
+@pytest.fixture(scope="session")
+def kafka_jars() -> Path:
+    """The folder of the broker's jars."""
+    parts = os.environ.get("HASHTIDE_PARTS")
+    jars = Path(parts or "/nonexistent") / "jars" / "kafka"
+    if not jars.is_dir():
+        pytest.skip(f"no Kafka jars: HASHTIDE_PARTS is {parts!r}")
+    return jars
+
+
+def _running(home: Path, jars: Path) -> Iterator[Broker]:
+    broker = Broker(home, jars)
+    try:
+        broker.format()
+        broker.start()
+        yield broker
+    finally:
+        broker.stop(kill=True)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def broker(kafka_jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """One broker a test run; tests make topics of their own and leave it running."""
+    yield from _running(tmp_path_factory.mktemp("kafka"), kafka_jars)
+
+
+@pytest.fixture
+def broker_of_its_own(kafka_jars: Path, tmp_path: Path) -> Iterator[Broker]:
+    """A broker that the test may stop, kill and start."""
+    yield from _running(tmp_path / "kafka", kafka_jars)
