@@ -31,23 +31,22 @@ class CountLog:
         self._checkpoint = checkpoint
         self._path = f"counts/generation={generation}"
         self._aside = f"{self._path}/_aside"
-        self.last_committed: int | None = None
 
     def clean_aside(self) -> None:
         """Removes what a crash has left. Only for the one job that owns the generation."""
         self._files.delete(self._aside)
 
     def write(self, counts: DataFrame, batch_id: int) -> None:
-        """The function for foreachBatch.
+        """The function for foreachBatch: one batch's changed keys into the log.
 
-        A batch whose folder is there is not computed again: the tasks that wrote it have also committed its state.
+        A batch whose folder is there runs through again, as Spark wants its state committed, and leaves the folder.
         """
         target = f"{self._path}/batch={batch_id}"
         if self._files.exists(target):
             log.info("batch %d is in the count log already: left as it is", batch_id)
+            counts.write.format("noop").mode("overwrite").save()
         else:
             self._commit(counts, batch_id, target)
-        self.last_committed = batch_id
 
     def _commit(self, counts: DataFrame, batch_id: int, target: str) -> None:
         planned = self._checkpoint.planned(batch_id)

@@ -1,6 +1,7 @@
 """The Spark session of the count stage: each setting with its reason."""
 
 import os
+import sys
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -58,6 +59,7 @@ def start_session(name: str, master: str | None, shuffle_partitions: int, connec
     builder = builder.config("spark.sql.shuffle.partitions", str(shuffle_partitions))
     if master is not None:
         # Workers import `counting` too; on YARN --py-files sees to that.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_JOBS), os.environ.get("PYTHONPATH")]))
         builder = builder.master(master).config("spark.ui.enabled", "false")
         builder = builder.config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
