@@ -1,0 +1,166 @@
+"""What has to be done once before a service can start, and once after: formats, topic, schema, Airflow's database."""
+
+import base64
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import psycopg2
+import requests
+from kafka import KafkaAdminClient
+from kafka.admin import NewTopic
+from kafka.errors import TopicAlreadyExistsError
+
+from stack.errors import StackError
+from stack.ports import HOST
+from stack.services import airflow, hadoop_java, java
+from stack.settings import REPOSITORY
+from stack.site import METADATA_DATABASE, ROOT, TOPIC, Site
+
+PARTITIONS = 4
+_LIMIT_S = 300
+
+
+def run(site: Site, what: str, command: Sequence[str], stdin: str = "", extra: Mapping[str, str] | None = None) -> str:
+    """Runs a program to its end, its output kept in logs/, and returns that output.
+
+    Raises:
+        StackError: it fails or takes more than five minutes; names the log.
+    """
+    log = site.home.logs / f"{what}.log"
+    try:
+        done = subprocess.run(
+            ["setpriv", "--pdeathsig", "TERM", "--", *command],
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=_LIMIT_S,
+            cwd=REPOSITORY,
+            env={**site.environment, **(extra or {})},
+            start_new_session=True,  # no terminal: what asks for a password reads it from stdin
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise StackError(f"{what}: not done in {error.timeout:.0f} s; see {log}") from None
+    with log.open("a") as file:
+        file.write(done.stdout)
+    if done.returncode != 0:
+        lines = [line for line in done.stdout.splitlines() if line.strip()] or ["no output"]
+        raise StackError(f"{what} failed: {lines[-1].strip()} (see {log})")
+    return done.stdout
+
+
+def format_kafka(site: Site) -> None:
+    """Gives Kafka's log directory its cluster id where it has none."""
+    if (site.home.data / "kafka" / "meta.properties").exists():
+        return
+    conf = site.home.conf / "kafka"
+    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    command = java(site, 128, [str(conf), f"{site.parts.jars}/kafka/*"], f"-Dlog4j2.configurationFile={conf}/log4j2.properties")
+    words = ("kafka.tools.StorageTool", "format", "-t", cluster_id.replace("-", "A", 1), "-c", str(conf / "server.properties"))
+    run(site, "kafka-format", (*command, *words, "--ignore-formatted"))
+
+
+def format_namenode(site: Site) -> None:
+    """Makes an empty file system where there is none.
+
+    Raises:
+        StackError: there are blocks but no tree: formatting would throw them away.
+    """
+    if (site.home.data / "namenode" / "current" / "VERSION").exists():
+        return
+    if (site.home.data / "datanode" / "current" / "VERSION").exists():
+        raise StackError(
+            f"{site.home.data}/namenode is gone, {site.home.data}/datanode is not: restore it, or move data/datanode away "
+            "to begin with an empty HDFS"
+        )
+    command = (*hadoop_java(site, 128), "org.apache.hadoop.hdfs.server.namenode.NameNode", "-format", "-nonInteractive", "-force")
+    run(site, "namenode-format", command)
+
+
+def ensure_topic(site: Site) -> str:
+    """Makes the topic of the posts where it is not there. Returns a word on it."""
+    configs = {
+        "cleanup.policy": "delete",
+        # The broker's clock, not the sender's: retention and the event time of plain text go by it.
+        "message.timestamp.type": "LogAppendTime",
+        "retention.ms": str(site.settings.topic_retention_days * 86_400_000),
+    }
+    admin = KafkaAdminClient(bootstrap_servers=site.endpoints.bootstrap_servers, request_timeout_ms=20_000)
+    try:
+        topic = NewTopic(name=TOPIC, num_partitions=PARTITIONS, replication_factor=1, topic_configs=configs)
+        admin.create_topics([topic])
+    except TopicAlreadyExistsError:
+        return f"topic {TOPIC}"
+    finally:
+        admin.close()
+    return f"topic {TOPIC} made, {PARTITIONS} partitions"
+
+
+def migrate_books(site: Site) -> str:
+    """Brings the schema of the counts up to date. Returns a word on it."""
+    output = run(
+        site,
+        "migrate",
+        (str(site.parts.python), "jobs/migrate.py"),
+        extra={"HASHTIDE_MIGRATOR_DSN": site.dsn("hashtide_migrator")},
+    )
+    applied = len(json.loads(output.strip().splitlines()[-1])["applied"])
+    return f"{applied} migrations applied" if applied else "up to date"
+
+
+def migrate_airflow(site: Site) -> str:
+    """Makes or upgrades Airflow's metadata and its admin, where versions or database changed since the last time.
+
+    Each of Airflow's commands takes 6 to 10 s, so they are not run for nothing. Returns a word on it.
+    """
+    stamp = site.home.airflow / "migrated.json"
+    wanted = _metadata_state(site)
+    if wanted["database"] and stamp.exists() and json.loads(stamp.read_text()) == wanted:
+        return "up to date"
+    run(site, "airflow-migrate", (*airflow(site), "db", "migrate"))
+    run(site, "airflow-migrate", (*airflow(site), "fab-db", "migrate"))
+    user, password = site.secrets.admin_login()
+    words = ("users", "create", "--username", user, "--role", "Admin", "--email", "admin@localhost")
+    names = ("--firstname", "Hashtide", "--lastname", "Admin")
+    run(site, "airflow-admin", (*airflow(site), *words, *names), stdin=f"{password}\n{password}\n")
+    stamp.write_text(json.dumps(_metadata_state(site)))
+    return "migrated, admin made"
+
+
+def _metadata_state(site: Site) -> dict[str, object]:
+    """What decides whether Airflow's migrations have to run: the versions, and what the database says of itself."""
+    names = ("apache-airflow-core", "apache-airflow-providers-fab")
+    state: dict[str, object] = {name: version(name) for name in names}
+    state["database"] = []
+    with psycopg2.connect(site.dsn("hashtide_airflow", METADATA_DATABASE), connect_timeout=10) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute("select to_regclass('alembic_version'), to_regclass('alembic_version_fab'), to_regclass('ab_user')")
+            if all(cursor.fetchone() or [None]):
+                cursor.execute("select version_num from alembic_version union all select version_num from alembic_version_fab")
+                versions = sorted(row[0] for row in cursor.fetchall())
+                cursor.execute("select count(*) from ab_user where username = %s", (site.secrets.admin_login()[0],))
+                state["database"] = [*versions, *(cursor.fetchone() or [0])]
+    connection.close()
+    return state
+
+
+def remove_stop_markers(site: Site) -> None:
+    """Removes markers that an interrupted `down` left: the streaming job would end after its first batch."""
+    url = f"http://{HOST}:{site.ports['namenode_http']}/webhdfs/v1{ROOT}/stop"
+    query: dict[str, str] = {"op": "DELETE", "recursive": "true", "user.name": os.environ.get("USER", site.user)}
+    try:
+        requests.delete(url, params=query, timeout=10).raise_for_status()
+    except requests.RequestException as error:
+        raise StackError(f"HDFS does not let {ROOT}/stop be removed: {error}") from None
+
+
+def repository_file(name: str) -> Path:
+    """Returns a path in the checkout."""
+    return REPOSITORY / name

@@ -1,0 +1,165 @@
+"""Renders the templates of stack/templates into one home's conf/. Pure but for `write`, which puts the files there."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup, escape
+from psycopg2.extensions import parse_dsn
+
+from stack.home import Home
+from stack.ports import HOST
+from stack.restarts import EVENTS
+from stack.secrets import write_private
+from stack.services import Service
+from stack.settings import REPOSITORY
+from stack.site import DATABASE, METADATA_DATABASE, ROOT, TOPIC, Site
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_HADOOP = ("core-site.xml", "hdfs-site.xml", "yarn-site.xml", "capacity-scheduler.xml", "log4j.properties")
+
+
+def render(template: str, values: Mapping[str, object]) -> str:
+    """Returns a template's text; a value that it names and nobody gave is an error (jinja2.UndefinedError)."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        autoescape=lambda name: bool(name and ".xml" in name),
+        keep_trailing_newline=True,
+    )
+    environment.globals["property"] = _property
+    return environment.get_template(f"{template}.j2").render(values)
+
+
+def _property(name: str, value: object, why: str) -> Markup:
+    comment = Markup("\n  <!-- {} -->").format(why) if why else Markup()
+    return comment + Markup("\n  <property><name>{}</name><value>{}</value></property>").format(escape(name), escape(str(value)))
+
+
+def values_of(site: Site) -> dict[str, object]:
+    """Returns what the templates may name, secrets left out."""
+    import pyspark
+
+    return {
+        **site.settings.model_dump(exclude={"home", "ports", "postgres_dsn", "source"}),
+        "host": HOST,
+        "ports": dict(site.ports),
+        "home": str(site.home.root),
+        "repository": str(REPOSITORY),
+        "user": site.user,
+        "python": str(site.parts.python),
+        "java_home": str(site.parts.java_home),
+        "jars": str(site.parts.jars),
+        "pyspark": str(Path(pyspark.__file__).parent),
+    }
+
+
+def write(site: Site, services: Iterable[Service]) -> None:
+    """Writes every configuration file of the stack, those with secrets readable by their owner only."""
+    home, values = site.home, values_of(site)
+    plain = {home.hadoop_conf / name: name for name in _HADOOP}
+    plain |= {
+        home.conf / "kafka" / "server.properties": "server.properties",
+        home.conf / "kafka" / "log4j2.properties": "log4j2.properties",
+        home.spark_conf / "spark-defaults.conf": "spark-defaults.conf",
+        home.conf / "postgres" / "postgresql.conf": "postgresql.conf",
+        home.conf / "postgres" / "pg_hba.conf": "pg_hba.conf",
+    }
+    for path, name in plain.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(render(name, values))
+        path.chmod(0o644)
+    write_private(home.airflow / "airflow.cfg", render("airflow.cfg", values | _airflow_secrets(site)))
+    write_private(home.conf / "supervisord.conf", _supervisord(site, services, values))
+
+
+def _airflow_secrets(site: Site) -> dict[str, str]:
+    return {
+        "metadata": url_of(site.dsn("hashtide_airflow", METADATA_DATABASE)),
+        "fernet_key": site.secrets["airflow_fernet_key"],
+        "api_secret": site.secrets["airflow_api_secret"],
+        "jwt_secret": site.secrets["airflow_jwt_secret"],
+    }
+
+
+def _supervisord(site: Site, services: Iterable[Service], values: Mapping[str, object]) -> str:
+    more = {"services": list(services), "socket": site.home.socket, "password": site.secrets["supervisor"], "events": EVENTS}
+    return render("supervisord.conf", {**values, **more})
+
+
+def url_of(dsn: str) -> str:
+    """Returns `user:password@host:port/database` of a connection string, as SQLAlchemy wants it after the `//`.
+
+    A unix socket's folder goes into the query. `%` is doubled: Airflow's configuration file takes it as its own.
+    """
+    parts = parse_dsn(dsn)
+    login = f"{quote(parts['user'], safe='')}:{quote(parts['password'], safe='')}"
+    host, port = parts.get("host", "localhost"), parts.get("port", "5432")
+    if host.startswith("/"):
+        address = f"{login}@/{parts['dbname']}?host={quote(host)}&port={port}"
+    else:
+        address = f"{login}@{host}:{port}/{parts['dbname']}"
+    return address.replace("%", "%%")
+
+
+def write_airflow_files(site: Site) -> None:
+    """Writes the connections and variables that Airflow reads, see docs/contracts.md. They are read at each use."""
+    home, settings = site.home, site.settings
+    kept = _read_json(home.airflow / "variables.json")
+    variables = {
+        "hashtide_source": settings.source or kept.get("hashtide_source", "simulator"),
+        "hashtide_generation": kept.get("hashtide_generation", "1"),
+        "hashtide_spool_dir": str(home.spool),
+        "hashtide_reports_dir": str(home.reports),
+        "hashtide_trigger_interval_s": str(settings.trigger_interval_s),
+    }
+    write_private(home.airflow / "variables.json", json.dumps(kept | variables, indent=1) + "\n")
+    write_private(home.airflow / "connections.json", json.dumps(connections_of(site), indent=1) + "\n")
+
+
+def connections_of(site: Site) -> dict[str, dict[str, object]]:
+    """Returns Airflow's connections by their ids."""
+    ports = site.ports
+    return {
+        "hashtide_kafka": {"conn_type": "kafka", "host": HOST, "port": ports["kafka"], "extra": json.dumps({"topic": TOPIC})},
+        "hashtide_yarn": {"conn_type": "http", "host": HOST, "port": ports["resourcemanager_http"]},
+        "hashtide_hdfs": {
+            "conn_type": "http",
+            "host": HOST,
+            "port": ports["namenode_http"],
+            "extra": json.dumps({"rpc_port": ports["namenode"], "root": ROOT}),
+        },
+        "hashtide_compactor": _postgres_connection(site, "hashtide_compactor"),
+        "hashtide_reporter": _postgres_connection(site, "hashtide_reporter"),
+    }
+
+
+def _postgres_connection(site: Site, role: str) -> dict[str, object]:
+    parts = parse_dsn(site.dsn(role))
+    known = ("host", "port", "user", "password", "dbname")
+    connection: dict[str, object] = {
+        "conn_type": "postgres",
+        "host": parts.get("host", HOST),
+        "port": int(parts.get("port", "5432")),
+        "login": role,
+        "password": parts["password"],
+        "schema": DATABASE,
+    }
+    if extra := {key: value for key, value in parts.items() if key not in known}:
+        connection["extra"] = json.dumps(extra)
+    return connection
+
+
+def _read_json(path: Path) -> dict[str, str]:
+    try:
+        kept: dict[str, str] = json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return kept
+
+
+def config_of(home: Home) -> Path:
+    """Returns the path of supervisord's configuration."""
+    return home.conf / "supervisord.conf"

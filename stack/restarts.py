@@ -1,0 +1,82 @@
+"""Supervisord's event listener: counts how often each service had to be started again, and never lets one stay down.
+
+Supervisord gives a service up after some tries in a row (FATAL), and each try waits a second longer than the last. Here
+it is revived after a while, so the wait has a cap and the tries have no end.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import Fault
+
+REVIVE_AFTER_S = 15.0
+EVENTS = "PROCESS_STATE_EXITED,PROCESS_STATE_BACKOFF,PROCESS_STATE_FATAL"
+
+
+@dataclass(frozen=True)
+class Restarts:
+    """How often one service died while it should have run.
+
+    Attributes:
+        count: over the home's life, so over supervisord's own restarts too.
+        last_at: of the last one, seconds since the epoch.
+    """
+
+    count: int = 0
+    last_at: float = 0.0
+
+
+def read(path: Path) -> dict[str, Restarts]:
+    """Returns the tally by the service's name; nothing where there is none yet."""
+    try:
+        return {name: Restarts(**entry) for name, entry in json.loads(path.read_text()).items()}
+    except (FileNotFoundError, ValueError, TypeError):
+        return {}
+
+
+def counted(tally: dict[str, Restarts], event: str, service: str, now: float) -> dict[str, Restarts]:
+    """Returns the tally after an event. An exit and a start that failed count; giving up is not one more."""
+    if event not in ("PROCESS_STATE_EXITED", "PROCESS_STATE_BACKOFF"):
+        return tally
+    return tally | {service: Restarts(tally.get(service, Restarts()).count + 1, now)}
+
+
+def write(path: Path, tally: dict[str, Restarts]) -> None:
+    """Keeps the tally, whole or not at all."""
+    aside = path.with_suffix(".new")
+    aside.write_text(json.dumps({name: asdict(entry) for name, entry in tally.items()}))
+    aside.replace(path)
+
+
+def revive(rpc: Any, service: str) -> None:
+    """Starts a service that supervisord gave up, if that is still so."""
+    try:
+        if rpc.supervisor.getProcessInfo(f"services:{service}")["statename"] == "FATAL":
+            rpc.supervisor.startProcess(f"services:{service}", False)
+    except (Fault, OSError):
+        return  # supervisord is stopping, or was quicker; a new FATAL comes as a new event
+
+
+def main() -> None:
+    """Listens until supervisord closes the pipe."""
+    from supervisor import childutils
+
+    path = Path(sys.argv[1])
+    while True:
+        headers, payload = childutils.listener.wait(sys.stdin, sys.stdout)
+        service = childutils.get_headers(payload)["processname"]
+        write(path, counted(read(path), headers["eventname"], service, time.time()))
+        if headers["eventname"] == "PROCESS_STATE_FATAL":
+            timer = threading.Timer(REVIVE_AFTER_S, revive, (childutils.getRPCInterface(os.environ), service))
+            timer.daemon = True
+            timer.start()
+        childutils.listener.ok(sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""One stack as it is about to run: its home, settings, ports, parts and secrets in one hand."""
+
+import getpass
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from psycopg2.extensions import make_dsn, parse_dsn
+
+from stack.endpoints import Endpoints
+from stack.errors import StackError
+from stack.home import Home
+from stack.parts import Parts
+from stack.ports import HOST
+from stack.secrets import Secrets, write_private
+from stack.settings import REPOSITORY, Settings
+
+TOPIC = "posts"
+ROOT = "/hashtide"
+DATABASE = "hashtide"
+METADATA_DATABASE = "hashtide_airflow"
+# Hadoop's URIs, Spark's lists, supervisord's and Airflow's files each refuse other characters.
+_PLAIN_PATH = re.compile(r"[\w/.@+-]+", re.ASCII)
+_PASSED_ON = ("HOME", "USER", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+
+@dataclass(frozen=True)
+class Site:
+    """One stack.
+
+    Attributes:
+        home: where its state is.
+        settings: what was set.
+        ports: the port of each service, by the names of `stack.ports.DEFAULTS`.
+        parts: the interpreter, Java and the jars.
+    """
+
+    home: Home
+    settings: Settings
+    ports: Mapping[str, int]
+    parts: Parts
+
+    @property
+    def secrets(self) -> Secrets:
+        """The home's passwords and keys."""
+        return Secrets(self.home)
+
+    @property
+    def user(self) -> str:
+        """Whom the services run as."""
+        return getpass.getuser()
+
+    @property
+    def owns_postgres(self) -> bool:
+        """Whether the stack starts a Postgres, or uses the user's."""
+        return self.own_dsn is None
+
+    @property
+    def own_dsn(self) -> str | None:
+        """Connection string of the user's own Postgres, from the settings or as remembered."""
+        if self.settings.postgres_dsn:
+            return self.settings.postgres_dsn.get_secret_value()
+        path = self.secrets.postgres_dsn_file
+        return path.read_text().strip() if path.exists() else None
+
+    def dsn(self, role: str, database: str = DATABASE) -> str:
+        """Returns libpq's connection string of one of our roles. It holds the password."""
+        server = {"host": HOST, "port": str(self.ports["postgres"])}
+        if self.own_dsn:
+            server = {k: v for k, v in parse_dsn(self.own_dsn).items() if k not in ("user", "password", "dbname")}
+        return make_dsn(**server, user=role, password=self.secrets[role], dbname=database)
+
+    def superuser_dsn(self, database: str = "postgres") -> str:
+        """Returns the connection string of the role that makes roles and databases."""
+        if self.own_dsn:
+            return make_dsn(self.own_dsn) if database == "postgres" else make_dsn(self.own_dsn, dbname=database)
+        return make_dsn(
+            host=HOST,
+            port=self.ports["postgres"],
+            user="postgres",
+            password=self.secrets["postgres_superuser"],
+            dbname=database,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of every service: little of ours, so that a start does not depend on who starts it."""
+        passed = {name: os.environ[name] for name in (*_PASSED_ON, *_PROXIES) if name in os.environ}
+        java = self.parts.java_home
+        paths = [str(self.parts.python.parent), f"{java}/bin", "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"]
+        return {
+            "LANG": "C.UTF-8",
+            **passed,
+            "PATH": ":".join([*paths, "/sbin", "/bin"]),
+            "JAVA_HOME": str(java),
+            "HADOOP_CONF_DIR": str(self.home.hadoop_conf),
+            "SPARK_CONF_DIR": str(self.home.spark_conf),
+            "AIRFLOW_HOME": str(self.home.airflow),
+            # Each thread of a JVM may otherwise keep 64 MB of its own for malloc.
+            "MALLOC_ARENA_MAX": "2",
+        }
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where the stack answers."""
+        namenode = f"{HOST}:{self.ports['namenode_http']}"
+        return Endpoints(
+            home=self.home.root,
+            airflow_url=f"http://{HOST}:{self.ports['airflow']}",
+            admin_login_file=self.secrets.admin_login_file,
+            bootstrap_servers=f"{HOST}:{self.ports['kafka']}",
+            topic=TOPIC,
+            namenode_url=f"http://{namenode}",
+            count_log_url=f"webhdfs://{namenode}{ROOT}/counts",
+            resourcemanager_url=f"http://{HOST}:{self.ports['resourcemanager_http']}",
+            reader_dsn_file=self.secrets.reader_dsn_file,
+            variables_file=self.home.airflow / "variables.json",
+            spool_dir=self.home.spool,
+            reports_dir=self.home.reports,
+        )
+
+    def with_ports(self, ports: Mapping[str, int]) -> "Site":
+        """Returns the same stack on other ports."""
+        return replace(self, ports=ports)
+
+    def check_paths(self) -> None:
+        """Raises StackError where a path has a character that some part of the stack can't bear."""
+        for path in (self.home.root, REPOSITORY, Path(sys.prefix)):
+            if not _PLAIN_PATH.fullmatch(str(path)):
+                raise StackError(
+                    f"{path} has a blank or another character that Hadoop's addresses can't bear; use a folder named with "
+                    "letters, digits and . _ - only"
+                )
+
+    def keep_dsns(self) -> None:
+        """Writes the connection strings that others read from files."""
+        if self.settings.postgres_dsn:
+            write_private(self.secrets.postgres_dsn_file, self.settings.postgres_dsn.get_secret_value() + "\n")
+        write_private(self.secrets.reader_dsn_file, self.dsn("hashtide_reader") + "\n")

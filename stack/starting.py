@@ -1,0 +1,185 @@
+"""`up`, as far as the services: each is started as soon as what it needs is healthy, all of them at once where nothing is needed."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from stack import preparing, rendering
+from stack.errors import StackError
+from stack.health import CHECKS, NotHealthyError
+from stack.parts import require_disk, require_memory
+from stack.ports import recall, settle
+from stack.postgres import ensure_roles_and_databases, initialise
+from stack.progress import Steps
+from stack.services import Service, services_of
+from stack.site import Site
+from stack.supervision import RUNNING, Supervisor
+
+HEALTHY_WITHIN_S = 180.0
+_DISK_BYTES = 2_000_000_000
+_POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do.
+
+    Attributes:
+        name: what others name in `after`.
+        title: what people read.
+        after: names of the steps that have to be done before.
+        act: does it and returns a word on it.
+    """
+
+    name: str
+    title: str
+    after: tuple[str, ...]
+    act: Callable[[], str]
+
+
+def start(site: Site, fixed: Mapping[str, int], steps: Steps) -> Site:
+    """Makes every service of the stack run and be healthy; what runs already is left alone. Returns the site as it runs.
+
+    Raises:
+        StackError: something can't be started.
+    """
+    supervisor = Supervisor(site.home)
+    site.check_paths()
+    site.home.make()
+    site.secrets.ensure()
+    if supervisor.is_alive():
+        site = site.with_ports(recall(site.home))
+        _refuse_other_ports(site.ports, fixed)
+        if not _scheduler_runs(supervisor):
+            rendering.write_airflow_files(site)
+    else:
+        require_disk(site.home.root, _DISK_BYTES, "the stack's state")
+        require_memory()
+        supervisor.sweep()
+        site = site.with_ports(settle(site.home, fixed))
+        site.keep_dsns()
+        services = services_of(site)
+        rendering.write(site, services)
+        rendering.write_airflow_files(site)
+        supervisor.start(site)
+    run_steps(steps_of(site, services_of(site), supervisor, steps), steps)
+    return site
+
+
+def _refuse_other_ports(ports: Mapping[str, int], fixed: Mapping[str, int]) -> None:
+    for name, port in fixed.items():
+        if ports.get(name) != port:
+            raise StackError(f"the stack runs with {name} on port {ports.get(name)}; run `down` first to move it to {port}")
+
+
+def _scheduler_runs(supervisor: Supervisor) -> bool:
+    process = supervisor.processes().get("airflow-scheduler")
+    return process is not None and process.state in RUNNING
+
+
+def steps_of(site: Site, services: Sequence[Service], supervisor: Supervisor, steps: Steps) -> list[Step]:
+    """Returns everything that has to be done to have the services healthy, in no order but that of `after`."""
+    by_name = {service.name: service for service in services}
+    before: dict[str, Callable[[], object]] = {
+        "postgres": lambda: initialise(site),
+        "kafka": lambda: preparing.format_kafka(site),
+        "namenode": lambda: preparing.format_namenode(site),
+        "airflow-scheduler": lambda: preparing.remove_stop_markers(site),
+    }
+    afterwards = {"kafka": lambda: preparing.ensure_topic(site)}
+    services_below = ("topic", "kafka", "namenode", "datanode", "resourcemanager", "nodemanager", "books")
+    after: dict[str, tuple[str, ...]] = {
+        "airflow-api-server": ("metadata",),
+        "airflow-dag-processor": ("metadata",),
+        # Its first tasks find everything that they need.
+        "airflow-scheduler": ("metadata", *services_below[1:]),
+        # A trigger asks again and again: it may come before YARN.
+        "airflow-triggerer": ("metadata",),
+    }
+
+    def act_of(service: Service) -> Callable[[], str]:
+        def act() -> str:
+            runs = supervisor.processes().get(service.name)
+            if runs is None or runs.state not in RUNNING:
+                before.get(service.name, lambda: None)()
+                supervisor.start_service(service.name)
+            wait_until_healthy(site, service, supervisor, steps)
+            said = afterwards[service.name]() if service.name in afterwards else ""
+            return said or _address(site, service.name)
+
+        return act
+
+    wanted = [Step(name, each.title, after.get(name, ()), act_of(each)) for name, each in by_name.items()]
+    postgres = ("postgres",) if site.owns_postgres else ()
+    return [
+        *wanted,
+        Step("roles", "Roles and databases", postgres, lambda: ensure_roles_and_databases(site) or ""),
+        Step("books", "Schema of the counts", ("roles",), lambda: preparing.migrate_books(site)),
+        Step("metadata", "Airflow's metadata", ("roles",), lambda: preparing.migrate_airflow(site)),
+    ]
+
+
+def _address(site: Site, name: str) -> str:
+    shown = {"postgres": "postgres", "namenode": "namenode_http", "resourcemanager": "resourcemanager_http"}
+    if name == "airflow-api-server":
+        return site.endpoints.airflow_url
+    return f"port {site.ports[shown[name]]}" if name in shown else ""
+
+
+def wait_until_healthy(site: Site, service: Service, supervisor: Supervisor, steps: Steps) -> None:
+    """Waits until a service does its work.
+
+    Raises:
+        StackError: not within HEALTHY_WITHIN_S; says what was missing and which log to read.
+    """
+    deadline = time.monotonic() + HEALTHY_WITHIN_S
+    while True:
+        try:
+            CHECKS[service.name](site)
+        except NotHealthyError as error:
+            why = str(error)
+        else:
+            return
+        if time.monotonic() > deadline:
+            log = site.home.logs / f"{service.name}.log"
+            raise StackError(f"{service.title} is not healthy after {HEALTHY_WITHIN_S:.0f} s ({why}); see {log}")
+        process = supervisor.processes().get(service.name)
+        if process is None:
+            raise StackError(f"supervisord went away while {service.title} was starting; run `up` again")
+        steps.detail(service.title, why if process.state in RUNNING else f"{why}; {process.state.lower()}")
+        time.sleep(_POLL_S)
+
+
+def run_steps(wanted: Sequence[Step], report: Steps) -> None:
+    """Does the steps, each as soon as those that it names are done, and tells of each.
+
+    Raises:
+        StackError: the first one that fails; those under way are left to themselves.
+    """
+    waiting = {step.name: step for step in wanted}
+    finished: set[str] = set()
+    results: queue.Queue[tuple[Step, str | BaseException]] = queue.Queue()
+    under_way = 0
+    while waiting or under_way:
+        for step in [step for step in waiting.values() if finished.issuperset(step.after)]:
+            del waiting[step.name]
+            under_way += 1
+            report.started(step.title)
+            threading.Thread(target=_act, args=(step, results), name=step.name, daemon=True).start()
+        if not under_way:
+            raise StackError(f"nothing can go on: {', '.join(waiting)} wait for each other")
+        step, outcome = results.get()
+        under_way -= 1
+        if isinstance(outcome, BaseException):
+            raise outcome
+        finished.add(step.name)
+        report.done(step.title, outcome)
+
+
+def _act(step: Step, results: "queue.Queue[tuple[Step, str | BaseException]]") -> None:
+    try:
+        results.put((step, step.act()))
+    except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+        results.put((step, error))
