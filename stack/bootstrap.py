@@ -98,10 +98,7 @@ def ensure_environment(parts_dir: Path, report: LineReport, *, with_tests: bool 
     if _is_right(venv, with_tests):
         return venv / "bin" / "python"
 
-    def waiting(note: str) -> None:
-        report.noted(note, "")
-
-    with locking.held(parts_dir / ".lock", waiting) as lock:
+    with locking.held(parts_dir / ".lock", report) as lock:
         if not _is_right(venv, with_tests):  # else the launcher that we waited for has made it
             _make(venv, uv.Uv(parts_dir, lock), report, with_tests=with_tests)
     return venv / "bin" / "python"

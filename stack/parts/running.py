@@ -98,7 +98,7 @@ def explain(what: str, outcome: Outcome, needed: str) -> PartsError:
             f"{what}: no package registry answers ({_telling(outcome.tail, UNREACHABLE)}); look at the network, "
             "https_proxy, SSL_CERT_FILE, or a mirror in UV_DEFAULT_INDEX and HASHTIDE_MAVEN_MIRROR, then try again"
         )
-    last = " / ".join(line.strip() for line in outcome.tail[-4:]) or "it said nothing"
+    last = " / ".join(line.strip() for line in outcome.tail[-4:] if line.strip()) or "it said nothing"
     return PartsError(f"{what}: failed with status {outcome.status}: {last}")
 
 

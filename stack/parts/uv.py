@@ -43,7 +43,7 @@ class Uv:
         Raises:
             PartsError: Python lacks venv or ensurepip, or uv can't be fetched.
         """
-        stamp, wanted = self._home / ".stamp", f"{digest(UV_LOCK)} {self._home}"
+        stamp, wanted = self._home / ".stamp", digest(UV_LOCK)
         if stamp.is_file() and stamp.read_text() == wanted and os.access(self._program, os.X_OK):
             return
         require_ensurepip()
