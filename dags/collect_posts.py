@@ -20,7 +20,7 @@ end (a file) is read once; then the lease waits for another.
 | you do | what happens |
 | --- | --- |
 | pause the DAG | nothing new is started; the collector and the present lease go on |
-| mark the task or the run **failed** | the collector is **stopped**, cleanly; if not paused, the next run starts it anew |
+| mark the task or the run **failed** | it is **stopped**, cleanly; if not paused, the next run starts it anew |
 | mark as success, or delete the run | this lease ends; the collector goes on, the next run attaches |
 | clear the task | the new try attaches; the collector goes on |
 | trigger by hand | the run waits for its turn, then is a lease like any other |

@@ -17,7 +17,7 @@ the link to the application's page.
 | you do | what happens |
 | --- | --- |
 | pause the DAG | nothing new is submitted; the application and the present lease go on |
-| mark the task or the run **failed** | it **stops** after the batch under way; if not paused, the next run submits it anew |
+| mark the task or the run **failed** | it **stops** after its batch; if not paused, the next run submits it anew |
 | mark as success, or delete the run | this lease ends; the application goes on, the next run attaches |
 | clear the task | the new try attaches; the application goes on |
 | trigger by hand | the run waits for its turn, then is a lease like any other |

@@ -7,6 +7,7 @@ import fcntl
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,13 +61,15 @@ class ProcessHook(SubprocessHook):
         process = self.sub_process
         if process is None or process.poll() is not None:
             return
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError):  # raised as soon as the group is empty
             os.killpg(process.pid, signal.SIGTERM)  # its own session: the group's id is its pid
-            try:
-                process.wait(KILL_AFTER_S)
-            except subprocess.TimeoutExpired:
-                self.log.warning("pid %s does not end: SIGKILL", process.pid)
-                os.killpg(process.pid, signal.SIGKILL)
+            deadline = time.monotonic() + KILL_AFTER_S
+            while time.monotonic() < deadline:
+                process.poll()
+                os.killpg(process.pid, 0)
+                time.sleep(0.05)
+            self.log.warning("process group %s does not end: SIGKILL", process.pid)
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager

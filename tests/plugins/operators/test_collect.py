@@ -1,0 +1,157 @@
+"""The decision on the collector: attach, replace, wait, start."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+
+from hashtide_airflow import commands
+from hashtide_airflow.operators import collect as module
+from hashtide_airflow.operators.collect import CollectLease
+from hashtide_airflow.triggers.collector import CollectorTrigger
+
+# A collector as a lease sees it: it writes its state, then works, finishes or fails.
+COLLECTOR = """
+import json, os, pathlib, signal, sys, time
+import psutil
+source, spool = sys.argv[sys.argv.index("--source") + 1], pathlib.Path(sys.argv[sys.argv.index("--spool") + 1])
+with spool.joinpath("starts").open("a") as starts:
+    starts.write(source + "\\n")
+def say(status, error=""):
+    me = psutil.Process()
+    state = dict(pid=me.pid, pid_started_at=me.create_time(), source=source, status=status, error=error)
+    spool.joinpath("new").write_text(json.dumps(state)); spool.joinpath("new").replace(spool / "state.json")
+if source.startswith("mute"):
+    sys.exit("no such source")
+if source.startswith("bad"):
+    say("failed", "bad source"); sys.exit("bad source")
+if source.startswith("file"):
+    say("finished"); sys.exit(0)
+signal.signal(15, lambda *_: (say("stopped"), sys.exit(0)))
+say("running"); time.sleep(120)
+"""
+
+
+@pytest.fixture
+def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    script = tmp_path / "collector.py"
+    script.write_text(COLLECTOR)
+    real = commands.collect_command
+    monkeypatch.setattr(module, "collect_command", lambda c: [sys.executable, str(script), *real(c)[2:]])
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    spool = tmp_path / "spool"
+    yield spool
+    if state := alive(spool):
+        os.kill(state, 9)
+
+
+def alive(spool: Path) -> int | None:
+    path = spool / "state.json"
+    pid = json.loads(path.read_text())["pid"] if path.exists() else None
+    try:
+        return pid if pid and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE else None
+    except psutil.NoSuchProcess:
+        return None
+
+
+def starts(spool: Path) -> list[str]:
+    return (spool / "starts").read_text().splitlines() if (spool / "starts").exists() else []
+
+
+def turn(monkeypatch: pytest.MonkeyPatch, source: str, **memory: Any) -> TaskDeferred:
+    monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_SOURCE", source)
+    with pytest.raises(TaskDeferred) as deferred:
+        CollectLease(task_id="collect").turn({}, datetime.now(UTC) + timedelta(minutes=30), **memory)
+    return deferred.value
+
+
+def delay_s(deferred: TaskDeferred) -> float:
+    """How long the next start has to wait at least."""
+    assert isinstance(deferred.trigger, CollectorTrigger)
+    if deferred.trigger.not_before is None:
+        return 0
+    assert deferred.kwargs is not None
+    started_at = datetime.fromisoformat(deferred.kwargs["started_at"])
+    return (datetime.fromisoformat(deferred.trigger.not_before) - started_at).total_seconds()
+
+
+def test_it_starts_one_and_the_next_lease_attaches(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    turn(monkeypatch, "simulator")
+    first = alive(spool)
+    assert first
+    deferred = turn(monkeypatch, "simulator")
+    assert alive(spool) == first
+    assert starts(spool) == ["simulator"]
+    assert delay_s(deferred) == 0
+
+
+def test_another_source_replaces_it_cleanly(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    turn(monkeypatch, "simulator")
+    first = alive(spool)
+    turn(monkeypatch, "simulator:seed=2")
+    assert alive(spool) not in (None, first)
+    assert starts(spool) == ["simulator", "simulator:seed=2"]
+
+
+def test_a_finished_source_is_not_started_again(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        turn(monkeypatch, "file:a.jsonl")
+        wait_for_end(spool)
+    assert starts(spool) == ["file:a.jsonl"]
+
+
+def test_after_a_finished_source_another_is_started(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    turn(monkeypatch, "file:a.jsonl")
+    wait_for_end(spool)
+    turn(monkeypatch, "file:b.jsonl")
+    assert starts(spool) == ["file:a.jsonl", "file:b.jsonl"]
+
+
+@pytest.mark.parametrize("source", ["bad", "mute"])
+def test_each_failure_in_a_row_lengthens_the_wait(spool: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    delays: list[float] = []
+    memory: dict[str, Any] = {}
+    for _ in range(3):
+        deferred = turn(monkeypatch, source, **memory)
+        delays.append(delay_s(deferred))
+        memory = {k: v for k, v in (deferred.kwargs or {}).items() if k != "lease_ends_at"}
+    assert delays == [10, 20, 40]
+    assert len(starts(spool)) == 3
+
+
+def test_one_that_ran_for_ten_minutes_starts_the_count_anew(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long_ago = (datetime.now(UTC) - timedelta(minutes=11)).isoformat()
+    assert delay_s(turn(monkeypatch, "bad", failures=5, started_at=long_ago)) == 10
+    assert len(starts(spool)) == 1
+
+
+def test_a_new_source_that_fails_mutely_beside_an_old_state_is_no_tight_loop(
+    spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn(monkeypatch, "file:a.jsonl")
+    wait_for_end(spool)
+    first = turn(monkeypatch, "mute")
+    memory = {k: v for k, v in (first.kwargs or {}).items() if k != "lease_ends_at"}
+    assert [delay_s(first), delay_s(turn(monkeypatch, "mute", **memory))] == [10, 20]
+
+
+def test_its_last_line_is_in_the_tasks_log(
+    spool: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    turn(monkeypatch, "mute")
+    assert "the collector failed, status 1: no such source" in capsys.readouterr().out
+    assert starts(spool) == ["mute"]
+
+
+def wait_for_end(spool: Path) -> None:
+    deadline = time.monotonic() + 10
+    while alive(spool) and time.monotonic() < deadline:
+        time.sleep(0.05)

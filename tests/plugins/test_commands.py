@@ -1,0 +1,87 @@
+"""Golden tests: the very arguments with which every job is started."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from hashtide_airflow import commands, settings
+
+PY = commands.PYTHON
+JOBS = str(settings.JOBS)
+
+
+def test_collect_is_one_list_of_arguments() -> None:
+    collecting = settings.Collecting(
+        source="file:/a b;rm -rf $HOME.jsonl", spool=Path("/s"), bootstrap_servers="h:9", topic="posts"
+    )
+    assert commands.collect_command(collecting) == [
+        PY,
+        f"{JOBS}/collect.py",
+        "--source",
+        "file:/a b;rm -rf $HOME.jsonl",  # one argument, whatever stands in it: there is no shell
+        "--spool",
+        "/s",
+        "--bootstrap-servers",
+        "h:9",
+        "--topic",
+        "posts",
+    ]
+
+
+def test_compact_reads_the_count_log_over_webhdfs() -> None:
+    assert commands.compact_command("webhdfs://h:1/hashtide/counts", 3) == [
+        PY,
+        f"{JOBS}/compact.py",
+        "--count-log",
+        "webhdfs://h:1/hashtide/counts",
+        "--generation",
+        "3",
+    ]
+
+
+def test_report_leaves_out_what_was_not_asked() -> None:
+    day = date(2026, 1, 31)
+    start = [PY, f"{JOBS}/report.py", "--day", "2026-01-31", "--top", "50"]
+    assert commands.report_command(day, 50, None, None, Path("/r")) == [*start, "--out", "/r"]
+    assert commands.report_command(day, 50, "x", "en", Path("/r")) == [
+        *start,
+        "--source",
+        "x",
+        "--lang",
+        "en",
+        "--out",
+        "/r",
+    ]
+
+
+def test_submit_is_what_was_measured() -> None:
+    counting = settings.Counting(
+        root="hdfs://h:8020/hashtide", generation=2, bootstrap_servers="k:9092", topic="posts", trigger_interval_s=10
+    )
+    command = commands.submit_command(counting, Path("/t/counting.zip"))
+    assert command == [
+        str(Path(PY).with_name("spark-submit")),
+        *("--master", "yarn", "--deploy-mode", "cluster", "--name", "hashtide count generation=2"),
+        *("--num-executors", "1", "--executor-cores", "2", "--driver-memory", "512m", "--executor-memory", "768m"),
+        *("--conf", "spark.yarn.tags=hashtide-count-g2"),
+        *("--conf", "spark.yarn.submit.waitAppCompletion=false"),
+        *("--conf", "spark.yarn.maxAppAttempts=10"),
+        *("--conf", "spark.yarn.am.attemptFailuresValidityInterval=10m"),
+        *("--conf", "spark.yarn.executor.failuresValidityInterval=10m"),
+        *("--conf", "spark.yarn.max.executor.failures=50"),
+        *("--conf", "spark.driver.memoryOverhead=384m"),
+        *("--conf", "spark.executor.memoryOverhead=512m"),
+        *("--conf", "spark.dynamicAllocation.enabled=false"),
+        *("--conf", "spark.ui.port=0"),
+        *("--py-files", "/t/counting.zip", f"{JOBS}/count.py"),
+        *("--root", "hdfs://h:8020/hashtide", "--generation", "2"),
+        *("--bootstrap-servers", "k:9092", "--topic", "posts", "--trigger-interval-s", "10"),
+    ]
+
+
+@pytest.mark.parametrize("topic", ["posts\n", "a b", "", "--help x"])
+def test_a_topic_that_is_none_is_refused(topic: str) -> None:
+    with pytest.raises(ValidationError, match="topic"):
+        settings.Collecting(source="simulator", spool=Path("/s"), bootstrap_servers="h:9", topic=topic)
