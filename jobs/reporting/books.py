@@ -94,3 +94,13 @@ class DayBooks:
     distinct_hashtags: int
     previous: Mapping[str, Place] | None
     words: tuple[TermCount, ...]
+
+    @property
+    def every_post(self) -> int:
+        """Posts of the day, of all sources and languages."""
+        return sum(row.posts for row in self.posts)
+
+    @property
+    def hours_are_kept(self) -> bool:
+        """Whether the hours still tell of every post: they are kept for months, days for ever."""
+        return sum(self.all_hours) == self.every_post

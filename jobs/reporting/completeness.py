@@ -16,6 +16,8 @@ Arrival is kept by ten minutes and event time by one, so the line lies between 1
 came sooner is called late, and every one that came later is. sql/reporting/arrivals.sql takes it as a parameter.
 """
 
+_IMPLAUSIBLE = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 class Verdict(StrEnum):
     """What a reader must know before any number."""
@@ -42,14 +44,21 @@ class Completeness:
 
 def completeness(books: DayBooks, *, start: datetime, end: datetime) -> Completeness:
     """Judge the day [start, end) by what the books know, up to their last batch."""
-    posts = sum(row.posts for row in books.posts)
+    posts = books.every_post
     reach = books.position.processed_at
     missed = missed_time(books.gaps, start=start, end=end)
     silent = silent_hours(books, start=start, end=end)
     verdict = _verdict(books, posts=posts, silent=silent, end=end)
     dead = sum(count for _, count in books.dead)
-    sentences = [
-        _state_sentence(reach, start=start, end=end),
+    sentences = [_state_sentence(reach, start=start, end=end)]
+    if reach:
+        sentences += _known_sentences(books, silent=silent, dead=dead, start=start, end=end)
+    return Completeness(verdict, _headline(verdict, silent=len(silent), dead=dead), tuple(sentences), missed, silent)
+
+
+def _known_sentences(books: DayBooks, *, silent: Sequence[int], dead: int, start: datetime, end: datetime) -> list[str]:
+    posts = books.every_post
+    return [
         *_beginning_sentences(books.position.began_at, start=start, end=end),
         _posts_sentence(posts),
         *_gap_sentences(books.gaps, start=start, end=end),
@@ -57,7 +66,6 @@ def completeness(books: DayBooks, *, start: datetime, end: datetime) -> Complete
         _dead_sentence(dead),
         *_late_sentences(books, posts=posts),
     ]
-    return Completeness(verdict, _headline(verdict, silent=len(silent), dead=dead), tuple(sentences), missed, silent)
 
 
 def _headline(verdict: Verdict, *, silent: int, dead: int) -> str:
@@ -89,6 +97,8 @@ def missed_time(gaps: Iterable[Gap], *, start: datetime, end: datetime) -> timed
 
 def silent_hours(books: DayBooks, *, start: datetime, end: datetime) -> tuple[int, ...]:
     """The hours of the day, begun and ended in the books, in which no post of any source was written."""
+    if not books.hours_are_kept:
+        return ()
     reach = _earlier(books.position.processed_at, end)
     ended = max(0, int((reach - start) / timedelta(hours=1)))
     return tuple(hour for hour, posts in enumerate(books.all_hours[:ended]) if posts == 0)
@@ -119,6 +129,8 @@ def _verdict(books: DayBooks, *, posts: int, silent: Sequence[int], end: datetim
 
 
 def _state_sentence(reach: datetime | None, *, start: datetime, end: datetime) -> str:
+    if start == _IMPLAUSIBLE:
+        return "1970-01-01 is no day here: it holds every post whose time cannot be true."
     if reach is None:
         return "No batch has been counted yet, so nothing is known of this day."
     if reach >= end:

@@ -79,10 +79,10 @@ def _figures(summary: Summary) -> list[tuple[str, str, str]]:
     """(figure, name, note) of the completeness at a glance."""
     books, arrivals = summary.books, summary.books.arrivals
     gaps = len(books.gaps)
-    late = "–" if summary.every_post and not arrivals.known else wording.number(arrivals.late)
+    late = "–" if books.every_post and not arrivals.known else wording.number(arrivals.late)
     missed = wording.duration(summary.completeness.missed) if summary.completeness.missed else "–" if gaps else "none"
     return [
-        (wording.number(summary.every_post), "posts counted", "written on this day"),
+        (wording.number(books.every_post), "posts counted", "written on this day"),
         (missed, "missed", f"in {wording.count_of(gaps, 'gap')} of collection" if gaps else "no gap is recorded"),
         (wording.number(sum(count for _, count in books.dead)), "unreadable", "records that came on this day"),
         (late, "came late", "more than 10 minutes after; counted"),

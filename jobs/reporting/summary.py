@@ -12,12 +12,11 @@ TOP_LANGUAGES = 10
 
 @dataclass(frozen=True)
 class Summary:
-    """A day's report before it has a form; `posts` and `reposts` are of the selection, `every_post` of the day."""
+    """A day's report before it has a form; `posts` and `reposts` are of the selection."""
 
     request: ReportRequest
     books: DayBooks
     completeness: Completeness
-    every_post: int
     posts: int
     reposts: int
     hashtags: list[RankedTerm]
@@ -34,7 +33,6 @@ def summarise(books: DayBooks, request: ReportRequest) -> Summary:
         request=request,
         books=books,
         completeness=completeness(books, start=request.start, end=request.end),
-        every_post=sum(row.posts for row in books.posts),
         posts=posts,
         reposts=sum(row.reposts for row in selected),
         hashtags=ranked(books.hashtags, posts=posts, previous=books.previous, hours=books.hashtag_hours),
