@@ -173,3 +173,5 @@ def _ensure_database(cursor: psycopg2.extensions.cursor, database: str, owner: s
     if database == "hashtide":
         others = sql.SQL(", ").join(map(sql.Identifier, ROLES[1:4]))
         cursor.execute(sql.SQL("grant connect on database {} to {}").format(name, others))
+        # It copies a chunk into a temporary table before the upsert.
+        cursor.execute(sql.SQL("grant temporary on database {} to hashtide_compactor").format(name))
