@@ -72,6 +72,12 @@ class FailedTask:
     try_number: int
     log_tail: list[str]
 
+    @property
+    def why(self) -> str:
+        """The line of its log that says most: the job's own last error, else how the task ended."""
+        errors = [line for line in self.log_tail if " ERROR " in line]
+        return (errors or self.log_tail or ["no log"])[-1].strip()[:500]
+
 
 class AirflowApi:
     """Logs in by itself, again when its token has run out, and asks again when Airflow is away."""
@@ -133,7 +139,7 @@ class AirflowApi:
         query: dict[str, Any] = {"state": list(UNFINISHED), "order_by": "run_after", "limit": 100}
         return [_run(each) for each in self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns", params=query)["dag_runs"]]
 
-    def failed_tasks(self, run: Run, log_lines: int = 5) -> list[FailedTask]:
+    def failed_tasks(self, run: Run, log_lines: int = 10) -> list[FailedTask]:
         """The run's failed task instances, each with the last lines of its log."""
         path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances"
         found = self._call("GET", path, params={"limit": 100})["task_instances"]
@@ -153,7 +159,7 @@ class AirflowApi:
             answer = self._call("GET", path, params={"full_content": "true"}, headers={"Accept": "application/json"})
         except AirflowError as error:  # the log is a help in an error message, not worth an error of its own
             return [f"(no log: {error})"]
-        events = (each["event"] if isinstance(each, dict) else str(each) for each in answer["content"])
+        events = [_log_line(each) for each in answer["content"]]
         return [event for event in events if event.strip() and not event.startswith("::")][-lines:]
 
     def _call(self, method: str, path: str, **request: Any) -> Any:
@@ -204,6 +210,14 @@ def _detail(answer: requests.Response) -> str:
 
 def _run(answer: dict[str, Any]) -> Run:
     return Run(answer["dag_id"], answer["dag_run_id"], answer["state"])
+
+
+def _log_line(event: dict[str, Any] | str) -> str:
+    """A line of a task's log; an exception's own words are kept apart from it by Airflow."""
+    if isinstance(event, str):
+        return event
+    raised = [each["exc_value"] for each in event.get("error_detail") or () if each.get("exc_value")]
+    return ": ".join([event["event"], *raised[:1]])
 
 
 def _last_line(trace: str) -> str:

@@ -225,7 +225,7 @@ class _MainJob:
         if finished.state == "success":
             return
         failed = self._api.failed_tasks(finished)
-        what = "; ".join(f"task {each.task_id}: {_last_words(each.log_tail)}" for each in failed) or "no task ran"
+        what = "; ".join(f"task {each.task_id}: {each.why}" for each in failed) or "no task ran"
         raise StackError(
             f"{dag_id} failed, {what}; the whole log is at {self._endpoints.airflow_url}"
             f"/dags/{dag_id}/runs/{finished.run_id}, the scheduler's in ./hashtide logs airflow-scheduler"
@@ -288,7 +288,3 @@ def set_variable(file: Path, name: str, value: str) -> None:
 
 def _first_line(text: str) -> str:
     return (text.strip().splitlines() or ["no word"])[0]
-
-
-def _last_words(log_tail: list[str]) -> str:
-    return log_tail[-1].strip()[:300] if log_tail else "no log"

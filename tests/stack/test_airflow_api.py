@@ -87,8 +87,11 @@ class _Handler(BaseHTTPRequestHandler):
             failed = {"task_id": "compact", "state": "failed", "try_number": 2}
             self._answer(200, {"task_instances": [{"task_id": "ok", "state": "success", "try_number": 1}, failed]})
         elif path.endswith("/taskInstances/compact/logs/2"):
-            events = ["::group::Log", "one", "", "two", "three"]
-            self._answer(200, {"content": [{"event": event} for event in events], "continuation_token": None})
+            events: list[dict[str, Any]] = [
+                {"event": event} for event in ("::group::Log", "one", "", "at 1:00 ERROR two")
+            ]
+            events.append({"event": "Task failed", "error_detail": [{"exc_value": "status 1"}]})
+            self._answer(200, {"content": events, "continuation_token": None})
         elif path.startswith("/dags/compact_counts/dagRuns/"):
             self._answer(200, server.runs[path.rsplit("/", 1)[1]])
         elif path == "/importErrors":
@@ -187,4 +190,6 @@ def test_unfinished_runs_leave_out_what_has_ended(api: AirflowApi, airflow: Fake
 
 def test_a_failed_task_comes_with_the_end_of_its_log(api: AirflowApi) -> None:
     [failed] = api.failed_tasks(Run("compact_counts", "r", "failed"), log_lines=2)
-    assert (failed.task_id, failed.try_number, failed.log_tail) == ("compact", 2, ["two", "three"])
+    assert (failed.task_id, failed.try_number) == ("compact", 2)
+    assert failed.log_tail == ["at 1:00 ERROR two", "Task failed: status 1"]
+    assert failed.why == "at 1:00 ERROR two"
