@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from stack.parts import certificates, running
@@ -53,8 +54,9 @@ class Uv:
         making: list[str | Path] = [sys.executable, "-m", "venv", self._home]
         options = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--progress-bar=off", "--no-cache-dir"]
         installing: list[str | Path] = [python, "-m", "pip", "install", *options, "--requirement", UV_LOCK]
+        told = partial(on_note, "fetching uv, the installer")
         for command in (making, installing):
-            outcome = running.run(command, env=env, on_tick=lambda: on_note("uv"), keep_open=self._keep_open)
+            outcome = running.run(command, env=env, on_tick=told, keep_open=self._keep_open)
             if outcome.status != 0:
                 raise running.explain("installing uv", outcome, NEEDED)
         stamp.write_text(wanted)
@@ -70,7 +72,7 @@ class Uv:
         def hear(line: str) -> None:
             nonlocal told
             if re.match(r"\s*(Resolved|Downloading|Building|Prepared|Installed|Uninstalled) ", line):
-                told = line.strip().lower()
+                told = line.strip()[0].lower() + line.strip()[1:]
 
         outcome = running.run(
             [self._program, *arguments],
