@@ -16,6 +16,7 @@ from collecting.state import State
 log = logging.getLogger(__name__)
 
 STATE_INTERVAL_S = 1.0
+LOOK_INTERVAL_S = 0.1
 DRAIN_AT_STOP_S = 10.0
 BUDGET_POLL_S = 0.2
 TAIL_LINES = 10_000  # an inclusive cursor yields again what came at the same instant: far fewer than this
@@ -124,9 +125,12 @@ class Collector:
         publishing = threading.Thread(target=self._publish, name="publisher", daemon=True)
         publishing.start()
         reading.start()
+        say_at_s = 0.0
         while not stop.is_set() and not self._publisher_error and (reading.is_alive() or not self._drained):
-            self._say(state.RUNNING)
-            stop.wait(STATE_INTERVAL_S if reading.is_alive() else 0.05)
+            if time.monotonic() >= say_at_s:
+                self._say(state.RUNNING)
+                say_at_s = time.monotonic() + STATE_INTERVAL_S
+            stop.wait(LOOK_INTERVAL_S)
         self._stop_reading.set()
         reading.join(timeout=DRAIN_AT_STOP_S)
         self._drain(DRAIN_AT_STOP_S)
@@ -150,7 +154,7 @@ class Collector:
     def _drain(self, within_s: float) -> None:
         """At a stop: what is read goes out, if Kafka takes it in time; if not, it waits in the spool."""
         deadline_s = time.monotonic() + within_s
-        while not self._drained and not self._publisher_error and time.monotonic() < deadline_s:
+        while not (self._drained or self._publisher_error or self._publisher.trouble) and time.monotonic() < deadline_s:
             time.sleep(0.02)
 
     def _outcome(self) -> str:

@@ -41,7 +41,7 @@ class Settings:
 
     Attributes:
         bootstrap_servers: `host:port`, several with commas.
-        in_flight_records, in_flight_bytes: what may be sent and not yet acknowledged; kafka-python itself bounds nothing.
+        in_flight_records, in_flight_bytes: what may be sent and not yet acknowledged; kafka-python has no bound.
         batch_bytes: one batch of a partition, before compression.
         max_request_bytes: a record above it is not tried.
         delivery_timeout_s: after it a record's future fails, and everything from there on is sent anew.
@@ -295,4 +295,5 @@ def _partitions(producer: Producer, topic: str) -> int:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    name, words = type(error).__name__, " ".join(str(error).split())
+    return words if words.startswith(name) or isinstance(error, TopicMissing) else f"{name}: {words}"

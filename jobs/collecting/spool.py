@@ -81,9 +81,13 @@ class Spool:
         self._next_header = ("", "")
         self._last_cursor: str | None = None
         self._sizes: dict[int, int] = {}
-        self._recover()
+        try:
+            self._recover()
+            self.acked = self._load_acked()
+        except BaseException:
+            self._lock_file.close()
+            raise
         self._total_bytes = sum(self._sizes.values())
-        self.acked = self._load_acked()
         self._closing = threading.Event()
         self._syncer = threading.Thread(target=self._sync_often, name="spool-sync", daemon=True)
         self._syncer.start()

@@ -3,8 +3,8 @@
 import json
 from datetime import UTC, datetime
 from functools import cache
-from json.encoder import encode_basestring_ascii as quoted_ascii  # v1.1 escapes all beyond ASCII
 from json.encoder import encode_basestring as quoted  # v2 does not
+from json.encoder import encode_basestring_ascii as quoted_ascii  # v1.1 escapes all beyond ASCII
 from typing import NamedTuple
 
 from collecting.simulation.vocabulary import PEOPLE

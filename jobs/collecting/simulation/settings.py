@@ -55,6 +55,9 @@ class Settings:
                 given[key] = _READERS[key](value)
             except ValueError as error:
                 raise SourceError(f"source simulator: {key}={value}: {error}") from None
+        shares = sum(float(str(given.get(key, 0))) for key in ("duplicates", "edits", "control", "malformed"))
+        if shares > 1:
+            raise SourceError("source simulator: duplicates, edits, control and malformed are more than 1 together")
         if "rate" not in given and given.get("posts"):
             given["rate"] = 0.0  # whoever names a number wants them, not to wait for them
         return cls(**given)  # type: ignore[arg-type]

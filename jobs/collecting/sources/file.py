@@ -1,12 +1,11 @@
 """Replay of recorded lines: plain, .gz or .zst, several files one after another."""
 
-import gzip
 import io
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Protocol
 
 import zstandard
 
@@ -15,7 +14,7 @@ from collecting.lines import Gap, Line, SourceError
 from collecting.sources.pacing import Pace, pace_from
 
 if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+    from _typeshed import WriteableBuffer
 
 DIALECTS = ("auto", "x", "jetstream", "mastodon", "text")
 BUFFER_BYTES = 1024 * 1024
@@ -127,9 +126,9 @@ def _parse_cursor(cursor: str | None, files: int) -> tuple[int, int, int]:
 
 def _open_at(path: Path, offset: int) -> IO[bytes]:
     if path.suffix == ".gz":
-        file: IO[bytes] = io.BufferedReader(gzip.GzipFile(path), BUFFER_BYTES)
+        file: IO[bytes] = io.BufferedReader(_Decompressed(path, _gzip), BUFFER_BYTES)
     elif path.suffix == ".zst":
-        file = io.BufferedReader(_ZstdFile(path), BUFFER_BYTES)
+        file = io.BufferedReader(_Decompressed(path, _zstd), BUFFER_BYTES)
     else:
         file = path.open("rb", buffering=BUFFER_BYTES)
         if path.stat().st_size < offset:
@@ -149,15 +148,37 @@ def _reason(error: Exception) -> str:
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
-class _ZstdFile(io.RawIOBase):
-    """The content of a .zst file of one or more frames.
+class _Stream(Protocol):
+    """What zlib's and zstandard's decompressors have in common."""
 
-    zstandard's own stream_reader ends without a word where a frame is cut off; this one raises EOFError.
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+def _gzip() -> _Stream:
+    return zlib.decompressobj(wbits=31)  # with gzip's header and checksum
+
+
+def _zstd() -> _Stream:
+    return zstandard.ZstdDecompressor(max_window_size=2**31).decompressobj()
+
+
+class _Decompressed(io.RawIOBase):
+    """The content of a compressed file of one or more streams, one after another.
+
+    Not gzip.GzipFile, which forgets what it has read when it meets damage, nor zstandard's stream_reader, which ends
+    without a word where a frame is cut off.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, begin: Callable[[], _Stream]) -> None:
         self._file = path.open("rb")
-        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._begin = begin
+        self._stream: _Stream | None = None
         self._compressed = b""
         self._content = memoryview(b"")
 
@@ -165,12 +186,12 @@ class _ZstdFile(io.RawIOBase):
         """Yes."""
         return True
 
-    def readinto(self, buffer: "ReadableBuffer") -> int:
+    def readinto(self, buffer: "WriteableBuffer") -> int:
         """Fills the buffer with what comes next; 0 at the end.
 
         Raises:
-            EOFError: the file ends inside a frame.
-            zstandard.ZstdError: the content is damaged.
+            EOFError: the file ends inside a stream.
+            zlib.error, zstandard.ZstdError: the content is damaged.
         """
         while not self._content:
             if not self._fill():
@@ -183,15 +204,14 @@ class _ZstdFile(io.RawIOBase):
     def _fill(self) -> bool:
         self._compressed = self._compressed or self._file.read(COMPRESSED_BYTES)
         if not self._compressed:
-            if self._frame is not None:
+            if self._stream is not None:
                 raise EOFError("the compressed file ends in the middle")
             return False
-        if self._frame is None:
-            self._frame = zstandard.ZstdDecompressor(max_window_size=2**31).decompressobj()
-        self._content = memoryview(self._frame.decompress(self._compressed))
+        self._stream = self._stream or self._begin()
+        self._content = memoryview(self._stream.decompress(self._compressed))
         self._compressed = b""
-        if self._frame.eof:
-            self._compressed, self._frame = self._frame.unused_data, None
+        if self._stream.eof:
+            self._compressed, self._stream = self._stream.unused_data.lstrip(b"\0"), None  # padding between streams
         return True
 
     def close(self) -> None:

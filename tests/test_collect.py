@@ -1,0 +1,163 @@
+"""The collector as a process: exit statuses, signals, and kills in the middle of a replay into a real broker."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.brokers import Broker
+
+ROOT = Path(__file__).resolve().parent.parent
+NOBODY = "127.0.0.1:9"
+
+
+def command(source: str, spool: Path, servers: str = NOBODY, topic: str = "posts", *more: str) -> list[str]:
+    return [
+        sys.executable, str(ROOT / "jobs" / "collect.py"), "--source", source, "--spool", str(spool),
+        "--bootstrap-servers", servers, "--topic", topic, *more,
+    ]  # fmt: skip
+
+
+def collect(*args: Any, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*args), capture_output=True, text=True, check=False, timeout=timeout_s)
+
+
+def simulate(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "jobs" / "collect.py"), *options],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+def state_in(spool: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((spool / "state.json").read_bytes())
+    return found
+
+
+@pytest.mark.parametrize("source", ["rumour", "file:/nowhere", "file:/dev/null,pace=x", "simulator:posts=x"])
+def test_a_wrong_source_is_status_2_one_line_and_a_failed_state(tmp_path: Path, source: str) -> None:
+    done = collect(source, tmp_path / "spool")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert state_in(tmp_path / "spool")["status"] == "failed"
+    assert str(state_in(tmp_path / "spool")["error"]) in done.stderr
+
+
+@pytest.mark.parametrize("missing", ["--spool", "--bootstrap-servers", "--source"])
+def test_a_missing_argument_is_status_2(tmp_path: Path, missing: str) -> None:
+    words = command("simulator", tmp_path / "spool")
+    place = words.index(missing)
+    done = subprocess.run(words[:place] + words[place + 2 :], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert missing in done.stderr
+
+
+def test_a_damaged_spool_is_status_1_and_one_line(tmp_path: Path) -> None:
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / "000000000001.seg").write_bytes(b"rubbish")
+    done = collect("simulator", tmp_path / "spool")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "000000000001.seg@0: not a segment of the spool" in done.stderr
+
+
+def test_a_stop_while_kafka_is_away_is_quick_and_clean_and_what_was_read_waits(tmp_path: Path) -> None:
+    spool = tmp_path / "spool"
+    with subprocess.Popen(command("simulator:rate=200", spool), stderr=subprocess.PIPE) as first:
+        while not (spool / "state.json").exists() or not state_in(spool)["lines_read"]:
+            time.sleep(0.05)
+        second = collect("simulator", spool)
+        assert second.returncode == 1
+        assert f"is held by process {first.pid}" in second.stderr
+        assert state_in(spool)["pid"] == first.pid
+        while "nobody answers" not in str(state_in(spool)["error"]) and "Kafka" not in str(state_in(spool)["error"]):
+            time.sleep(0.05)
+        begin = time.monotonic()
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(timeout=60) == 0
+        assert time.monotonic() - begin < 30
+    last = state_in(spool)
+    assert (last["status"], last["error"]) == ("stopped", None)
+    assert last["lag_records"] == last["lines_read"] > 0
+
+
+def test_the_truth_and_the_lines_of_a_simulator_are_made_without_a_broker(tmp_path: Path) -> None:
+    source = "simulator:posts=3000,seed=5,start=2026-01-31T23:00:00Z"
+    lines, truth = tmp_path / "lines", tmp_path / "truth.json"
+    assert (
+        simulate("--source", source, "--simulator-truth", str(truth), "--simulator-lines", str(lines)).returncode == 0
+    )
+    assert lines.read_bytes().count(b"\n") == 3000
+    books = json.loads(truth.read_text())["books"]
+    assert books["records"] == 3000 == sum(value for key, value in books.items() if key != "records")
+
+
+@pytest.mark.parametrize("source", ["simulator:posts=5", "simulator:start=2026-01-01", "file:/dev/null"])
+def test_a_truth_that_nobody_can_know_is_refused(tmp_path: Path, source: str) -> None:
+    done = simulate("--source", source, "--simulator-truth", str(tmp_path / "truth.json"))
+    assert done.returncode in (1, 2)
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.kafka
+def test_a_simulator_that_was_interrupted_sends_what_its_truth_says(tmp_path: Path, broker: Broker) -> None:
+    topic, spool = broker.create_topic("simulated"), tmp_path / "spool"
+    source = "simulator:posts=2000,seed=3,rate=1000"
+    with subprocess.Popen(command(source, spool, broker.bootstrap_servers, topic)) as first:
+        while not (spool / "state.json").exists() or state_in(spool)["lines_read"] < 300:
+            time.sleep(0.05)
+        first.send_signal(signal.SIGINT)
+        assert first.wait(timeout=60) == 0
+    assert state_in(spool)["status"] == "stopped"
+    assert collect(source, spool, broker.bootstrap_servers, topic).returncode == 0
+    done = simulate(
+        "--source", source, "--spool", str(spool), "--simulator-truth", str(tmp_path / "truth"),
+        "--simulator-lines", str(tmp_path / "lines"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    expected = Counter((tmp_path / "lines").read_bytes().split(b"\n")[:-1])
+    assert Counter(record.value for record in broker.read(topic)) == expected
+    assert json.loads((tmp_path / "truth").read_text())["books"]["records"] == 2000
+
+
+@pytest.mark.kafka
+def test_killed_again_and_again_it_loses_no_line(tmp_path: Path, broker: Broker) -> None:
+    topic, spool, lines = broker.create_topic("killed"), tmp_path / "spool", 60_000
+    start = "start=2026-01-01T00:00:00Z"
+    simulate("--source", f"simulator:posts={lines},seed=9,{start}", "--simulator-lines", str(tmp_path / "a.jsonl"))
+    source = f"file:{tmp_path}/a.jsonl,pace=15000"
+    chance = random.Random(1)  # noqa: S311
+    kills = 0
+    while kills < 12:
+        with subprocess.Popen(
+            command(source, spool, broker.bootstrap_servers, topic), stderr=subprocess.DEVNULL
+        ) as one:
+            try:
+                one.wait(timeout=1.0 + chance.random() * 1.2)
+            except subprocess.TimeoutExpired:
+                os.kill(one.pid, signal.SIGKILL)
+                one.wait(timeout=10)
+                kills += 1
+                continue
+        break
+    assert kills >= 3
+    assert collect(source, spool, broker.bootstrap_servers, topic).returncode == 0
+    last = state_in(spool)
+    assert (last["status"], last["lines_read"], last["lag_records"]) == ("finished", lines, 0)
+
+    raws = (tmp_path / "a.jsonl").read_bytes().split(b"\n")[:-1]
+    by_key = {record.key: record.value for record in broker.read(topic)}
+    without_id = [key for key in by_key if key.startswith(b"line:")]
+    # Each line of the file that has no post's id is there under its own place; every post is there under its id.
+    numbers = {int(key.decode().rsplit(":", 2)[1]): by_key[key] for key in without_id}
+    assert all(raws[number - 1] == value for number, value in numbers.items())
+    posts = {raw for number, raw in enumerate(raws, 1) if number not in numbers}
+    assert {record.value for record in broker.read(topic) if record.key.startswith(b"x:")} == posts
