@@ -15,6 +15,7 @@ from types import FrameType
 from typing import NoReturn
 
 from stack.parts import LineReport, PartsError, default_dir, locking, require_disk, uv
+from stack.parts.room import unwritable
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 LOCK = CHECKOUT / "requirements.lock"
@@ -67,6 +68,9 @@ def main(args: list[str]) -> NoReturn:
     except PartsError as error:
         report.broke_off()
         sys.exit(f"hashtide: {error}")
+    except OSError as error:  # a full disk, a folder that is not ours to write
+        report.broke_off()
+        sys.exit(f"hashtide: {unwritable(default_dir(), error)}")
     except KeyboardInterrupt:
         report.broke_off()
         sys.stderr.write("hashtide: stopped; the same command goes on from here\n")
@@ -123,7 +127,7 @@ def _make(venv: Path, installer: uv.Uv, report: LineReport, *, with_tests: bool)
     )
     if stamp is None and venv.exists() and not _is_ours(venv):
         raise PartsError(f"{venv} was not made by hashtide; move it away, or set HASHTIDE_PARTS to another folder")
-    require_disk(venv, UPDATE_BYTES if usable else uv.NEEDED_BYTES, "the Python environment")
+    require_disk(venv.parent, UPDATE_BYTES if usable else uv.NEEDED_BYTES, "the Python environment")
     report.started(STEP)
 
     def note(told: str) -> None:

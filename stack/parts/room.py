@@ -1,5 +1,6 @@
 """Is there room: on the disk for what is fetched, in memory for what is started."""
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -30,6 +31,12 @@ def require_disk(folder: Path, needed_bytes: int, what: str) -> None:
             f"{what} needs {needed_bytes / GIGABYTE:.1f} GB, {folder} has {free / GIGABYTE:.1f} GB free; "
             "make room, or point HASHTIDE_PARTS at a larger disk"
         )
+
+
+def unwritable(folder: Path, error: OSError) -> PartsError:
+    """The one line for a folder that the system would not let us fill."""
+    what = "is on a full disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "can't be written"
+    return PartsError(f"{folder} {what} ({error}); mend that, or point HASHTIDE_PARTS at another folder")
 
 
 def available_memory_bytes(meminfo: Path = Path("/proc/meminfo")) -> int | None:

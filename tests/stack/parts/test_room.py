@@ -1,17 +1,26 @@
 """Disk and memory: refused with the number that is needed."""
 
+import errno
 from pathlib import Path
 
 import pytest
 
-from stack.parts import PartsError, room
-from stack.parts.room import available_memory_bytes, require_disk, require_memory
+from stack.parts import LineReport, PartsError, fetch, room
+from stack.parts.room import available_memory_bytes, require_disk, require_memory, unwritable
 
 
 def test_too_little_disk_says_how_much_is_needed(tmp_path: Path) -> None:
     with pytest.raises(PartsError, match=r"the jars needs? 1000000\.0 GB, .* GB free"):
         require_disk(tmp_path / "not" / "yet", 10**15, "the jars")
     require_disk(tmp_path / "not" / "yet", 1, "the jars")
+
+
+def test_a_folder_that_can_not_be_written_is_an_error_of_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PartsError, match=r"file/parts can't be written .*HASHTIDE_PARTS"):
+        fetch(tmp_path / "file" / "parts", LineReport())
+    full = unwritable(tmp_path, OSError(errno.ENOSPC, "No space left on device"))
+    assert "is on a full disk" in str(full)
 
 
 def test_too_little_memory_says_how_much_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
