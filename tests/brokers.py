@@ -57,8 +57,9 @@ class Broker:
         self.home.mkdir(parents=True, exist_ok=True)
         (self.home / "server.properties").write_text(template.render(host=HOST, home=self.home, ports=ports))
         cluster = uuid.uuid4().hex[:22]
+        words = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self.home / "server.properties")]
         done = subprocess.run(
-            [*self._java("128m"), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", self.home / "server.properties"],
+            [*self._java("128m"), *words],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False,
         )  # fmt: skip
         if done.returncode:
@@ -92,11 +93,11 @@ class Broker:
             self.process.wait(timeout=10)
         self.process = None
 
-    def create_topic(self, name: str, partitions: int = 4, **configs: str) -> str:
+    def create_topic(self, name: str, partitions: int = 4, configs: dict[str, str] | None = None) -> str:
         """Make a topic; the name is returned."""
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
         try:
-            admin.create_topics([NewTopic(name, partitions, 1, topic_configs=configs)])
+            admin.create_topics([NewTopic(name, partitions, 1, topic_configs=configs or {})])
         finally:
             admin.close()
         return name

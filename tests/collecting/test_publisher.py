@@ -107,7 +107,7 @@ def test_records_of_one_key_stay_in_order(spool: Spool, broker: Broker) -> None:
 def test_a_line_that_the_broker_refuses_for_its_size_becomes_a_note_and_holds_nothing_up(
     spool: Spool, broker: Broker
 ) -> None:
-    topic = broker.create_topic("small", **{"max.message.bytes": "100000"})
+    topic = broker.create_topic("small", configs={"max.message.bytes": "100000"})
     put(spool, b"before", b"x" * 150_000, b"after", b"y" * 3_000_000, b"last", dialect="text")
     publish_all(spool, Settings(broker.bootstrap_servers, topic, compression=None, max_request_bytes=1_000_000))
     records = {record.key: record for record in broker.read(topic)}
@@ -159,7 +159,7 @@ def test_kafka_stopped_killed_and_started_in_the_middle_loses_nothing(spool: Spo
             for _ in range(3):
                 sent += 400
                 put(spool, *(b"%d" % n for n in range(sent - 400, sent)))
-            eventually(lambda: publisher.acked.records > sent - 1200)
+            eventually(lambda goal=sent - 1200: publisher.acked.records > goal)  # type: ignore[misc]
             broker.stop(kill=kill)
             put(spool, *(b"%d" % n for n in range(sent, sent + 400)))
             sent += 400

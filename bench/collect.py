@@ -1,0 +1,163 @@
+"""How fast a file gets into the topic, and where the time goes.
+
+    HASHTIDE_PARTS=… PYTHONPATH=jobs:. python bench/collect.py [--records 200000] [--bytes 1000]
+
+Starts a broker of its own. Every figure is of one run on one machine; compare the ratios. Prints one JSON object a line.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from collecting.collector import Collector
+from collecting.lines import Line
+from collecting.publisher import Publisher, Settings
+from collecting.sources import open_source
+from collecting.spool import Spool
+from tests.brokers import Broker
+
+BUDGET_BYTES = 8 * 2**30
+
+
+def write_posts(path: Path, records: int, size: int) -> None:
+    """Posts of X v1.1 in little, each of `size` bytes; the text is noise in hexadecimal, so that lz4 has some work."""
+    with path.open("wb") as file:
+        for number in range(records):
+            head = b'{"id_str":"%d","timestamp_ms":"1700000000000","lang":"en","entities":{"hashtags":[]},"text":"' % (
+                10**18 + number
+            )
+            noise = os.urandom((size - len(head)) // 4).hex().encode()
+            file.write(head + noise + b" word" * ((size - len(head) - len(noise) - 2) // 5) + b'"}\n')
+
+
+def timed(what: str, records: int, work: Callable[[], object], baseline_s: float | None = None) -> float:
+    """Runs it once and prints records per second, CPU seconds per million, and memory. Returns the seconds."""
+    process = psutil.Process()
+    cpu_s, begin_s = sum(process.cpu_times()[:2]), time.perf_counter()
+    extra = work()
+    took_s = time.perf_counter() - begin_s
+    used_s = sum(process.cpu_times()[:2]) - cpu_s
+    row: dict[str, Any] = {
+        "what": what,
+        "records_per_s": round(records / took_s),
+        "cpu_s_per_million": round(used_s / records * 1e6, 1),
+        "rss_mb": round(process.memory_info().rss / 2**20),
+    }
+    if baseline_s:
+        row["times_plain_read"] = round(took_s / baseline_s, 1)
+    if isinstance(extra, dict):
+        row |= extra
+    sys.stdout.write(json.dumps(row) + "\n")
+    sys.stdout.flush()
+    return took_s
+
+
+def read_plain(path: Path) -> None:
+    """What reading the lines alone costs."""
+    with path.open("rb") as file:
+        for _ in file:
+            pass
+
+
+def read_source(path: Path) -> None:
+    """The file source, nobody behind it."""
+    for _ in open_source(f"file:{path}").read(None, threading.Event()):
+        pass
+
+
+def spool_all(path: Path, directory: Path) -> None:
+    """Source → spool, fsynced."""
+    spool = Spool(directory, budget_bytes=BUDGET_BYTES)
+    spool.begin("bench", "bench")
+    for item in open_source(f"file:{path}").read(None, threading.Event()):
+        if isinstance(item, Line):
+            spool.append(item, 1_700_000_000_000)
+    spool.sync()
+    spool.close()
+
+
+def publish_all(directory: Path, settings: Settings) -> None:
+    """Spool → acknowledged, what is already in the spool."""
+    spool = Spool(directory, budget_bytes=BUDGET_BYTES)
+    publisher, stop = Publisher(spool, settings), threading.Event()
+    publisher.acked = publisher.acked._replace(segment=1, offset=0, records=0, notes=0)
+    running = threading.Thread(target=publisher.run, args=(stop,))
+    running.start()
+    while publisher.acked.records < spool.durable.records:
+        time.sleep(0.01)
+    stop.set()
+    running.join()
+    spool.close()
+
+
+def collect_all(path: Path, directory: Path, settings: Settings) -> dict[str, Any]:
+    """All of it; memory is looked at on the way: it must not grow."""
+    spool = Spool(directory, budget_bytes=BUDGET_BYTES)
+    source = open_source(f"file:{path}")
+    rss: list[int] = []
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.25):
+            rss.append(psutil.Process().memory_info().rss // 2**20)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    last = Collector(f"file:{path}", source, spool, Publisher(spool, settings)).run(threading.Event())
+    done.set()
+    watching.join()
+    spool.close()
+    rest = rss[len(rss) // 4 :] or [0]
+    return {"status": last.status, "rss_mb_after_a_quarter": rest[0], "rss_mb_most": max(rest)}
+
+
+def main() -> None:
+    """Runs all of it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--records", type=int, default=200_000)
+    parser.add_argument("--bytes", type=int, default=1000)
+    given = parser.parse_args()
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_posts(folder / "posts.jsonl", given.records, given.bytes)
+        broker = Broker(folder / "kafka", Path(os.environ["HASHTIDE_PARTS"]) / "jars" / "kafka")
+        broker.format()
+        try:
+            broker.start()
+            _measure(folder, given.records, broker)
+        finally:
+            broker.stop()
+
+
+def _measure(folder: Path, records: int, broker: Broker) -> None:
+    path = folder / "posts.jsonl"
+    plain_s = timed("plain read", records, lambda: read_plain(path))
+    timed("file source", records, lambda: read_source(path), plain_s)
+    timed("source to spool", records, lambda: spool_all(path, folder / "spool"), plain_s)
+    for compression in (None, "lz4", "zstd"):
+        settings = Settings(
+            broker.bootstrap_servers, broker.create_topic(f"publish-{compression}"), compression=compression
+        )
+        timed(
+            f"spool to acknowledged, {compression}",
+            records,
+            lambda s=settings: publish_all(folder / "spool", s),
+            plain_s,
+        )
+    settings = Settings(broker.bootstrap_servers, broker.create_topic("all"))
+    timed("all, as it runs", records, lambda: collect_all(path, folder / "whole", settings), plain_s)
+
+
+if __name__ == "__main__":
+    main()
