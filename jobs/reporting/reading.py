@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -120,24 +120,18 @@ def _read_hashtags(db: connection, asked: Mapping[str, object], request: ReportR
 
 
 def _position(row: Row) -> Position:
-    processed_at, began_at = row["processed_at"], row["began_at"]
     return Position(
         generation=row["generation"],
         batch_id=row["last_batch_id"],
-        processed_at=processed_at and _utc(processed_at),
-        began_at=began_at and _utc(began_at),
+        processed_at=row["processed_at"],
+        began_at=row["began_at"],
         code_version=row["code_version"],
     )
 
 
 def _gap(row: Row) -> Gap:
-    start, end = row["gap_from"], row["gap_to"]
-    return Gap(row["source"], start and _utc(start), end and _utc(end), _utc(row["noted_at"]), row["why"])
+    return Gap(row["source"], row["gap_from"], row["gap_to"], row["noted_at"], row["why"])
 
 
 def _terms(rows: list[Row]) -> tuple[TermCount, ...]:
     return tuple(TermCount(**row) for row in rows)
-
-
-def _utc(time: datetime) -> datetime:
-    return time.astimezone(UTC)
