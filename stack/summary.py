@@ -21,8 +21,10 @@ def summary(
     return Group(hashtags_table(day, hashtags), Text(), where_to_go(day, endpoints), seconds(first_counts_s))
 
 
-def hashtags_table(day: date, hashtags: Sequence[tuple[str, int, float]]) -> Table:
+def hashtags_table(day: date, hashtags: Sequence[tuple[str, int, float]]) -> RenderableType:
     """One row a hashtag, its bar against the first."""
+    if not hashtags:
+        return Text(f"No post of {day} (UTC) has a hashtag.")
     table = Table(title=f"Top hashtags of {day} (UTC)", title_justify="left", box=None, pad_edge=False)
     table.add_column("hashtag", no_wrap=True, max_width=32, overflow="ellipsis")
     table.add_column("posts", justify="right")
@@ -86,9 +88,7 @@ def recount_line(books: Books) -> str:
     topic = books.topic
     if topic.distinct is None:
         return f"Duplicates are not recounted: {topic.why_not}."
-    far = (
-        f"; {topic.repeats_beyond_horizon:,} repeats came later and may count as new"
-        if topic.repeats_beyond_horizon
-        else ""
-    )
-    return f"Recounted from the topic: {topic.records:,} records, {topic.distinct:,} identities{far}."
+    line = f"Recounted from the topic: {topic.records:,} records, {topic.distinct:,} identities"
+    if topic.repeats_beyond_horizon:
+        line += f"; {topic.repeats_beyond_horizon:,} repeats came later than the horizon and may count as new"
+    return f"{line}."
