@@ -65,7 +65,8 @@ def _enter_counts(cursor: Cursor, chunk: Chunk, generation: int, buckets_since: 
     parameters = {"generation": generation, "first_arrival": bounds["min"], "last_arrival": bounds["max"]}
     cursor.execute(statement("changes"), parameters)
     _refuse_shrinking(cursor, generation)
-    for name in ("upsert_buckets", "add_to_hours", "add_to_days"):
+    cursor.execute("analyze change")  # without it the planner joins by the wrong method: measured, twice the time
+    for name in ("merge_buckets", "add_to_hours", "add_to_days"):
         cursor.execute(statement(name), parameters)
     _enter_dead_letters(cursor, generation)
     _enter_gaps(cursor, generation, chunk.rows)

@@ -1,7 +1,13 @@
-insert into count_day (generation, day, metric, source, lang, term, posts, reposts)
-select %(generation)s, (bucket at time zone 'UTC')::date as day, metric, source, lang, term, sum(more_posts), sum(more_reposts)
-from change
-group by day, metric, source, lang, term
-order by metric, day, source, lang, term
-on conflict (generation, metric, day, source, lang, term)
-do update set posts = count_day.posts + excluded.posts, reposts = count_day.reposts + excluded.reposts
+-- Days grow by what their buckets have grown, like the hours.
+merge into count_day d
+using (
+    select (bucket at time zone 'UTC')::date as day, metric, source, lang, term, sum(more_posts) as posts, sum(more_reposts) as reposts
+    from change
+    group by day, metric, source, lang, term
+    order by metric, day, source, lang, term
+) c
+on d.generation = %(generation)s and (d.metric, d.day, d.source, d.lang, d.term) = (c.metric, c.day, c.source, c.lang, c.term)
+when matched then update set posts = d.posts + c.posts, reposts = d.reposts + c.reposts
+when not matched then
+    insert (generation, day, metric, source, lang, term, posts, reposts)
+    values (%(generation)s, c.day, c.metric, c.source, c.lang, c.term, c.posts, c.reposts)

@@ -1,7 +1,13 @@
-insert into count_hour (generation, hour, metric, source, lang, term, posts, reposts)
-select %(generation)s, date_trunc('hour', bucket, 'UTC') as hour, metric, source, lang, term, sum(more_posts), sum(more_reposts)
-from change
-group by hour, metric, source, lang, term
-order by metric, hour, source, lang, term
-on conflict (generation, metric, hour, source, lang, term)
-do update set posts = count_hour.posts + excluded.posts, reposts = count_hour.reposts + excluded.reposts
+-- Hours grow by what their buckets have grown, so that they stay right when old arrivals are dropped.
+merge into count_hour h
+using (
+    select date_trunc('hour', bucket, 'UTC') as hour, metric, source, lang, term, sum(more_posts) as posts, sum(more_reposts) as reposts
+    from change
+    group by hour, metric, source, lang, term
+    order by metric, hour, source, lang, term
+) c
+on h.generation = %(generation)s and (h.metric, h.hour, h.source, h.lang, h.term) = (c.metric, c.hour, c.source, c.lang, c.term)
+when matched then update set posts = h.posts + c.posts, reposts = h.reposts + c.reposts
+when not matched then
+    insert (generation, hour, metric, source, lang, term, posts, reposts)
+    values (%(generation)s, c.hour, c.metric, c.source, c.lang, c.term, c.posts, c.reposts)
