@@ -6,6 +6,7 @@ Exit status: 0 ended as asked, 1 failed (one clear line on stderr), 2 wrong argu
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from pyspark.errors import StreamingQueryException
@@ -29,10 +30,10 @@ def main() -> int:
     logging.getLogger("kafka").setLevel(logging.WARNING)
     logging.getLogger("py4j").setLevel(logging.WARNING)
     settings = parse_arguments()
-    stop_request = StopRequest()
+    asked_to_end = StopRequest()
     spark = start_session(settings.name, settings.master, settings.shuffle_partitions, _connector_jars(settings))
     try:
-        run(spark, settings, stop_request)
+        run(spark, settings, asked_to_end)
     except (TopicUnreadable, RowsDropped, ValueError, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - one clear line; where it happened is in the message
         return 1
@@ -44,7 +45,7 @@ def main() -> int:
     return 0
 
 
-def run(spark: SparkSession, settings: Settings, stop_request: StopRequest) -> None:
+def run(spark: SparkSession, settings: Settings, asked_to_end: Callable[[], bool]) -> None:
     """One run of the query, from its checkpoint or from a new one.
 
     Raises:
@@ -67,7 +68,7 @@ def run(spark: SparkSession, settings: Settings, stop_request: StopRequest) -> N
     count_log = CountLog(files, settings.generation, checkpoint)
     count_log.clean_aside()
     running = query.start(query.read_topic(spark, settings, offsets), settings, checkpoint, count_log)
-    watch(running, files, settings.stop_marker, stop_request)
+    watch(running, files, settings.stop_marker, asked_to_end)
 
 
 def _connector_jars(settings: Settings) -> Path | None:

@@ -5,6 +5,7 @@ import logging
 import signal
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -31,7 +32,8 @@ class StopRequest:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._remember)
 
-    def __bool__(self) -> bool:
+    def __call__(self) -> bool:
+        """Whether one of them came."""
         return self._asked.is_set()
 
     def _remember(self, number: int, _frame: FrameType | None) -> None:
@@ -39,7 +41,7 @@ class StopRequest:
         self._asked.set()
 
 
-def watch(query: StreamingQuery, files: Files, stop_marker: str, stop_request: StopRequest) -> None:
+def watch(query: StreamingQuery, files: Files, stop_marker: str, asked_to_end: Callable[[], bool]) -> None:
     """Returns when the query has ended, by itself or because it was asked to by the marker or a signal.
 
     Raises:
@@ -48,7 +50,7 @@ def watch(query: StreamingQuery, files: Files, stop_marker: str, stop_request: S
     """
     while not query.awaitTermination(CHECK_INTERVAL_S):
         check_dropped(_progress(query))
-        if stop_request or _marked(files, stop_marker):
+        if asked_to_end() or _marked(files, stop_marker):
             log.info("ending after the batch under way")
             _end_after_batch(query)
             break

@@ -71,7 +71,8 @@ def assert_exact(consumed: list[ConsumerRecord], log: Path) -> Recount:
     assert not wrong, f"{len(wrong)} keys differ, as (counted, recounted): {list(wrong.items())[:5]}"
     dead = {key[4] for key in counted if key[0] == "dead"}
     assert dead == {f"{place} {why}" for place, why in truth.dead.items()}
-    gaps = [json.loads(key[4]) for key in counted if key[0] == "gap"]
-    assert len(gaps) == len({json.dumps(gap) for gap in truth.gaps})
+    gaps = {key[4] for key in counted if key[0] == "gap"}
+    assert {json.dumps(json.loads(note)) for note in gaps} == {json.dumps(note) for note in truth.gaps}
+    assert sum(pair[0] for key, pair in counted.items() if key[0] == "gap") == len(truth.gaps)
     assert sum(manifest["records"] for manifest in manifests(log)) == len(consumed)
     return truth

@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 START_MS = 1_735_689_600_000  # 2025-01-01
 TAGS = ["Karneval", "karneval", "Straße", "STRASSE", "東京", "Москва", "emoji👍", "ﬁt", "i", "İstanbul", "ＴＯＫＹＯ"]
@@ -65,10 +65,15 @@ def _record(chance: random.Random, n: int) -> tuple[str, bytes, str]:
     if kind < 0.16:
         return "", " ".join(WORDS[: n % 5 + 1]).encode(), "text"
     if kind < 0.4:
-        data = {"id": post_id, "edit_history_tweet_ids": [post_id], "created_at": when.isoformat(), "text": text}
+        data: dict[str, Any] = {
+            "id": post_id,
+            "edit_history_tweet_ids": [post_id],
+            "created_at": when.isoformat(),
+            "text": text,
+        }
         data |= {"lang": lang, "entities": {"hashtags": [{"tag": tag} for tag in tags]}}
         return f"x:{post_id}", json.dumps({"data": data}).encode(), "x"
-    post = {
+    post: dict[str, Any] = {
         "id": int(post_id),
         "id_str": post_id,
         "text": text,

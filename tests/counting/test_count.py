@@ -6,13 +6,18 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from kafka import KafkaProducer
+from pyspark.sql import SparkSession
 
+from count import run
+from counting.settings import Settings, parse_arguments
+from counting.topic import TopicUnreadable
 from tests.brokers import Broker
 from tests.counting.count_log import assert_exact, manifests
 from tests.counting.sample import records
@@ -20,6 +25,12 @@ from tests.counting.sample import records
 JOB = Path(__file__).resolve().parents[2] / "jobs" / "count.py"
 POSTS = 200_000
 ENDS_WITHIN_S = 240
+SAME = ("processed_at", "watermark", "offset_ranges", "records", "rows")
+
+
+def never() -> bool:
+    return False
+
 
 pytestmark = [pytest.mark.kafka, pytest.mark.spark, pytest.mark.timeout(900)]
 
@@ -56,12 +67,18 @@ class Job:
     def output(self) -> str:
         return self._output.read_text(errors="replace")
 
-    def wait_for_batch(self, batch_id: int, process: "subprocess.Popen[bytes]") -> None:
+    def wait_for_batch(self, batch_id: int) -> None:
         deadline = time.monotonic() + ENDS_WITHIN_S
         while not (self.log / f"batch={batch_id}").exists():
-            assert process.poll() is None, self.output()[-3000:]
-            assert time.monotonic() < deadline, self.output()[-3000:]
+            assert time.monotonic() < deadline, "the batch does not come"
             time.sleep(0.05)
+
+    def committed(self) -> set[int]:
+        return {int(path.name) for path in (self.checkpoint / "commits").glob("[0-9]*")}
+
+    def forget_commit(self, batch_id: int) -> None:
+        for name in (str(batch_id), f".{batch_id}.crc"):
+            (self.checkpoint / "commits" / name).unlink()
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:
@@ -88,7 +105,7 @@ def test_counts_equal_a_recount_after_kill_9_and_after_a_lost_commit(job: Job, b
     options = ["--until-caught-up", "--max-records-per-batch", "40000"]
     first = job.start(*options)
     try:
-        job.wait_for_batch(1, first)
+        job.wait_for_batch(1)
     finally:
         kill(first)
     committed = len(list(job.log.glob("batch=*")))
@@ -102,8 +119,7 @@ def test_counts_equal_a_recount_after_kill_9_and_after_a_lost_commit(job: Job, b
     last = manifests(job.log)[-1]["batch_id"]
     folder = job.log / f"batch={last}"
     before = sorted((file.name, file.stat().st_mtime_ns) for file in folder.iterdir())
-    for name in (str(last), f".{last}.crc"):
-        (job.checkpoint / "commits" / name).unlink()
+    job.forget_commit(last)
     fill(broker, posts, 2_000, seed=2)  # so that a batch follows which builds on the state of the one that came again
     assert job.run(*options) == 0, job.output()[-3000:]
     assert f"batch {last} is in the count log already" in job.output()
@@ -113,60 +129,82 @@ def test_counts_equal_a_recount_after_kill_9_and_after_a_lost_commit(job: Job, b
     assert not (job.log / "_aside").exists() or not list((job.log / "_aside").iterdir())
 
 
-def test_a_batch_that_was_written_but_never_renamed_is_computed_again_with_the_same_times(
-    job: Job, broker: Broker, posts: str
+def settings(root: Path, broker: Broker, topic: str, **changed: object) -> Settings:
+    options = ["--root", root.as_uri(), "--bootstrap-servers", broker.bootstrap_servers, "--topic", topic]
+    return parse_arguments([*options, "--until-caught-up"]).model_copy(update=changed)
+
+
+def after_the_first_batch(job: Job, do: Callable[[], None]) -> None:
+    def wait_and_do() -> None:
+        job.wait_for_batch(0)
+        do()
+
+    threading.Thread(target=wait_and_do).start()
+
+
+@pytest.fixture(scope="module")
+def few_posts(broker: Broker) -> str:
+    topic = broker.create_topic("few", 2)
+    fill(broker, topic, 3_000)
+    return topic
+
+
+def test_a_batch_that_was_never_renamed_is_computed_again_with_the_same_times(
+    spark: SparkSession, tmp_path: Path, broker: Broker, few_posts: str
 ) -> None:
-    options = ["--until-caught-up", "--max-records-per-batch", "120000"]
-    assert job.run(*options) == 0, job.output()[-3000:]
+    job = Job(tmp_path, broker, few_posts)
+    told = settings(tmp_path, broker, few_posts, max_records_per_batch=1_000)
+    run(spark, told, never)
     last = manifests(job.log)[-1]
+    assert last["batch_id"] >= 2
     shutil.rmtree(job.log / f"batch={last['batch_id']}")
-    for name in (str(last["batch_id"]), f".{last['batch_id']}.crc"):
-        (job.checkpoint / "commits" / name).unlink()
-    time.sleep(1.1)
-    assert job.run(*options) == 0, job.output()[-3000:]
+    job.forget_commit(last["batch_id"])
+    (job.log / "_aside" / "batch=9-killed").mkdir(parents=True)
+    run(spark, told, never)
     again = manifests(job.log)[-1]
-    assert again["processed_at"] == last["processed_at"]
-    assert again["offset_ranges"] == last["offset_ranges"]
-    assert again["rows"] == last["rows"]
-    assert_exact(broker.read(posts), job.log)
+    assert [again[name] for name in SAME] == [last[name] for name in SAME]
+    assert_exact(broker.read(few_posts), job.log)
+    assert not (job.log / "_aside" / "batch=9-killed").exists()
 
 
-@pytest.mark.parametrize("way", ["marker", "SIGTERM"])
-def test_a_running_job_ends_cleanly_when_asked(job: Job, way: str) -> None:
-    process = job.start("--trigger-interval-s", "1", "--max-records-per-batch", "20000")
-    try:
-        job.wait_for_batch(0, process)
-        if way == "marker":
-            (job.root / "stop").mkdir()
-            (job.root / "stop" / "generation=1").touch()
-        else:
-            process.terminate()
-        assert process.wait(60) == 0, job.output()[-3000:]
-    finally:
-        kill(process)
-    committed = {int(path.name) for path in (job.checkpoint / "commits").iterdir() if path.name.isdigit()}
-    assert {manifest["batch_id"] for manifest in manifests(job.log)} == committed
+def test_the_job_ends_after_the_batch_under_way_when_asked(
+    spark: SparkSession, tmp_path: Path, broker: Broker, few_posts: str
+) -> None:
+    job = Job(tmp_path, broker, few_posts)
+    endless = settings(tmp_path, broker, few_posts, until_caught_up=False, trigger_interval_s=1)
+    asked = threading.Event()
+    after_the_first_batch(job, asked.set)
+    run(spark, endless, asked.is_set)
+    assert {manifest["batch_id"] for manifest in manifests(job.log)} == job.committed() != set()
 
 
-def test_a_topic_that_does_not_exist_is_one_clear_line(tmp_path: Path, broker: Broker) -> None:
-    job = Job(tmp_path / "root", broker, "nowhere")
-    assert job.run("--until-caught-up") == 1
-    assert f"ERROR count: topic 'nowhere' does not exist on {broker.bootstrap_servers}" in job.output()
+def test_the_stop_marker_ends_the_job_and_keeps_it_from_starting(
+    spark: SparkSession, tmp_path: Path, broker: Broker, few_posts: str
+) -> None:
+    job = Job(tmp_path, broker, few_posts)
+    endless = settings(tmp_path, broker, few_posts, until_caught_up=False, trigger_interval_s=1)
+    (tmp_path / "stop").mkdir()
+    marker = tmp_path / "stop" / "generation=1"
+    after_the_first_batch(job, marker.touch)
+    run(spark, endless, never)
+    committed = job.committed()
+    assert committed
+    fill(broker, few_posts, 10, seed=3)
+    run(spark, endless, never)
+    assert job.committed() == committed
 
 
-def test_a_checkpoint_that_lost_its_identity_is_refused(tmp_path: Path, broker: Broker, posts: str) -> None:
-    job = Job(tmp_path / "root", broker, posts)
-    (job.checkpoint / "offsets").mkdir(parents=True)
-    (job.checkpoint / "offsets" / "3").write_text("v1\n{}\n{}")
-    assert job.run("--until-caught-up") == 1
-    assert "has offsets up to batch 3 but no `metadata` file" in job.output()
+def test_a_topic_that_does_not_exist_is_said_so(spark: SparkSession, tmp_path: Path, broker: Broker) -> None:
+    with pytest.raises(TopicUnreadable, match=f"topic 'nowhere' does not exist on {broker.bootstrap_servers}"):
+        run(spark, settings(tmp_path, broker, "nowhere"), never)
 
 
-def test_starting_offsets_are_where_batch_0_begins(tmp_path: Path, broker: Broker, posts: str) -> None:
-    ends = [sum(record.partition == number for record in broker.read(posts)) for number in range(4)]
+def test_starting_offsets_are_where_batch_0_begins(
+    spark: SparkSession, tmp_path: Path, broker: Broker, few_posts: str
+) -> None:
+    ends = [sum(record.partition == number for record in broker.read(few_posts)) for number in range(2)]
     start = {str(number): end - 10 for number, end in enumerate(ends)}
-    job = Job(tmp_path / "root", broker, posts)
-    assert job.run("--until-caught-up", "--starting-offsets", json.dumps(start)) == 0, job.output()[-3000:]
-    (manifest,) = manifests(job.log)
+    run(spark, settings(tmp_path, broker, few_posts, starting_offsets=json.dumps(start)), never)
+    (manifest,) = manifests(Job(tmp_path, broker, few_posts).log)
     assert {str(each["partition"]): each["from_offset"] for each in manifest["offset_ranges"]} == start
-    assert manifest["records"] == 40
+    assert manifest["records"] == 20

@@ -9,7 +9,7 @@ SOURCE = "hashtide"
 
 
 class _Note(msgspec.Struct, gc=False):
-    gap: dict[str, msgspec.Raw] | None = None
+    gap: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -26,6 +26,7 @@ def parse(raw: bytes) -> Parsed:
         Rejected: it is no note of ours.
     """
     note = lenient.decode(_decoder, raw).hashtide
-    if note is None or not note.gap:
+    gap = None if note is None else msgspec.json.decode(note.gap)
+    if not gap or not isinstance(gap, dict):
         raise Rejected(UNKNOWN_SHAPE)
-    return Parsed("gap", SOURCE, term=msgspec.json.encode(note.gap).decode())
+    return Parsed("gap", SOURCE, term=msgspec.json.encode(gap).decode())

@@ -7,7 +7,7 @@ emoji, becomes U+FFFD instead of an error.
 """
 
 import json
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -74,18 +74,14 @@ def _fit(value: Any, wanted: Any) -> Any:
     """The value where it fits the type, as much of it as fits, or None."""
     if wanted is msgspec.Raw:
         return msgspec.Raw(msgspec.json.encode(_whole(value)))
-    options = get_args(wanted) or (wanted,)
-    for option in options:
+    for option in get_args(wanted) or (wanted,):
         if isinstance(value, dict) and isinstance(option, type) and issubclass(option, msgspec.Struct):
             return _pick(value, option)
-        if isinstance(value, list) and getattr(option, "__origin__", None) is list:
-            items = (_fit(item, get_args(option)[0]) for item in value)
+        if isinstance(value, list) and get_origin(option) is list:
+            items = (_fit(item, *get_args(option)) for item in value)
             return [item for item in items if item is not None]
         if option in (str, int) and type(value) is option:
             return _whole(value)
-    if isinstance(value, list) and wanted is not None and getattr(wanted, "__origin__", None) is list:
-        items = (_fit(item, get_args(wanted)[0]) for item in value)
-        return [item for item in items if item is not None]
     return None
 
 
