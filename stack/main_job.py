@@ -33,7 +33,7 @@ COLLECT, COUNT, COMPACT, REPORT = "collect_posts", "count_posts", "compact_count
 DAGS = (COLLECT, COUNT, COMPACT, REPORT)
 LOOK_INTERVAL_S = 1.0
 PARSED_WITHIN_S = 180.0
-RUN_WITHIN_S = 600.0
+RUN_WITHIN_S = 1800.0
 COMPACT_EVERY_S = 60.0
 """While a finite source still flows. It is compacted at once when something is waited for."""
 TOP = 10

@@ -12,6 +12,8 @@ from stack.books import HORIZON, Books
 from stack.endpoints import Endpoints
 
 BAR_WIDTH = 30
+# Marks that turn or hide what follows them on a terminal; only what is shown loses them.
+_TURNS_TEXT = dict.fromkeys((0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 
 
 def summary(
@@ -33,7 +35,7 @@ def hashtags_table(day: date, hashtags: Sequence[tuple[str, int, float]]) -> Ren
     most = max((posts for _, posts, _ in hashtags), default=1)
     for term, posts, share in hashtags:
         bar = "█" * max(1, round(BAR_WIDTH * posts / most))
-        table.add_row(Text(f"#{term}"), f"{posts:,}", f"{share:.1%}", Text(bar, style="cyan"))
+        table.add_row(Text(f"#{term.translate(_TURNS_TEXT)}"), f"{posts:,}", f"{share:.1%}", Text(bar, style="cyan"))
     return table
 
 

@@ -38,8 +38,9 @@ def test_the_first_hashtag_has_the_longest_bar_and_none_has_no_bar() -> None:
 
 
 def test_a_term_is_shown_as_it_is_and_cut_where_it_is_too_long() -> None:
-    text = text_of(hashtags_table(DAY, [("[red]x[/red]", 2, 0.1), ("w" * 101, 1, 0.1)]))
+    text = text_of(hashtags_table(DAY, [("[red]x[/red]", 2, 0.1), ("w" * 101, 1, 0.1), ("a\u202eb", 1, 0.1)]))
     assert "#[red]x[/red]" in text
+    assert "#ab" in text, "nothing turns the line around"
     assert "#" + "w" * 30 + "…" in text
 
 
