@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import yaml
-from counting.hashtags import extract, extract_with_indices
 
+from counting.hashtags import extract, extract_with_indices
 from tests.counting.recorded import recorded
 
 

@@ -4,9 +4,10 @@ import time
 import unicodedata
 
 import pytest
-from counting.terms import hashtags, identity, words
 from hypothesis import given
 from hypothesis import strategies as st
+
+from counting.terms import hashtags, identity, words
 
 
 @pytest.mark.parametrize(

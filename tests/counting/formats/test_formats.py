@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from counting.formats import parse, post_key
 from hypothesis import given
 from hypothesis import strategies as st
 
+from counting.formats import parse, post_key
 from tests.counting.recorded import recorded_lines
 from tests.counting.sample import records
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from counting.formats import parse
 from counting.formats.parsed import Parsed
-
 from tests.counting.recorded import recorded, x_v1_posts
 
 ID = "1800000000000000000"
