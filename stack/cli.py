@@ -2,6 +2,8 @@
 
 import contextlib
 import fcntl
+import json
+import os
 import subprocess
 import sys
 import time
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from psycopg2.extensions import parse_dsn
 from pydantic import SecretStr
 from rich.console import Console
 
@@ -17,18 +20,23 @@ from stack import starting, stopping
 from stack.errors import StackError
 from stack.home import Home
 from stack.parts import PartsError, default_dir, fetch
-from stack.progress import Steps
-from stack.settings import Settings
+from stack.ports import recall
+from stack.postgres import server_binaries
+from stack.progress import Quiet, Steps
+from stack.settings import REPOSITORY, Settings
 from stack.site import Site
+from stack.source_address import absolute, finite
 
 app = typer.Typer(
-    help="Counts hashtags and words of social streams, exactly: Kafka, Spark on YARN, Postgres and Airflow on one machine.",
+    help="Counts hashtags and words of social streams, exactly: Kafka, Spark, Postgres and Airflow on one machine.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 console = Console(stderr=False)
-HomeOption = Annotated[Path | None, typer.Option("--home", help="Directory of the stack's state.  [default: .hashtide]")]
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", help="Directory of the stack's state.  [default: .hashtide]")
+]
 
 
 class _Verbose:
@@ -36,16 +44,24 @@ class _Verbose:
 
 
 @app.callback()
-def _options(verbose: Annotated[bool, typer.Option("--verbose", help="Show the traceback of an error.")] = False) -> None:
+def _options(
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show the traceback of an error.")] = False,
+) -> None:
     _Verbose.on = verbose
 
 
 @app.command()
 def up(
     home: HomeOption = None,
-    source: Annotated[str | None, typer.Option(help="simulator[:…] or file:PATH[,PATH][,…]; see docs/contracts.md.")] = None,
-    until_done: Annotated[bool, typer.Option("--until-done", help="Return when a finite source is counted whole.")] = False,
-    foreground: Annotated[bool, typer.Option("--foreground", help="Stay and show what happens; Ctrl-C stops all.")] = False,
+    source: Annotated[
+        str | None, typer.Option(help="simulator[:…] or file:PATH[,PATH][,…]; see docs/contracts.md.")
+    ] = None,
+    until_done: Annotated[
+        bool, typer.Option("--until-done", help="Return when a finite source is counted whole.")
+    ] = False,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Stay and show what happens; Ctrl-C stops all.")
+    ] = False,
     airflow_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Fix Airflow's port.")] = None,
     postgres_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Fix Postgres's port.")] = None,
     postgres_dsn: Annotated[
@@ -60,16 +76,16 @@ def up(
     """Start everything, or go on from where things stand."""
     began_at = time.monotonic()
     settings = Settings.read(home=home, source=source, postgres_dsn=SecretStr(postgres_dsn) if postgres_dsn else None)
+    if settings.source:  # as the main job will have it: the collector must not begin with another one
+        address = absolute(settings.source)
+        settings = settings.model_copy(update={"source": finite(address) if until_done else address})
     ports = {"airflow": airflow_port, "postgres": postgres_port}
     fixed = {**settings.ports, **{name: port for name, port in ports.items() if port is not None}}
     place = Home(settings.home)
     with _one_at_a_time(place), Steps(console) as steps:
         site = Site(place, settings, {}, fetch(default_dir(), steps))
-        first = not site.secrets.admin_login_file.exists()
         site = starting.start(site, fixed, steps)
-    if first:
-        user, password = site.secrets.admin_login()
-        console.print(f"Airflow's login: {user} / {password}  (kept in {site.secrets.admin_login_file})", soft_wrap=True)
+    _tell_login_once(site)
     if services_only:
         return
     from stack import main_job
@@ -80,6 +96,15 @@ def up(
     if foreground and status_code == 0:
         _follow(place)
     raise typer.Exit(status_code)
+
+
+def _tell_login_once(site: Site) -> None:
+    told = site.home.run / "login-told"
+    if not told.exists():
+        user, password = site.secrets.admin_login()
+        text = f"Airflow's login is {user}, password {password} (kept in {site.secrets.admin_login_file})"
+        console.print(text, soft_wrap=True, markup=False, highlight=False)
+        told.touch()
 
 
 def _follow(home: Home) -> None:
@@ -102,6 +127,109 @@ def down(home: HomeOption = None) -> None:
         stopping.stop(place, steps)
 
 
+@app.command()
+def status(
+    home: HomeOption = None, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
+) -> None:
+    """Show each process and how far each stage is; exit status 0 only if all is healthy."""
+    from stack import status as status_
+
+    site = _site_as_it_is(home)
+    variables = json.loads(site.endpoints.variables_file.read_text())
+    found = status_.gather(site, int(variables.get("hashtide_generation", "1")))
+    if as_json:
+        sys.stdout.write(status_.as_json(found) + "\n")
+    else:
+        console.print(status_.as_table(found))
+    raise typer.Exit(0 if found.is_healthy else 1)
+
+
+@app.command()
+def logs(
+    name: Annotated[
+        str, typer.Argument(help="A process as `status --json` names it, such as kafka or airflow-scheduler.")
+    ] = "",
+    home: HomeOption = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 100,
+) -> None:
+    """Show the log of one process; without a name, the names."""
+    place = _existing(home)
+    found = {path.stem: path for path in sorted(place.logs.glob("*.log"))}
+    found |= {
+        f"container-{path.parent.name.rpartition('_')[2]}-{path.name}": path
+        for path in place.data.glob("nm-logs/*/*/std*")
+    }
+    if name not in found:
+        known = ", ".join(found) or "none yet"
+        if not name:
+            console.print(known, highlight=False)
+            return
+        raise StackError(f"there is no log {name!r}; there are: {known}")
+    command = ["tail", "-n", str(lines), *(["-F"] if follow else []), str(found[name])]
+    with contextlib.suppress(KeyboardInterrupt):
+        raise typer.Exit(subprocess.run(command, check=False).returncode)
+
+
+@app.command()
+def psql(
+    home: HomeOption = None,
+    command: Annotated[str | None, typer.Option("--command", "-c", help="Run this and return.")] = None,
+) -> None:
+    """Look at the counts, as a role that can only read."""
+    site = _site_as_it_is(home)
+    parts = parse_dsn(site.endpoints.reader_dsn_file.read_text().strip())
+    # By the environment: a password on a command line can be read by others.
+    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
+    environment = {**os.environ, **{names.get(key, f"PG{key.upper()}"): value for key, value in parts.items()}}
+    words = [str(server_binaries() / "psql"), *(["--command", command] if command else [])]
+    try:
+        raise typer.Exit(subprocess.run(words, env=environment, check=False).returncode)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+@app.command(name="test")
+def run_checks(
+    fast: Annotated[bool, typer.Option("--fast", help="Leave the flow test out.")] = False,
+    paths: Annotated[list[str] | None, typer.Argument(help="Only these tests.")] = None,
+) -> None:
+    """Run the project's checks and tests."""
+    from stack import checks
+
+    raise typer.Exit(checks.run(fast, paths or []))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="Which one; without it, their names.")] = ""
+) -> None:
+    """Measure speed and memory, side by side with something to compare with."""
+    found = {path.stem: path for path in sorted((REPOSITORY / "bench").glob("*.py")) if not path.name.startswith("_")}
+    if name not in found:
+        if name:
+            raise StackError(f"there is no bench {name!r}; there are: {', '.join(found)}")
+        console.print(", ".join(found), highlight=False)
+        return
+    parts = fetch(default_dir(), Quiet())
+    environment = {**os.environ, "JAVA_HOME": str(parts.java_home), "HASHTIDE_JARS": str(parts.jars)}
+    raise typer.Exit(
+        subprocess.run([sys.executable, found[name], *context.args], env=environment, check=False).returncode
+    )
+
+
+def _existing(home: Path | None) -> Home:
+    place = Home(Settings.read(home=home).home)
+    if not (place.root / "ports.json").exists():
+        raise StackError(f"there is no stack in {place.root}; start one with `./hashtide up`")
+    return place
+
+
+def _site_as_it_is(home: Path | None) -> Site:
+    place = _existing(home)
+    return Site(place, Settings.read(home=home), recall(place), fetch(default_dir(), Quiet()))
+
+
 @contextlib.contextmanager
 def _one_at_a_time(home: Home) -> Iterator[None]:
     """Holds the home's lock: two `up`, or `up` and `down`, would undo each other's work."""
@@ -118,6 +246,9 @@ def main() -> None:
     """Runs the command; an error is one line."""
     try:
         app()
+    except KeyboardInterrupt:
+        sys.stderr.write("hashtide: stopped; what was started goes on, the same command goes on from here\n")
+        sys.exit(130)
     except (StackError, PartsError) as error:
         if _Verbose.on:
             raise

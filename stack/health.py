@@ -45,17 +45,16 @@ def kafka(site: Site) -> None:
             request_timeout_ms=int(_LIMIT_S * 1000),
             bootstrap_timeout_ms=int(_LIMIT_S * 1000),
         )
-    except Exception as error:  # noqa: BLE001 - kafka-python raises a dozen kinds while a broker starts
+    except Exception as error:  # kafka-python raises a dozen kinds while a broker starts
         raise NotHealthyError(f"no answer ({type(error).__name__})") from None
     try:
-        if not admin.describe_cluster()["brokers"]:
-            raise NotHealthyError("no broker in the cluster")
-    except NotHealthyError:
-        raise
-    except Exception as error:  # noqa: BLE001 - as above
+        brokers = admin.describe_cluster()["brokers"]
+    except Exception as error:  # as above
         raise NotHealthyError(f"no answer ({type(error).__name__})") from None
     finally:
         admin.close()
+    if not brokers:
+        raise NotHealthyError("no broker in the cluster")
 
 
 def _namenode_bean(site: Site, name: str) -> Mapping[str, object]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stack.errors import StackError
 
-# A unix socket's path has room for 108 bytes with the zero at its end; supervisord adds a dot and its pid while it binds.
+# A unix socket's path has room for 108 bytes, the zero at its end too; supervisord adds a dot and its pid as it binds.
 _LONGEST_SOCKET_PATH = 95
 
 

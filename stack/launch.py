@@ -1,6 +1,6 @@
 """What supervisord really starts: it clears up after the last one of that name, then becomes the service.
 
-    python -m stack.launch --run DIR --name NAME [--signal TERM] [--working-dir DIR] [--user NAME [--capability CAP]] -- COMMAND…
+    launch.py --run DIR --name NAME [--signal TERM] [--working-dir DIR] [--user NAME [--capability CAP]] -- COMMAND…
 
 Standard library only: it runs before each service, and has to be quick.
 """
@@ -91,7 +91,9 @@ def working_in(directory: Path, below: bool = False) -> list[int]:
 
 
 def _pids() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and int(entry.name) != os.getpid()]
+    return [
+        int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and int(entry.name) != os.getpid()
+    ]
 
 
 def boot_id() -> str:
@@ -136,7 +138,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--name", required=True)
     parser.add_argument("--signal", default="TERM")
-    parser.add_argument("--working-dir", type=Path, help="of Postgres: its processes leave the group that they were started in")
+    parser.add_argument(
+        "--working-dir", type=Path, help="of Postgres: its processes leave the group that they were started in"
+    )
     parser.add_argument("--user")
     parser.add_argument("--capability")
     parser.add_argument("command", nargs="+")
@@ -149,7 +153,7 @@ def main(arguments: list[str]) -> None:
         end_all(lambda: working_in(args.working_dir), signal.SIGQUIT)
         drop_stale_pidfile(args.working_dir / "postmaster.pid")
     Group.own().write(record)
-    os.execvp("setpriv", privileges(args.signal, args.user, args.capability) + args.command)
+    os.execvp("setpriv", privileges(args.signal, args.user, args.capability) + args.command)  # noqa: S606
 
 
 def privileges(death_signal: str, user: str | None, capability: str | None) -> list[str]:

@@ -107,7 +107,7 @@ def run_tool(site: "Site", tool: str, words: list[str], identity: Identity) -> s
 
 def _hint(message: str, identity: Identity) -> str:
     if identity.capability and ("Permission denied" in message or "setpriv" in message or "Operation not" in message):
-        return f"{message}; Postgres runs as {identity.user} and can't enter this folder: put --home where others may enter"
+        return f"{message}; Postgres runs as user {identity.user}: put --home into a folder that every user may enter"
     return message
 
 
@@ -125,8 +125,10 @@ def _ensure_system_user(name: str) -> None:
             ) from None
 
 
-def ensure_roles_and_databases(site: "Site") -> None:
+def ensure_roles_and_databases(site: "Site") -> str:
     """Makes the roles with their passwords and the two databases; sets the passwords where they are there.
+
+    Returns a word on it.
 
     Raises:
         StackError: the user's own Postgres can't be reached or refuses.
@@ -141,8 +143,10 @@ def ensure_roles_and_databases(site: "Site") -> None:
             cursor.execute("alter role hashtide_reader set default_transaction_read_only = on")
             for database, owner in ((DATABASE, "hashtide_migrator"), (METADATA_DATABASE, "hashtide_airflow")):
                 _ensure_database(cursor, database, owner)
+            _grant_access(cursor, DATABASE)
     except psycopg2.Error as error:
         raise StackError(f"Postgres: {str(error).strip().splitlines()[0]}") from None
+    return ", ".join((DATABASE, METADATA_DATABASE))
 
 
 def _superuser(site: "Site") -> psycopg2.extensions.connection:
@@ -164,14 +168,16 @@ def _ensure_role(cursor: psycopg2.extensions.cursor, role: str, password: str) -
 
 def _ensure_database(cursor: psycopg2.extensions.cursor, database: str, owner: str) -> None:
     cursor.execute("select from pg_database where datname = %s", (database,))
-    if cursor.rowcount:
-        return
+    if not cursor.rowcount:
+        statement = "create database {} owner {} template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C.UTF-8'"
+        cursor.execute(sql.SQL(statement).format(sql.Identifier(database), sql.Identifier(owner)))
+    # Else everyone who has a login on this server may connect and make temporary tables.
+    cursor.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(database)))
+
+
+def _grant_access(cursor: psycopg2.extensions.cursor, database: str) -> None:
+    compactor, *others = map(sql.Identifier, ROLES[1:4])
     name = sql.Identifier(database)
-    statement = "create database {} owner {} template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C.UTF-8'"
-    cursor.execute(sql.SQL(statement).format(name, sql.Identifier(owner)))
-    cursor.execute(sql.SQL("revoke all on database {} from public").format(name))
-    if database == "hashtide":
-        others = sql.SQL(", ").join(map(sql.Identifier, ROLES[1:4]))
-        cursor.execute(sql.SQL("grant connect on database {} to {}").format(name, others))
-        # It copies a chunk into a temporary table before the upsert.
-        cursor.execute(sql.SQL("grant temporary on database {} to hashtide_compactor").format(name))
+    cursor.execute(sql.SQL("grant connect on database {} to {}").format(name, sql.SQL(", ").join(others)))
+    # It brings the counts in through a temporary table.
+    cursor.execute(sql.SQL("grant connect, temporary on database {} to {}").format(name, compactor))

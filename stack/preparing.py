@@ -1,13 +1,12 @@
 """What has to be done once before a service can start, and once after: formats, topic, schema, Airflow's database."""
 
 import base64
+import contextlib
 import json
-import os
 import subprocess
 import uuid
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from pathlib import Path
 
 import psycopg2
 import requests
@@ -17,7 +16,7 @@ from kafka.errors import TopicAlreadyExistsError
 
 from stack.errors import StackError
 from stack.ports import HOST
-from stack.services import airflow, hadoop_java, java
+from stack.services import airflow, hadoop_java, kafka_java
 from stack.settings import REPOSITORY
 from stack.site import METADATA_DATABASE, ROOT, TOPIC, Site
 
@@ -62,9 +61,10 @@ def format_kafka(site: Site) -> None:
         return
     conf = site.home.conf / "kafka"
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    command = java(site, 128, [str(conf), f"{site.parts.jars}/kafka/*"], f"-Dlog4j2.configurationFile={conf}/log4j2.properties")
-    words = ("kafka.tools.StorageTool", "format", "-t", cluster_id.replace("-", "A", 1), "-c", str(conf / "server.properties"))
-    run(site, "kafka-format", (*command, *words, "--ignore-formatted"))
+    if cluster_id.startswith("-"):  # its command line would take it for an option
+        cluster_id = f"A{cluster_id[1:]}"
+    words = ("format", "--cluster-id", cluster_id, "--config", str(conf / "server.properties"), "--ignore-formatted")
+    run(site, "kafka-format", (*kafka_java(site, 128), "kafka.tools.StorageTool", *words))
 
 
 def format_namenode(site: Site) -> None:
@@ -77,11 +77,11 @@ def format_namenode(site: Site) -> None:
         return
     if (site.home.data / "datanode" / "current" / "VERSION").exists():
         raise StackError(
-            f"{site.home.data}/namenode is gone, {site.home.data}/datanode is not: restore it, or move data/datanode away "
-            "to begin with an empty HDFS"
+            f"{site.home.data}/namenode is gone, {site.home.data}/datanode is not: restore it, or move data/datanode "
+            "away to begin with an empty HDFS"
         )
-    command = (*hadoop_java(site, 128), "org.apache.hadoop.hdfs.server.namenode.NameNode", "-format", "-nonInteractive", "-force")
-    run(site, "namenode-format", command)
+    main = "org.apache.hadoop.hdfs.server.namenode.NameNode"
+    run(site, "namenode-format", (*hadoop_java(site, 128), main, "-format", "-nonInteractive", "-force"))
 
 
 def ensure_topic(site: Site) -> str:
@@ -137,30 +137,31 @@ def migrate_airflow(site: Site) -> str:
 def _metadata_state(site: Site) -> dict[str, object]:
     """What decides whether Airflow's migrations have to run: the versions, and what the database says of itself."""
     names = ("apache-airflow-core", "apache-airflow-providers-fab")
-    state: dict[str, object] = {name: version(name) for name in names}
-    state["database"] = []
-    with psycopg2.connect(site.dsn("hashtide_airflow", METADATA_DATABASE), connect_timeout=10) as connection:
-        with connection.cursor() as cursor:
-            cursor.execute("select to_regclass('alembic_version'), to_regclass('alembic_version_fab'), to_regclass('ab_user')")
-            if all(cursor.fetchone() or [None]):
-                cursor.execute("select version_num from alembic_version union all select version_num from alembic_version_fab")
-                versions = sorted(row[0] for row in cursor.fetchall())
-                cursor.execute("select count(*) from ab_user where username = %s", (site.secrets.admin_login()[0],))
-                state["database"] = [*versions, *(cursor.fetchone() or [0])]
-    connection.close()
-    return state
+    connection = psycopg2.connect(site.dsn("hashtide_airflow", METADATA_DATABASE), connect_timeout=10)
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        return {
+            **{name: version(name) for name in names},
+            "database": _revisions(cursor, site.secrets.admin_login()[0]),
+        }
+
+
+def _revisions(cursor: psycopg2.extensions.cursor, admin: str) -> list[object]:
+    """Alembic's revisions, and how many admins there are; empty where the tables are not all there."""
+    tables = ("alembic_version", "alembic_version_fab", "ab_user")
+    cursor.execute("select bool_and(to_regclass(name) is not null) from unnest(%s) name", (list(tables),))
+    if not (cursor.fetchone() or [False])[0]:
+        return []
+    cursor.execute("select version_num from alembic_version union all select version_num from alembic_version_fab")
+    revisions = sorted(row[0] for row in cursor.fetchall())
+    cursor.execute("select count(*) from ab_user where username = %s", (admin,))
+    return [*revisions, *(cursor.fetchone() or [0])]
 
 
 def remove_stop_markers(site: Site) -> None:
     """Removes markers that an interrupted `down` left: the streaming job would end after its first batch."""
     url = f"http://{HOST}:{site.ports['namenode_http']}/webhdfs/v1{ROOT}/stop"
-    query: dict[str, str] = {"op": "DELETE", "recursive": "true", "user.name": os.environ.get("USER", site.user)}
+    query: dict[str, str] = {"op": "DELETE", "recursive": "true", "user.name": site.user}
     try:
         requests.delete(url, params=query, timeout=10).raise_for_status()
     except requests.RequestException as error:
         raise StackError(f"HDFS does not let {ROOT}/stop be removed: {error}") from None
-
-
-def repository_file(name: str) -> Path:
-    """Returns a path in the checkout."""
-    return REPOSITORY / name

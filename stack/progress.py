@@ -46,7 +46,13 @@ class Steps:
         self._begun: dict[str, float] = {}
         self._tasks: dict[str, TaskID] = {}
         self._live = (
-            Progress(SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description:<28}"), _Seconds(), _Bar(), console=console)
+            Progress(
+                SpinnerColumn(finished_text="[green]✓"),
+                TextColumn("{task.description:<28}"),
+                _Seconds(),
+                _Bar(),
+                console=console,
+            )
             if console.is_terminal
             else None
         )
@@ -56,7 +62,9 @@ class Steps:
             self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._live:
             self._live.stop()
 
@@ -95,3 +103,16 @@ class Steps:
     def show(self, renderable: RenderableType) -> None:
         """A table or the like that stays."""
         self.console.print(renderable)
+
+
+class Quiet:
+    """Tells nothing: for commands that only look."""
+
+    def started(self, step: str, total_bytes: int | None = None) -> None:
+        """Nothing."""
+
+    def advanced(self, step: str, by_bytes: int) -> None:
+        """Nothing."""
+
+    def done(self, step: str, detail: str = "") -> None:
+        """Nothing."""

@@ -26,7 +26,7 @@ def render(template: str, values: Mapping[str, object]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         undefined=jinja2.StrictUndefined,
-        autoescape=lambda name: bool(name and ".xml" in name),
+        autoescape=jinja2.select_autoescape(["xml.j2"], default=False),
         keep_trailing_newline=True,
     )
     environment.globals["property"] = _property
@@ -35,7 +35,9 @@ def render(template: str, values: Mapping[str, object]) -> str:
 
 def _property(name: str, value: object, why: str) -> Markup:
     comment = Markup("\n  <!-- {} -->").format(why) if why else Markup()
-    return comment + Markup("\n  <property><name>{}</name><value>{}</value></property>").format(escape(name), escape(str(value)))
+    return comment + Markup("\n  <property><name>{}</name><value>{}</value></property>").format(
+        escape(name), escape(str(value))
+    )
 
 
 def values_of(site: Site) -> dict[str, object]:
@@ -85,7 +87,12 @@ def _airflow_secrets(site: Site) -> dict[str, str]:
 
 
 def _supervisord(site: Site, services: Iterable[Service], values: Mapping[str, object]) -> str:
-    more = {"services": list(services), "socket": site.home.socket, "password": site.secrets["supervisor"], "events": EVENTS}
+    more = {
+        "services": list(services),
+        "socket": site.home.socket,
+        "password": site.secrets["supervisor"],
+        "events": EVENTS,
+    }
     return render("supervisord.conf", {**values, **more})
 
 
@@ -123,7 +130,12 @@ def connections_of(site: Site) -> dict[str, dict[str, object]]:
     """Returns Airflow's connections by their ids."""
     ports = site.ports
     return {
-        "hashtide_kafka": {"conn_type": "kafka", "host": HOST, "port": ports["kafka"], "extra": json.dumps({"topic": TOPIC})},
+        "hashtide_kafka": {
+            "conn_type": "kafka",
+            "host": HOST,
+            "port": ports["kafka"],
+            "extra": json.dumps({"topic": TOPIC}),
+        },
         "hashtide_yarn": {"conn_type": "http", "host": HOST, "port": ports["resourcemanager_http"]},
         "hashtide_hdfs": {
             "conn_type": "http",

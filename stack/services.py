@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from stack.postgres import run_as, server_binaries
 from stack.settings import REPOSITORY
@@ -103,17 +102,22 @@ def java(site: Site, heap_mb: int, class_path: list[str], *more: str) -> tuple[s
 
 
 def _kafka(site: Site) -> Service:
-    conf = site.home.conf / "kafka"
-    log4j = f"-Dlog4j2.configurationFile={conf}/log4j2.properties"
-    command = java(site, site.settings.kafka_heap_mb, [str(conf), f"{site.parts.jars}/kafka/*"], log4j)
+    settings = str(site.home.conf / "kafka" / "server.properties")
     return Service(
         name="kafka",
         title="Kafka",
-        command=(*command, "kafka.Kafka", str(conf / "server.properties")),
+        command=(*kafka_java(site, site.settings.kafka_heap_mb), "kafka.Kafka", settings),
         environment=site.environment,
         launcher=_launcher(site),
         stop_wait_s=30,
     )
+
+
+def kafka_java(site: Site, heap_mb: int) -> tuple[str, ...]:
+    """Returns the beginning of a Kafka command line, up to its main class."""
+    conf = site.home.conf / "kafka"
+    log4j = f"-Dlog4j2.configurationFile={conf}/log4j2.properties"
+    return java(site, heap_mb, [str(conf), f"{site.parts.jars}/kafka/*"], log4j)
 
 
 def _hadoop(site: Site) -> list[Service]:
@@ -123,7 +127,12 @@ def _hadoop(site: Site) -> list[Service]:
     daemons = [
         ("namenode", "HDFS NameNode", settings.namenode_heap_mb, f"{server}.namenode.NameNode"),
         ("datanode", "HDFS DataNode", settings.datanode_heap_mb, f"{server}.datanode.DataNode"),
-        ("resourcemanager", "YARN ResourceManager", settings.resourcemanager_heap_mb, f"{yarn}.resourcemanager.ResourceManager"),
+        (
+            "resourcemanager",
+            "YARN ResourceManager",
+            settings.resourcemanager_heap_mb,
+            f"{yarn}.resourcemanager.ResourceManager",
+        ),
         ("nodemanager", "YARN NodeManager", settings.nodemanager_heap_mb, f"{yarn}.nodemanager.NodeManager"),
     ]
     return [

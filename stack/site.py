@@ -91,7 +91,14 @@ class Site:
         """The environment of every service: little of ours, so that a start does not depend on who starts it."""
         passed = {name: os.environ[name] for name in (*_PASSED_ON, *_PROXIES) if name in os.environ}
         java = self.parts.java_home
-        paths = [str(self.parts.python.parent), f"{java}/bin", "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"]
+        paths = [
+            str(self.parts.python.parent),
+            f"{java}/bin",
+            "/usr/local/sbin",
+            "/usr/local/bin",
+            "/usr/sbin",
+            "/usr/bin",
+        ]
         return {
             "LANG": "C.UTF-8",
             **passed,
@@ -132,8 +139,8 @@ class Site:
         for path in (self.home.root, REPOSITORY, Path(sys.prefix)):
             if not _PLAIN_PATH.fullmatch(str(path)):
                 raise StackError(
-                    f"{path} has a blank or another character that Hadoop's addresses can't bear; use a folder named with "
-                    "letters, digits and . _ - only"
+                    f"{path} has a blank or another character that Hadoop's addresses can't bear; "
+                    "use a folder named with letters, digits and . _ - only"
                 )
 
     def keep_dsns(self) -> None:

@@ -1,4 +1,4 @@
-"""`up`, as far as the services: each is started as soon as what it needs is healthy, all of them at once where nothing is needed."""
+"""`up`, as far as the services: each is started as soon as what it needs is healthy, and not later."""
 
 import queue
 import threading
@@ -20,6 +20,14 @@ from stack.supervision import RUNNING, Supervisor
 HEALTHY_WITHIN_S = 180.0
 _DISK_BYTES = 2_000_000_000
 _POLL_S = 0.2
+_AFTER = {
+    "airflow-api-server": ("metadata",),
+    "airflow-dag-processor": ("metadata",),
+    # A trigger asks again and again: it may come before what it asks.
+    "airflow-triggerer": ("metadata",),
+    # A task does not: its first ones find everything that they need.
+    "airflow-scheduler": ("metadata", "books", "kafka", "namenode", "datanode", "resourcemanager", "nodemanager"),
+}
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ class Step:
 
 
 def start(site: Site, fixed: Mapping[str, int], steps: Steps) -> Site:
-    """Makes every service of the stack run and be healthy; what runs already is left alone. Returns the site as it runs.
+    """Makes every service of the stack run and be healthy; what runs is left alone. Returns the site as it runs.
 
     Raises:
         StackError: something can't be started.
@@ -71,7 +79,9 @@ def start(site: Site, fixed: Mapping[str, int], steps: Steps) -> Site:
 def _refuse_other_ports(ports: Mapping[str, int], fixed: Mapping[str, int]) -> None:
     for name, port in fixed.items():
         if ports.get(name) != port:
-            raise StackError(f"the stack runs with {name} on port {ports.get(name)}; run `down` first to move it to {port}")
+            raise StackError(
+                f"the stack runs with {name} on port {ports.get(name)}; run `down` first to move it to {port}"
+            )
 
 
 def _scheduler_runs(supervisor: Supervisor) -> bool:
@@ -79,43 +89,30 @@ def _scheduler_runs(supervisor: Supervisor) -> bool:
     return process is not None and process.state in RUNNING
 
 
-def steps_of(site: Site, services: Sequence[Service], supervisor: Supervisor, steps: Steps) -> list[Step]:
+def steps_of(site: Site, services: Sequence[Service], supervisor: Supervisor, report: Steps) -> list[Step]:
     """Returns everything that has to be done to have the services healthy, in no order but that of `after`."""
-    by_name = {service.name: service for service in services}
-    before: dict[str, Callable[[], object]] = {
+    once: dict[str, Callable[[], object]] = {
         "postgres": lambda: initialise(site),
         "kafka": lambda: preparing.format_kafka(site),
         "namenode": lambda: preparing.format_namenode(site),
         "airflow-scheduler": lambda: preparing.remove_stop_markers(site),
-    }
-    afterwards = {"kafka": lambda: preparing.ensure_topic(site)}
-    services_below = ("topic", "kafka", "namenode", "datanode", "resourcemanager", "nodemanager", "books")
-    after: dict[str, tuple[str, ...]] = {
-        "airflow-api-server": ("metadata",),
-        "airflow-dag-processor": ("metadata",),
-        # Its first tasks find everything that they need.
-        "airflow-scheduler": ("metadata", *services_below[1:]),
-        # A trigger asks again and again: it may come before YARN.
-        "airflow-triggerer": ("metadata",),
     }
 
     def act_of(service: Service) -> Callable[[], str]:
         def act() -> str:
             runs = supervisor.processes().get(service.name)
             if runs is None or runs.state not in RUNNING:
-                before.get(service.name, lambda: None)()
+                once.get(service.name, lambda: None)()
                 supervisor.start_service(service.name)
-            wait_until_healthy(site, service, supervisor, steps)
-            said = afterwards[service.name]() if service.name in afterwards else ""
-            return said or _address(site, service.name)
+            wait_until_healthy(site, service, supervisor, report)
+            return preparing.ensure_topic(site) if service.name == "kafka" else _address(site, service.name)
 
         return act
 
-    wanted = [Step(name, each.title, after.get(name, ()), act_of(each)) for name, each in by_name.items()]
-    postgres = ("postgres",) if site.owns_postgres else ()
+    own_postgres = ("postgres",) if site.owns_postgres else ()
     return [
-        *wanted,
-        Step("roles", "Roles and databases", postgres, lambda: ensure_roles_and_databases(site) or ""),
+        *(Step(each.name, each.title, _AFTER.get(each.name, ()), act_of(each)) for each in services),
+        Step("roles", "Roles and databases", own_postgres, lambda: ensure_roles_and_databases(site)),
         Step("books", "Schema of the counts", ("roles",), lambda: preparing.migrate_books(site)),
         Step("metadata", "Airflow's metadata", ("roles",), lambda: preparing.migrate_airflow(site)),
     ]
@@ -181,5 +178,5 @@ def run_steps(wanted: Sequence[Step], report: Steps) -> None:
 def _act(step: Step, results: "queue.Queue[tuple[Step, str | BaseException]]") -> None:
     try:
         results.put((step, step.act()))
-    except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+    except BaseException as error:  # handed to the thread that waits
         results.put((step, error))

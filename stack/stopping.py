@@ -1,5 +1,6 @@
 """`down`: everything stops in an order in which nothing is lost, and nothing that was started is left."""
 
+import getpass
 import json
 import os
 import signal
@@ -85,7 +86,7 @@ def collector_process(home: Home) -> psutil.Process | None:
 
 
 def stop_stream(home: Home) -> str:
-    """Asks the streaming job to end after the batch under way, and waits; kills it where it does not. Returns a word on it."""
+    """Asks the streaming job to end after the batch under way; kills it where it does not. Returns a word on it."""
     ports = recall(home)
     if not ports:
         return "not running"
@@ -104,7 +105,9 @@ def stop_stream(home: Home) -> str:
     for application in running:
         _kill(cluster, application)
     _remove_markers(namenode)
-    return f"killed after {STREAM_LIMIT_S:.0f} s; it goes on from its checkpoint" if running else "ended after its batch"
+    return (
+        f"killed after {STREAM_LIMIT_S:.0f} s; it goes on from its checkpoint" if running else "ended after its batch"
+    )
 
 
 def _running(cluster: str) -> dict[str, int]:
@@ -129,7 +132,7 @@ def _still(cluster: str, before: dict[str, int]) -> dict[str, int]:
 def _put_markers(namenode: str, running: dict[str, int]) -> bool:
     """Writes the marker for each generation; returns whether that worked."""
     for generation in set(running.values()):
-        query: dict[str, str] = {"op": "CREATE", "overwrite": "true", "user.name": _user()}
+        query: dict[str, str] = {"op": "CREATE", "overwrite": "true", "user.name": getpass.getuser()}
         try:
             url = f"{namenode}/generation={generation}"
             requests.put(url, params=query, timeout=_REQUEST_LIMIT_S).raise_for_status()
@@ -139,7 +142,7 @@ def _put_markers(namenode: str, running: dict[str, int]) -> bool:
 
 
 def _remove_markers(namenode: str) -> None:
-    query: dict[str, str] = {"op": "DELETE", "recursive": "true", "user.name": _user()}
+    query: dict[str, str] = {"op": "DELETE", "recursive": "true", "user.name": getpass.getuser()}
     try:
         requests.delete(namenode, params=query, timeout=_REQUEST_LIMIT_S)
     except requests.RequestException:
@@ -149,7 +152,7 @@ def _remove_markers(namenode: str) -> None:
 def _kill(cluster: str, application: str) -> None:
     url = f"{cluster}/apps/{application}/state"
     try:
-        requests.put(url, json={"state": "KILLED"}, params={"user.name": _user()}, timeout=_REQUEST_LIMIT_S)
+        requests.put(url, json={"state": "KILLED"}, params={"user.name": getpass.getuser()}, timeout=_REQUEST_LIMIT_S)
     except requests.RequestException:
         return  # its containers are ended next, by their processes
     deadline = time.monotonic() + 10
@@ -157,14 +160,8 @@ def _kill(cluster: str, application: str) -> None:
         time.sleep(0.3)
 
 
-def _user() -> str:
-    import getpass
-
-    return getpass.getuser()
-
-
 def stop_containers(home: Home) -> str:
-    """Ends the processes that work in the NodeManager's folder: containers of an application that YARN can't stop any more."""
+    """Ends the processes that work in the NodeManager's folder: containers that YARN can't stop any more."""
 
     def find() -> list[int]:
         return [pid for pid in working_in(home.nodemanager_local, below=True) if pid != os.getpid()]

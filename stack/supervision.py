@@ -128,7 +128,11 @@ class Supervisor:
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:
             processes = self.processes()
-            left = [name for name in names if name in processes and processes[name].state in (*RUNNING, "STOPPING", "BACKOFF")]
+            left = [
+                name
+                for name in names
+                if name in processes and processes[name].state in (*RUNNING, "STOPPING", "BACKOFF")
+            ]
             if not left:
                 return []
             time.sleep(0.1)
@@ -142,7 +146,13 @@ class Supervisor:
         """
         self.sweep()
         self._home.socket.unlink(missing_ok=True)
-        command = [str(site.parts.python), "-m", "supervisor.supervisord", "-c", str(self._home.conf / "supervisord.conf")]
+        command = [
+            str(site.parts.python),
+            "-m",
+            "supervisor.supervisord",
+            "-c",
+            str(self._home.conf / "supervisord.conf"),
+        ]
         done = subprocess.run(
             command, cwd=REPOSITORY, env=site.environment, capture_output=True, text=True, timeout=60, check=False
         )
@@ -151,7 +161,9 @@ class Supervisor:
         deadline = time.monotonic() + _START_LIMIT_S
         while not self.is_alive():
             if time.monotonic() > deadline:
-                raise StackError(f"supervisord did not come up in {_START_LIMIT_S:.0f} s; see {self._home.logs}/supervisord.log")
+                raise StackError(
+                    f"supervisord did not come up in {_START_LIMIT_S:.0f} s; see {self._home.logs}/supervisord.log"
+                )
             time.sleep(0.05)
 
     def shut_down(self, limit_s: float = 60.0) -> None:
