@@ -27,12 +27,13 @@ SAVE_INTERVAL_S = 0.5
 POLL_S = 0.1
 MAX_BACKOFF_S = 10.0
 FINISH_S = 5.0
+QUIET_S = 5.0  # no acknowledgement for so long is worth a word; the producer itself tries on for the delivery timeout
 _OVERHEAD_BYTES = 4096  # key, headers and framing of a record, amply
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 
-class TopicMissing(Exception):  # noqa: N818 - it says what is the matter
-    """The topic is not there (it is never made by us), or no broker says that it is."""
+class Unavailable(Exception):  # noqa: N818 - it says what is the matter
+    """No broker takes our records: nobody answers, the name does not resolve, or the topic is not there (or not so)."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,8 @@ class Publisher:
         self._connect = connect
         self._saved = self.acked
         self._save_at_s = 0.0
+        self._moved_at_s = 0.0  # when something was acknowledged, or there was nothing to wait for
+        self._where = f"Kafka at {settings.bootstrap_servers}"
         self._too_large: dict[int, str] = {}  # records that the broker refuses for their size, by ordinal
 
     def run(self, stop: threading.Event) -> None:
@@ -138,9 +141,9 @@ class Publisher:
             except _TOO_LARGE as error:
                 log.warning("record %d is refused: %s; a note of it goes instead", self.acked.records + 1, error)
                 continue
-            except (KafkaError, TopicMissing) as error:
+            except (KafkaError, Unavailable) as error:
                 backoff_s = 0.5 if self.acked != before else min(backoff_s * 2, MAX_BACKOFF_S)
-                self.trouble = f"Kafka at {self._settings.bootstrap_servers}: {_one_line(error)}"
+                self.trouble = f"{self._where}: {_one_line(error)}"
                 log.warning("%s; again in %.1f s from record %d on", self.trouble, backoff_s, self.acked.records + 1)
                 stop.wait(backoff_s)
             finally:
@@ -148,21 +151,32 @@ class Publisher:
 
     def _session(self, stop: threading.Event) -> None:
         """One producer's life: from the acknowledged position on, until `stop` or the first failure."""
-        producer = self._connect(self._settings)
+        producer = self._connected()
         window = _Window(self._settings)
+        self._moved_at_s = time.monotonic()
         try:
             partitions = _partitions(producer, self._settings.topic)
             records = self._records(stop)
             while not stop.is_set():
                 self._fill(producer, partitions, window, records)
-                self._reap(window, wait_s=POLL_S if window.full else 0)
-                if not window:
+                if window:
+                    self._reap(window, wait_s=POLL_S)
+                    if time.monotonic() - self._moved_at_s > QUIET_S:
+                        self.trouble = f"{self._where}: no acknowledgement for {QUIET_S:.0f} s"
+                else:
                     self._save()
+                    self._moved_at_s = time.monotonic()
                     self._spool.wait_for_more(self.acked, POLL_S)
             self._finish(window)
         finally:
             with suppress(KafkaError):  # what is not acknowledged is sent anew
                 producer.close(timeout=2)
+
+    def _connected(self) -> Producer:
+        try:
+            return self._connect(self._settings)
+        except (OSError, ValueError) as error:  # the name does not resolve, or is none
+            raise Unavailable(_one_line(error)) from error
 
     def _records(self, stop: threading.Event) -> Iterator[tuple[Position, str, Record] | None]:
         """What comes after the acknowledged position; None where there is nothing for the moment."""
@@ -193,7 +207,11 @@ class Publisher:
             value, headers = self._value(position, slug, record)
             # The default partitioner is murmur2 in Python, 6 µs a key. Any hash will do: same key, same partition.
             partition = zlib.crc32(key) % partitions
-            window.add(position, producer.send(topic, value, key, headers, partition), len(value))
+            try:
+                future = producer.send(topic, value, key, headers, partition)
+            except ValueError as error:  # the topic was deleted, or made anew with fewer partitions
+                raise Unavailable(str(error)) from error
+            window.add(position, future, len(value))
 
     def _value(self, position: Position, slug: str, record: Record) -> tuple[bytes, list[tuple[str, bytes]]]:
         """What goes out for a record: itself, or, where the broker will not have it, a note that says so."""
@@ -223,6 +241,7 @@ class Publisher:
             raise
         if position is not None:
             self.acked, self.trouble = position, None
+            self._moved_at_s = time.monotonic()
             if time.monotonic() >= self._save_at_s:
                 self._save()
 
@@ -290,10 +309,10 @@ def _partitions(producer: Producer, topic: str) -> int:
     except KafkaTimeoutError:
         partitions = set()
     if not partitions:
-        raise TopicMissing(f"topic {topic!r} is not there, or nobody answers")
+        raise Unavailable(f"topic {topic!r} is not there, or nobody answers")
     return len(partitions)
 
 
 def _one_line(error: Exception) -> str:
     name, words = type(error).__name__, " ".join(str(error).split())
-    return words if words.startswith(name) or isinstance(error, TopicMissing) else f"{name}: {words}"
+    return words if words.startswith(name) or isinstance(error, Unavailable) else f"{name}: {words}"

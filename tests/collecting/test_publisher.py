@@ -149,10 +149,19 @@ def test_goes_on_where_it_was_after_a_restart(spool: Spool, broker: Broker) -> N
 
 
 @pytest.mark.kafka
-def test_kafka_stopped_killed_and_started_in_the_middle_loses_nothing(spool: Spool, broker_of_its_own: Broker) -> None:
+@pytest.mark.parametrize("delivery_timeout_s", [4, 120], ids=["sent anew by us", "retried by the producer"])
+def test_kafka_stopped_killed_and_started_in_the_middle_loses_nothing(
+    spool: Spool, broker_of_its_own: Broker, delivery_timeout_s: float
+) -> None:
     broker = broker_of_its_own
     topic = broker.create_topic("away")
-    settings = Settings(broker.bootstrap_servers, topic, delivery_timeout_s=4, request_timeout_s=2, connect_timeout_s=2)
+    settings = Settings(
+        broker.bootstrap_servers,
+        topic,
+        delivery_timeout_s=delivery_timeout_s,
+        request_timeout_s=2,
+        connect_timeout_s=2,
+    )
     sent = 0
     with Running(Publisher(spool, settings)) as publisher:
         for kill in (False, True):
@@ -169,6 +178,14 @@ def test_kafka_stopped_killed_and_started_in_the_middle_loses_nothing(spool: Spo
             eventually(lambda: publisher.acked == spool.durable)
             assert publisher.trouble is None
     assert {int(record.value) for record in broker.read(topic)} == set(range(sent))
+
+
+def test_a_name_that_does_not_resolve_is_tried_again(spool: Spool) -> None:
+    put(spool, b"one")
+    publisher = Publisher(spool, Settings("no-such-host.invalid:9092", "t", connect_timeout_s=1))
+    with Running(publisher):
+        eventually(lambda: publisher.trouble is not None)
+        assert "Kafka at no-such-host.invalid:9092: " in str(publisher.trouble)
 
 
 class ScriptedProducer:

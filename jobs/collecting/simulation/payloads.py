@@ -36,7 +36,7 @@ def v1_repost(number: int, at_ms: int, lang: str, person: int, original: str, au
 
 def _v1(number: int, at_ms: int, lang: str, person: int, content: Content, repeated: str, stamp: str) -> str:
     long = len(content.text) > LONG_CODE_POINTS and not repeated
-    shown = _truncated(content, 116, "… https://t.co/Zq3kd0Ab1C") if long else content
+    shown = _truncated(content, 116, "… https://example.org/1C") if long else content
     extended = (
         f',"extended_tweet":{{"full_text":{quoted_ascii(content.text)},"display_text_range":[0,{len(content.text)}],'
         f'"entities":{_entities_v1(content)}}}'

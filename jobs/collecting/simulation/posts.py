@@ -149,7 +149,7 @@ class _Block:
         if draw() < 0.2:
             tokens.append(EMOJI[int(draw() * len(EMOJI))])
         if draw() < 0.1:
-            tokens.append(f"https://t.co/{int(draw() * 0xFFFFFF):06x}")
+            tokens.append(f"https://example.org/{int(draw() * 0xFFFFFF):06x}")
         if draw() < 0.15:
             tokens.insert(0, "@" + PEOPLE[int(draw() * len(PEOPLE))])
         if draw() < 0.001 and not one_line:
