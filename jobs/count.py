@@ -38,7 +38,7 @@ def main() -> int:
         log.error("%s", error)  # noqa: TRY400 - one clear line; where it happened is in the message
         return 1
     except StreamingQueryException as error:
-        log.error("the query failed: %s", str(error).splitlines()[0])  # noqa: TRY400 - Spark has logged the trace
+        log.error("the query failed: %s", _cause(error))  # noqa: TRY400 - Spark has logged the trace
         return 1
     finally:
         spark.stop()
@@ -69,6 +69,13 @@ def run(spark: SparkSession, settings: Settings, asked_to_end: Callable[[], bool
     count_log.clean_aside()
     running = query.start(query.read_topic(spark, settings, offsets), settings, checkpoint, count_log)
     watch(running, files, settings.stop_marker, asked_to_end)
+
+
+def _cause(error: StreamingQueryException) -> str:
+    """The first line, which names the query, and the innermost cause."""
+    lines = str(error).splitlines()
+    causes = [line for line in lines if line.startswith("Caused by: ")]
+    return " ".join([lines[0], *causes[-1:]])
 
 
 def _connector_jars(settings: Settings) -> Path | None:

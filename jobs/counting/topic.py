@@ -43,6 +43,7 @@ def _bounds(bootstrap_servers: str, topic: str) -> tuple[dict[int, int], dict[in
             bootstrap_servers=bootstrap_servers.split(","),
             bootstrap_timeout_ms=TIMEOUT_MS,
             allow_auto_create_topics=False,
+            enable_auto_commit=False,
         )
     except (KafkaError, ValueError, OSError) as error:
         raise TopicUnreadable(f"no Kafka broker answers at {bootstrap_servers}: {error}") from error
