@@ -1,28 +1,20 @@
-"""Two stacks for the whole flow test, each brought up once; both stopped at the end, whatever happened."""
+"""What the tests of the whole flow share: a stack, and what the simulator makes."""
 
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.flow.inputs import simulate
 from tests.flow.running_stack import RunningStack
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[RunningStack]:
-    """A stack that nobody disturbs."""
-    yield from _in_a_home_of_its_own()
-
-
-@pytest.fixture(scope="module")
-def disturbed_stack() -> Iterator[RunningStack]:
-    """Another, whose driver is killed."""
-    yield from _in_a_home_of_its_own()
-
-
-def _in_a_home_of_its_own() -> Iterator[RunningStack]:
+    """A stack in a home of its own: one for each file of tests, stopped whatever happens."""
     home = Path(tempfile.mkdtemp(prefix="hashtide-flow-"))
     stack = RunningStack(home)
     try:
@@ -32,3 +24,10 @@ def _in_a_home_of_its_own() -> Iterator[RunningStack]:
         # A home that could not be stopped is left to be looked at: its services may still run.
         if stopped.returncode == 0:
             shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The simulator's lines as a file, and its ground truth."""
+    folder = tmp_path_factory.mktemp("simulated")
+    return folder / "posts.jsonl", simulate(folder / "posts.jsonl", folder / "truth.json")

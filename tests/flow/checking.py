@@ -1,0 +1,62 @@
+"""What must be in Postgres, against the recount; and the recount against the simulator's ground truth."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tests.flow.comparing import differences
+from tests.flow.recount import Recount
+from tests.flow.running_stack import RunningStack
+
+
+def assert_equal_to_recount(stack: RunningStack, expected: Recount) -> None:
+    """Counts, dead letters, gaps and the books of Postgres against the recount."""
+    assert differences({key: tuple(pair) for key, pair in expected.counts.items()}, stack.counts()) == []
+    assert differences(expected.dead, stack.dead_letters()) == []
+    found = stack.query("select posts, control, dead, gaps, duplicates from books where generation = 1")
+    assert found == [(expected.posts, expected.control, len(expected.dead), len(expected.gaps), expected.duplicates)]
+
+
+def assert_equal_to_truth(result: Recount, truth: Mapping[str, Any]) -> None:
+    """The recount, which Postgres equals, against what the simulator put in; text has its time from the collector."""
+    expected = _summed(
+        ((row[0], "" if row[2] == "text" else row[1], *row[2:5]), row[5], row[6]) for row in truth["counts"]
+    )
+    found = _summed(
+        ((key[0], "" if key[2] == "text" else f"{key[1]:%Y-%m-%dT%H:%M:%SZ}", *key[2:]), pair[0], pair[1])
+        for key, pair in result.counts.items()
+        if key[0] != "control"
+    )
+    assert differences(expected, found) == []
+    assert differences(truth["dead"], Counter(result.dead.values())) == []
+    kinds: Counter[str] = Counter()
+    for key, pair in result.counts.items():
+        if key[0] == "control":
+            kinds[key[4]] += pair[0]
+    assert differences(truth["control"], kinds) == []
+    books = truth["books"]
+    assert (result.posts, result.duplicates) == (books["posts"], books["duplicates"])
+
+
+def _summed(rows: Iterable[tuple[tuple[Any, ...], int, int]]) -> dict[tuple[Any, ...], tuple[int, int]]:
+    sums: dict[tuple[Any, ...], tuple[int, int]] = {}
+    for key, posts, reposts in rows:
+        before = sums.get(key, (0, 0))
+        sums[key] = (before[0] + posts, before[1] + reposts)
+    return sums
+
+
+def sums_that_differ(stack: RunningStack) -> Sequence[tuple[Any, ...]]:
+    """Rows of count_hour and count_day that are not the sum of their buckets, or are missing, or are too many."""
+    wrong: list[tuple[Any, ...]] = []
+    for table, column, unit in (("count_hour", "hour", "hour"), ("count_day", "day", "day")):
+        key = f"generation, date_trunc('{unit}', bucket, 'UTC') as at, metric, source, lang, term"
+        at = "hour" if column == "hour" else "day::timestamp at time zone 'UTC'"
+        wrong += stack.query(
+            f"with sums as (select {key}, sum(posts)::bigint as posts, sum(reposts)::bigint as reposts"  # noqa: S608
+            f" from count_bucket group by 1, 2, 3, 4, 5, 6),"
+            f" kept as (select generation, {at} as at, metric, source, lang, term, posts, reposts from {table})"
+            f" (select '{table}', 'missing', s.* from (table sums except table kept) s limit 20)"
+            f" union all (select '{table}', 'wrong', k.* from (table kept except table sums) k limit 20)"
+        )
+    return wrong
