@@ -128,6 +128,8 @@ def test_books_that_changed_make_a_new_revision_and_keep_the_old_one(database: D
     execute(database.migrator, "update count_day set posts = posts + 1 where metric = 'hashtag'")
     changed = report.make_report(database.reporter, REQUEST, tmp_path)
     assert (changed["revision"], changed["new_revision"]) == (2, True)
+    again = report.make_report(database.reporter, REQUEST, tmp_path)
+    assert (again["revision"], again["new_revision"]) == (2, False)
     assert [row[4] for row in revisions(database)] == [1, 2]
     assert len({row[5] for row in revisions(database)}) == 2
 
