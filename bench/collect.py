@@ -1,9 +1,9 @@
-"""How fast a file gets into the topic, and where the time goes.
+"""How fast a file gets into the topic, and where the time goes: `python bench/collect.py [--records 200000]`.
 
-    HASHTIDE_PARTS=… PYTHONPATH=jobs:. python bench/collect.py [--records 200000] [--bytes 1000]
-
-Starts a broker of its own. Every figure is of one run on one machine; compare the ratios. Prints one JSON object a line.
+The environment's HASHTIDE_PARTS names the fetched parts; a broker of its own is started from them. Every figure is of
+one run on one machine: compare the ratios. Prints one JSON object a line.
 """
+# ruff: noqa: E402 - the jobs are no installed package: their folder goes on the path first
 
 import argparse
 import json
@@ -14,8 +14,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).resolve().parent.parent / "jobs")]
 
 import psutil
 
@@ -146,15 +149,11 @@ def _measure(folder: Path, records: int, broker: Broker) -> None:
     timed("file source", records, lambda: read_source(path), plain_s)
     timed("source to spool", records, lambda: spool_all(path, folder / "spool"), plain_s)
     for compression in (None, "lz4", "zstd"):
-        settings = Settings(
-            broker.bootstrap_servers, broker.create_topic(f"publish-{compression}"), compression=compression
+        topic = broker.create_topic(f"publish-{compression}")
+        publish = partial(
+            publish_all, folder / "spool", Settings(broker.bootstrap_servers, topic, compression=compression)
         )
-        timed(
-            f"spool to acknowledged, {compression}",
-            records,
-            lambda s=settings: publish_all(folder / "spool", s),
-            plain_s,
-        )
+        timed(f"spool to acknowledged, {compression}", records, publish, plain_s)
     settings = Settings(broker.bootstrap_servers, broker.create_topic("all"))
     timed("all, as it runs", records, lambda: collect_all(path, folder / "whole", settings), plain_s)
 

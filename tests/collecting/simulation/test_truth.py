@@ -30,7 +30,7 @@ def test_the_formats_read_what_the_generator_put_in(said: bool) -> None:
         if kind == "post":
             found = (
                 parsed.source, parsed.lang, parsed.is_repost,
-                set(terms.hashtags(parsed.hashtags)), set(terms.words(parsed.text)),
+                frozenset(terms.hashtags(parsed.hashtags)), frozenset(terms.words(parsed.text)),
             )  # fmt: skip
             assert found == (line.source, line.lang, line.is_repost, line.tags, line.words), (number, line)
             minute = None if parsed.created_at_us is None else parsed.created_at_us // 60_000_000
