@@ -1,0 +1,63 @@
+"""A manifest is believed only when it is of its place and its sums are right."""
+
+import json
+from typing import Any
+
+import pytest
+
+from compacting.errors import MalformedBatchError
+from compacting.manifest import parse_manifest
+
+GOOD: dict[str, Any] = {
+    "generation": 1,
+    "batch_id": 7,
+    "processed_at": "2026-01-01T00:00:10.000000Z",
+    "watermark": None,
+    "offset_ranges": [
+        {"topic": "posts", "partition": 0, "from_offset": 0, "until_offset": 60},
+        {"topic": "posts", "partition": 1, "from_offset": 5, "until_offset": 5},
+    ],
+    "records": 60,
+    "rows": 12,
+    "files": [{"name": "part-0.parquet", "rows": 12}],
+    "code_version": "0.1.0",
+    "top_hashtags": [["tag", 12]],
+}
+RANGE = GOOD["offset_ranges"][0]
+
+
+def test_a_good_one_is_read_and_kept_whole() -> None:
+    manifest, whole = parse_manifest(json.dumps(GOOD).encode(), 1, 7)
+    assert (manifest.records, manifest.rows, manifest.processed_at.utcoffset()) == (
+        60,
+        12,
+        manifest.processed_at - manifest.processed_at,
+    )
+    assert whole == GOOD
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"generation": 2}, "is of generation 2 batch 7"),
+        ({"batch_id": 8}, "is of generation 1 batch 8"),
+        ({"records": 61}, "says 61 records, its offset ranges hold 60"),
+        ({"rows": 13}, "says 13 rows, its files hold 12"),
+        ({"offset_ranges": []}, "list each partition once"),
+        ({"offset_ranges": [RANGE, RANGE], "records": 120}, "list each partition once"),
+        ({"offset_ranges": [{**RANGE, "from_offset": 70}]}, r"posts\[0\] goes back from 70 to 60"),
+        ({"processed_at": "2026-01-01T00:00:10"}, "processed_at"),
+        ({"processed_at": None}, "processed_at"),
+        ({"records": "60"}, "records"),
+        ({"files": [{"name": "a", "rows": 6}, {"name": "a", "rows": 6}]}, "files"),
+    ],
+)
+def test_one_that_is_not_right_is_refused_and_named(change: dict[str, Any], says: str) -> None:
+    with pytest.raises(MalformedBatchError, match=rf"generation 1 batch 7: manifest\.json: .*{says}"):
+        parse_manifest(json.dumps({**GOOD, **change}).encode(), 1, 7)
+
+
+@pytest.mark.parametrize("raw", [b"", b"null", b"[]", b'{"generation": 1', b"\xff"])
+def test_what_is_no_manifest_is_refused(raw: bytes) -> None:
+    with pytest.raises(MalformedBatchError, match="generation 1 batch 7"):
+        parse_manifest(raw, 1, 7)
