@@ -57,8 +57,8 @@ def submit_command(counting: Counting, py_files: Path) -> list[str]:
         # YARN itself starts a failed driver again; only failures within ten minutes count.
         "spark.yarn.maxAppAttempts": "10",
         "spark.yarn.am.attemptFailuresValidityInterval": "10m",
-        "spark.yarn.executor.failuresValidityInterval": "10m",
-        "spark.yarn.max.executor.failures": "50",
+        "spark.executor.failuresValidityInterval": "10m",
+        "spark.executor.maxNumFailures": "50",
         # Beside the heap: the driver's Python; two Python workers and RocksDB at the executor.
         "spark.driver.memoryOverhead": "384m",
         "spark.executor.memoryOverhead": "512m",
