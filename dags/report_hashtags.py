@@ -43,8 +43,8 @@ with DAG(
 ) as dag:
     grace = DateTimeSensorAsync(
         task_id="wait_for_late_posts",
-        # A manual run has no interval and waits for nothing.
-        target_time="{{ (dag_run.data_interval_end + GRACE) if dag_run.data_interval_end else dag_run.run_after }}",
+        # A manual run waits for nothing: whoever asks wants it now.
+        target_time="{{ dag_run.run_after if dag_run.run_type == 'manual' else dag_run.data_interval_end + GRACE }}",
         doc_md="30 minutes after the day's end; at once for a past day or a manual run.",
     )
     report = JobOperator(

@@ -30,7 +30,7 @@ PARAMS = {
         format="date",
         pattern=DAY,
         title="Day (UTC)",
-        description="Empty: the day of the run's interval; for a manual run today, as far as it has come.",
+        description="Empty: today, as far as it has come (a scheduled run: the day before).",
     ),
     "top": Param(50, type="integer", minimum=1, maximum=1000, title="Top N", description="How many hashtags."),
     "source": Param(ALL, type="string", enum=list(SOURCES), title="Source", description="One source only, or all."),
@@ -40,7 +40,7 @@ PARAMS = {
         pattern=LANG,
         maxLength=LONGEST_LANG,
         title="Language",
-        description="One language only, as the posts name it (`en`, `pt-br`, `und`), or `all`.",
+        description="One language only, as the posts name it (en, pt-br, und), or all.",
     ),
 }
 
@@ -68,11 +68,13 @@ def request_of(context: Context) -> ReportRequest:
         AirflowFailException: something else than the form's fields, or a value that they refuse.
     """
     run = context["dag_run"]
-    return checked(dict(context["params"]), dict(run.conf or {}), day_of_run(run.data_interval_end, run.run_after))
+    # The UI's form gives a manual run a logical date, and so an interval: the last whole day. Nobody has asked for that.
+    end = None if run.run_type == "manual" else run.data_interval_end
+    return checked(dict(context["params"]), dict(run.conf or {}), day_of_run(end, run.run_after))
 
 
 def day_of_run(data_interval_end: datetime | None, run_after: datetime) -> date:
-    """The day of the run's interval [start, end); a manual run has none, its day is the one on which it was asked."""
+    """The last day of the interval [start, end); without one, the day on which the run was asked for."""
     if data_interval_end is None:
         return run_after.astimezone(UTC).date()
     return (data_interval_end.astimezone(UTC) - timedelta(microseconds=1)).date()

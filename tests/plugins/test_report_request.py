@@ -1,12 +1,13 @@
 """Nothing but a date, a number, a source and a language gets past the form."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 
-from hashtide_airflow.report_request import PARAMS, ReportRequest, checked, day_of_run
+from hashtide_airflow.report_request import PARAMS, ReportRequest, checked, day_of_run, request_of
 
 TODAY = date(2026, 3, 1)
 FORM = {"day": None, "top": 50, "source": "all", "lang": "all"}
@@ -90,6 +91,18 @@ def test_all_means_no_restriction_and_an_empty_day_the_runs_own() -> None:
 def test_the_interval_ends_before_its_end() -> None:
     midnight = datetime(2026, 3, 2, tzinfo=UTC)
     assert day_of_run(midnight, midnight + timedelta(hours=5)) == date(2026, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("run_type", "expected"), [("manual", "2026-03-02"), ("scheduled", "2026-03-01"), ("backfill", "2026-03-01")]
+)
+def test_the_interval_that_the_ui_gives_a_manual_run_is_not_asked_for(run_type: str, expected: str) -> None:
+    midnight = datetime(2026, 3, 2, tzinfo=UTC)
+    run = SimpleNamespace(
+        run_type=run_type, conf=None, data_interval_end=midnight, run_after=midnight + timedelta(hours=9)
+    )
+    context: Any = {"dag_run": run, "params": FORM}
+    assert request_of(context).day.isoformat() == expected
 
 
 def test_a_manual_runs_day_is_todays_in_utc() -> None:
