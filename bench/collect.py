@@ -24,7 +24,8 @@ import psutil
 
 from collecting.collector import Collector
 from collecting.lines import Line
-from collecting.publisher import Publisher, Settings
+from collecting.producer import Settings
+from collecting.publisher import Publisher
 from collecting.sources import open_source
 from collecting.spool import Spool
 from tests.brokers import Broker

@@ -10,11 +10,12 @@ import sys
 import threading
 from pathlib import Path
 
-from collecting import publisher, state
+from collecting import state
 from collecting.addresses import Address
 from collecting.collector import Collector
 from collecting.files import LockHeld
 from collecting.lines import SourceError
+from collecting.producer import Settings
 from collecting.publisher import Publisher
 from collecting.segments import SpoolCorrupt
 from collecting.simulation import truth
@@ -80,7 +81,7 @@ def _collect(given: argparse.Namespace) -> int:
             State(given.source, state.FAILED, str(error)).write(spool.directory)
             log.error("%s", error)  # noqa: TRY400
             return WRONG_ARGUMENTS
-        settings = publisher.Settings(given.bootstrap_servers, given.topic)
+        settings = Settings(given.bootstrap_servers, given.topic)
         last = Collector(given.source, source, spool, Publisher(spool, settings)).run(stop)
     finally:
         spool.close()

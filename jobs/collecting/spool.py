@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from collecting import segments
+from collecting.cursors import Cursors
 from collecting.files import take_lock, write_all, write_atomically
 from collecting.lines import Line
 from collecting.segments import Header, Record, SpoolCorrupt
@@ -68,7 +69,7 @@ class Spool:
         self._segment_bytes = max(4096, min(segment_bytes, budget_bytes // 8))
         self._lock_file = take_lock(directory / "lock")
         self._acked_path = directory / "acked.json"
-        self._cursors_path = directory / "cursors.json"
+        self._cursors = Cursors(directory / "cursors.json")
         self._moved = threading.Condition()  # guards what follows up to _broken
         self._buffer: list[bytes] = []
         self._buffer_bytes = 0
@@ -78,8 +79,8 @@ class Spool:
         self._io = threading.Lock()  # one write and fsync at a time, in order
         self._file_descriptor = -1
         self._header: Header | None = None
-        self._next_header = ("", "")
-        self._last_cursor: str | None = None
+        self._next_header = ("", "")  # address and slug of the source whose lines come next
+        self._last_cursor: str | None = None  # of that source
         self._sizes: dict[int, int] = {}
         try:
             self._recover()
@@ -88,6 +89,7 @@ class Spool:
             self._lock_file.close()
             raise
         self._total_bytes = sum(self._sizes.values())
+        self._trim()
         self._closing = threading.Event()
         self._syncer = threading.Thread(target=self._sync_often, name="spool-sync", daemon=True)
         self._syncer.start()
@@ -96,10 +98,13 @@ class Spool:
 
     def begin(self, source: str, slug: str) -> str | None:
         """Says whose lines come next, and returns the cursor to go on from (None: from the beginning)."""
+        if self._next_header[1] != slug and self._last_cursor is not None:
+            self._cursors.remember(self._next_header[1], self._last_cursor)
+            self._last_cursor = None
         self._next_header = (source, slug)
-        if self._header and self._header.slug == slug and self._last_cursor is not None:
-            return self._last_cursor
-        return self._find_cursor(slug)
+        if self._last_cursor is None:
+            self._last_cursor = self._find_cursor(slug)
+        return self._last_cursor
 
     def append(self, line: Line, received_at: int) -> None:
         """Takes one line. On disk within FSYNC_INTERVAL_S.
@@ -145,9 +150,6 @@ class Spool:
 
     def _roll(self) -> None:
         self.sync()
-        if self._header and self._header.slug != self._next_header[1] and self._last_cursor is not None:
-            self._remember_cursor(self._header.slug, self._last_cursor)
-            self._last_cursor = None
         number = self._written.segment + 1
         header = Header(*self._next_header, self._written.records, self._written.notes)
         start = segments.encode_header(header)
@@ -223,8 +225,8 @@ class Spool:
 
     @property
     def full(self) -> bool:
-        """True while the budget leaves no room. Acknowledged segments make room before that."""
-        return self._total_bytes >= self.budget_bytes
+        """True while the budget leaves no room, and waiting for an acknowledgement can make some."""
+        return self._total_bytes >= self.budget_bytes and self.acked.records < self._durable.records
 
     def wait_for_more(self, after: Position, timeout_s: float) -> bool:
         """Waits until something after `after` is durable; False if the time was up first."""
@@ -279,18 +281,7 @@ class Spool:
             return
         cursor = _last_cursor(segments.segment_path(self.directory, number))
         if cursor is not None:
-            self._remember_cursor(slug, cursor)
-
-    def _remember_cursor(self, slug: str, cursor: str) -> None:
-        cursors = self._cursors()
-        cursors[slug] = cursor
-        write_atomically(self._cursors_path, json.dumps(cursors).encode(), durably=True)
-
-    def _cursors(self) -> dict[str, str]:
-        if not self._cursors_path.exists():
-            return {}
-        cursors: dict[str, str] = json.loads(self._cursors_path.read_bytes())
-        return cursors
+            self._cursors.remember(slug, cursor)
 
     def _find_cursor(self, slug: str) -> str | None:
         """The source's last cursor: from its newest segment that has a line, else from what was written down."""
@@ -300,7 +291,7 @@ class Spool:
                 cursor = _last_cursor(path)
                 if cursor is not None:
                     return cursor
-        return self._cursors().get(slug)
+        return self._cursors.get(slug)
 
     def tail(self, slug: str, limit: int) -> list[Record]:
         """The source's last lines, at most `limit` and at most those of its last two segments, oldest first."""
@@ -328,6 +319,7 @@ class Spool:
             return
         path = segments.segment_path(self.directory, numbers[-1])
         self._header, end = segments.read_header(path)
+        self._next_header = (self._header.source, self._header.slug)
         count, notes = self._header.first_record, self._header.first_note
         for record in segments.read_records(path, end):
             end, count, notes = record.end, count + 1, notes + (record.kind == segments.NOTE)

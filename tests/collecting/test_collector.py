@@ -13,7 +13,8 @@ from kafka.future import Future
 
 from collecting.collector import Collector
 from collecting.lines import Gap, Line, SourceError
-from collecting.publisher import Publisher, Settings
+from collecting.producer import Settings
+from collecting.publisher import Publisher
 from collecting.spool import Spool
 from collecting.state import State
 

@@ -11,7 +11,8 @@ from kafka.errors import KafkaConnectionError, KafkaTimeoutError, MessageSizeToo
 from kafka.future import Future
 
 from collecting.lines import Line
-from collecting.publisher import Publisher, Settings
+from collecting.producer import Settings
+from collecting.publisher import Publisher
 from collecting.spool import Spool
 from tests.brokers import Broker
 

@@ -277,3 +277,44 @@ def test_syncing_does_not_hold_up_those_who_append(opened: Opener) -> None:
     assert time.monotonic() - begin < 20  # no fsync a line: that would be minutes
     spool.sync()
     assert spool.durable.records == 20_000
+
+
+def test_nothing_counts_as_durable_that_fsync_has_not_confirmed(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = opened()
+    put(spool, range(2))
+
+    def broken(_descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("os.fsync", broken)
+    spool.append(Line("c2", b"2", None), 0)
+    with pytest.raises(OSError, match="Input/output"):
+        spool.sync()
+    assert spool.durable.records == 2
+    assert numbers_in(spool) == [0, 1]
+
+
+def test_a_spool_that_is_full_of_what_is_acknowledged_makes_room_when_it_is_opened(opened: Opener) -> None:
+    spool = opened(budget_bytes=800_000)
+    put(spool, range(500), size=1000)
+    spool.save_acked(spool.durable)
+    spool.close()
+    smaller = opened(budget_bytes=200_000)
+    assert smaller.size_bytes < 200_000
+    assert not smaller.full
+    smaller.close()
+    assert not opened(budget_bytes=8_000).full  # one segment alone is more than the budget, and nothing waits
+
+
+def test_a_note_before_a_sources_first_line_does_not_take_another_sources_cursor(opened: Opener) -> None:
+    spool = opened(source="a")
+    put(spool, range(3))
+    spool.begin("live:b", "b")
+    spool.append_note({"gap": {}}, 1)
+    spool.sync()
+    spool.close()
+    again = opened(source="b")
+    assert again.begin("live:b", "b") is None
+    assert again.begin("file:a", "a") == "c2"
