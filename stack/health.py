@@ -1,6 +1,7 @@
 """Whether each service does its work: a question to itself, never whether a process or a port is there."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 import psycopg2
 import requests
@@ -9,7 +10,8 @@ from kafka import KafkaAdminClient
 from stack.site import Site
 
 _LIMIT_S = 5.0
-Check = Callable[[Site], None]
+Check = Callable[[Site, float], None]
+"""Raises NotHealthyError. The float is when the process was started, seconds since the epoch."""
 
 
 class NotHealthyError(Exception):
@@ -26,7 +28,7 @@ def _get(url: str) -> dict[str, object]:
     return found
 
 
-def postgres(site: Site) -> None:
+def postgres(site: Site, _started_at: float) -> None:
     """It answers a query."""
     try:
         connection = psycopg2.connect(site.superuser_dsn(), connect_timeout=int(_LIMIT_S))
@@ -37,7 +39,7 @@ def postgres(site: Site) -> None:
     connection.close()
 
 
-def kafka(site: Site) -> None:
+def kafka(site: Site, _started_at: float) -> None:
     """A broker is in the cluster and answers for itself."""
     try:
         admin = KafkaAdminClient(
@@ -66,37 +68,50 @@ def _namenode_bean(site: Site, name: str) -> Mapping[str, object]:
     return bean
 
 
-def namenode(site: Site) -> None:
+def namenode(site: Site, _started_at: float) -> None:
     """It is out of safe mode, so it takes writes."""
     if safe_mode := _namenode_bean(site, "NameNodeInfo")["Safemode"]:
         raise NotHealthyError(str(safe_mode).split(".")[0])
 
 
-def datanode(site: Site) -> None:
+def datanode(site: Site, _started_at: float) -> None:
     """The NameNode counts it among the living."""
     if not _namenode_bean(site, "FSNamesystemState")["NumLiveDataNodes"]:
         raise NotHealthyError("not known to the NameNode")
 
 
-def resourcemanager(site: Site) -> None:
+def resourcemanager(site: Site, _started_at: float) -> None:
     """It is started and active."""
     info = _get(f"{site.endpoints.resourcemanager_url}/ws/v1/cluster/info")["clusterInfo"]
     if not isinstance(info, dict) or info.get("state") != "STARTED":
         raise NotHealthyError("is starting")
 
 
-def nodemanager(site: Site) -> None:
+def nodemanager(site: Site, _started_at: float) -> None:
     """The ResourceManager may give it work."""
     metrics = _get(f"{site.endpoints.resourcemanager_url}/ws/v1/cluster/metrics")["clusterMetrics"]
     if not isinstance(metrics, dict) or not metrics.get("activeNodes"):
         raise NotHealthyError("not known to the ResourceManager, or its disk is full")
 
 
-def _airflow(component: str) -> Check:
-    def check(site: Site) -> None:
-        health = _get(f"{site.endpoints.airflow_url}/api/v2/monitor/health").get(component)
-        if not isinstance(health, dict) or health.get("status") != "healthy":
-            raise NotHealthyError("no heartbeat")
+def _airflow(site: Site, component: str) -> Mapping[str, object]:
+    health = _get(f"{site.endpoints.airflow_url}/api/v2/monitor/health").get(component)
+    if not isinstance(health, dict) or health.get("status") != "healthy":
+        raise NotHealthyError("no heartbeat")
+    return health
+
+
+def airflow_api_server(site: Site, _started_at: float) -> None:
+    """It answers, and the database answers it."""
+    _airflow(site, "metadatabase")
+
+
+def _heartbeat(component: str) -> Check:
+    def check(site: Site, started_at: float) -> None:
+        last = str(_airflow(site, component).get(f"latest_{component}_heartbeat"))
+        # Airflow calls 30 s fresh enough: that may be the last word of the process before this one.
+        if datetime.fromisoformat(last).timestamp() < started_at:
+            raise NotHealthyError("no heartbeat yet")
 
     return check
 
@@ -108,8 +123,8 @@ CHECKS: Mapping[str, Check] = {
     "datanode": datanode,
     "resourcemanager": resourcemanager,
     "nodemanager": nodemanager,
-    "airflow-api-server": _airflow("metadatabase"),
-    "airflow-dag-processor": _airflow("dag_processor"),
-    "airflow-scheduler": _airflow("scheduler"),
-    "airflow-triggerer": _airflow("triggerer"),
+    "airflow-api-server": airflow_api_server,
+    "airflow-dag-processor": _heartbeat("dag_processor"),
+    "airflow-scheduler": _heartbeat("scheduler"),
+    "airflow-triggerer": _heartbeat("triggerer"),
 }

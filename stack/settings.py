@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     ports: dict[str, int] = Field(default_factory=dict)
     yarn_memory_mb: int = Field(default=8192, ge=2048)
     yarn_vcores: int = Field(default=8, ge=2)
-    yarn_heartbeat_ms: int = Field(default=1000, ge=100)
+    yarn_heartbeat_ms: int = Field(default=200, ge=100)
     topic_retention_days: int = Field(default=30, ge=1)
     airflow_parallelism: int = Field(default=4, ge=1)
     kafka_heap_mb: int = Field(default=256, ge=128)

@@ -133,8 +133,11 @@ def wait_until_healthy(site: Site, service: Service, supervisor: Supervisor, ste
     """
     deadline = time.monotonic() + HEALTHY_WITHIN_S
     while True:
+        process = supervisor.processes().get(service.name)
+        if process is None:
+            raise StackError(f"supervisord went away while {service.title} was starting; run `up` again")
         try:
-            CHECKS[service.name](site)
+            CHECKS[service.name](site, process.started_at)
         except NotHealthyError as error:
             why = str(error)
         else:
@@ -142,9 +145,6 @@ def wait_until_healthy(site: Site, service: Service, supervisor: Supervisor, ste
         if time.monotonic() > deadline:
             log = site.home.logs / f"{service.name}.log"
             raise StackError(f"{service.title} is not healthy after {HEALTHY_WITHIN_S:.0f} s ({why}); see {log}")
-        process = supervisor.processes().get(service.name)
-        if process is None:
-            raise StackError(f"supervisord went away while {service.title} was starting; run `up` again")
         steps.detail(service.title, why if process.state in RUNNING else f"{why}; {process.state.lower()}")
         time.sleep(_POLL_S)
 

@@ -102,7 +102,7 @@ def _service(
     if process is None or not process.pid:
         return status
     try:
-        CHECKS[service.name](site)
+        CHECKS[service.name](site, process.started_at)
         health = "healthy"
     except NotHealthyError as error:
         health = str(error)

@@ -1,0 +1,38 @@
+"""Home: one directory for all state, and a socket path that always fits."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from stack.errors import StackError
+from stack.home import Home, private_runtime_dir
+
+
+def test_a_short_homes_socket_is_inside_it() -> None:
+    assert Home(Path("/srv/h")).socket == Path("/srv/h/run/supervisor.sock")
+
+
+def test_a_long_homes_socket_is_in_a_short_private_folder_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    one, other = Home(Path("/" + "x" * 100)), Home(Path("/" + "y" * 100))
+    assert one.socket != other.socket
+    assert one.socket.parent == other.socket.parent == tmp_path / f"hashtide-{os.getuid()}"
+    assert stat.S_IMODE(one.socket.parent.stat().st_mode) == 0o700
+
+
+def test_a_runtime_folder_that_is_a_link_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / f"hashtide-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StackError, match="belongs to another user"):
+        private_runtime_dir()
+
+
+def test_a_home_that_cant_be_made_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StackError, match="choose another with --home"):
+        Home(tmp_path / "file" / "home").make()

@@ -1,0 +1,161 @@
+"""Rendering: the configuration of one stack, as it is written to disk."""
+
+import configparser
+import json
+import stat
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import jinja2
+import pytest
+
+from stack import rendering
+from stack.home import Home
+from stack.parts import Parts
+from stack.ports import DEFAULTS, HOST
+from stack.services import services_of
+from stack.settings import REPOSITORY, Settings
+from stack.site import Site
+
+TEMPLATES = REPOSITORY / "stack" / "templates"
+GOLDEN_KAFKA = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:9093
+listeners=PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093
+advertised.listeners=PLAINTEXT://127.0.0.1:9092
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs=/srv/hashtide/data/kafka
+auto.create.topics.enable=false
+num.partitions=4
+num.network.threads=2
+num.io.threads=4
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+log.segment.bytes=134217728
+message.max.bytes=2097152
+"""
+
+
+def _site(root: Path) -> Site:
+    parts = Parts(python=Path("/venv/bin/python"), java_home=Path("/java"), jars=Path("/jars"))
+    return Site(Home(root), Settings(home=root), dict(DEFAULTS), parts)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    site = _site(tmp_path / "home")
+    site.home.make()
+    site.secrets.ensure()
+    return site
+
+
+def _hadoop(site: Site, name: str) -> dict[str, str]:
+    root = ET.fromstring(rendering.render(name, rendering.values_of(site)))  # noqa: S314 - our own
+    return {each.findtext("name", ""): each.findtext("value", "") for each in root.iter("property")}
+
+
+def test_kafkas_configuration_is_this() -> None:
+    text = rendering.render("server.properties", rendering.values_of(_site(Path("/srv/hashtide"))))
+    settings = "".join(f"{line}\n" for line in text.splitlines() if not line.startswith("#"))
+    assert settings == GOLDEN_KAFKA
+
+
+@pytest.mark.parametrize("name", ["core-site.xml", "hdfs-site.xml", "yarn-site.xml", "capacity-scheduler.xml"])
+def test_no_property_is_named_twice_and_every_address_is_on_loopback(site: Site, name: str) -> None:
+    root = ET.fromstring(rendering.render(name, rendering.values_of(site)))  # noqa: S314 - our own
+    names = [each.findtext("name") for each in root.iter("property")]
+    assert len(set(names)) == len(names) > 3
+    for key, value in _hadoop(site, name).items():
+        if key.endswith("address"):
+            assert value.split(":")[0] in (HOST, "localhost"), key
+
+
+def test_what_a_value_holds_is_escaped_in_xml(site: Site) -> None:
+    values = rendering.values_of(site) | {"user": "a<b>&c"}
+    root = ET.fromstring(rendering.render("core-site.xml", values))  # noqa: S314 - our own
+    assert "a<b>&c" in [each.findtext("value") for each in root.iter("property")]
+
+
+def test_a_value_that_nobody_gave_is_an_error() -> None:
+    with pytest.raises(jinja2.UndefinedError):
+        rendering.render("server.properties", {"host": HOST})
+
+
+def test_host_and_ports_are_parameters_everywhere(site: Site) -> None:
+    ports = {name: 20_000 + number for number, name in enumerate(DEFAULTS)}
+    values = rendering.values_of(site) | {"host": "node.example", "ports": ports}
+    for template in [*sorted(TEMPLATES.glob("*.xml.j2")), TEMPLATES / "server.properties.j2"]:
+        text = rendering.render(template.name.removesuffix(".j2"), values)
+        assert HOST not in text
+        assert not [port for port in DEFAULTS.values() if f":{port}" in text]
+
+
+def test_files_with_secrets_are_their_owners_only_and_the_others_hold_none(site: Site) -> None:
+    rendering.write(site, services_of(site))
+    rendering.write_airflow_files(site)
+    secrets = [path.read_text().split()[-1] for path in site.home.secrets.iterdir()]
+    written = [path for folder in (site.home.conf, site.home.airflow) for path in folder.rglob("*") if path.is_file()]
+    assert len(written) > 10
+    for path in written:
+        if any(secret in path.read_text() for secret in secrets):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_no_secret_is_on_a_command_line(site: Site) -> None:
+    secrets = [path.read_text().split()[-1] for path in site.home.secrets.iterdir()]
+    for service in services_of(site):
+        assert not [secret for secret in secrets if secret in service.command_line + service.environment_line]
+
+
+def test_supervisords_file_can_be_read_and_names_every_service(site: Site) -> None:
+    rendering.write(site, services_of(site))
+    parser = configparser.RawConfigParser()
+    parser.read(site.home.conf / "supervisord.conf")
+    names = [service.name for service in services_of(site)]
+    assert [section.partition(":")[2] for section in parser.sections() if section.startswith("program:")] == names
+    assert parser["group:services"]["programs"].split(",") == names
+    assert parser["program:postgres"]["stopsignal"] == "INT"
+
+
+def test_the_source_that_flows_is_kept_unless_another_is_asked_for(site: Site) -> None:
+    def source(wanted: str) -> str:
+        settings = site.settings.model_copy(update={"source": wanted})
+        rendering.write_airflow_files(Site(site.home, settings, site.ports, site.parts))
+        found: str = json.loads(site.endpoints.variables_file.read_text())["hashtide_source"]
+        return found
+
+    assert [source(""), source("file:/a"), source("")] == ["simulator", "file:/a", "file:/a"]
+
+
+def test_airflows_connections_are_those_of_the_contract(site: Site) -> None:
+    connections = rendering.connections_of(site)
+    assert set(connections) == {
+        "hashtide_kafka",
+        "hashtide_yarn",
+        "hashtide_hdfs",
+        "hashtide_compactor",
+        "hashtide_reporter",
+    }
+    assert json.loads(str(connections["hashtide_hdfs"]["extra"])) == {"rpc_port": 8020, "root": "/hashtide"}
+    assert connections["hashtide_compactor"]["login"] == "hashtide_compactor"
+    assert connections["hashtide_compactor"]["password"] == site.secrets["hashtide_compactor"]
+
+
+@pytest.mark.parametrize(
+    ("dsn", "url"),
+    [
+        ("host=127.0.0.1 port=5432 user=u password='a b%/@' dbname=d", "u:a%%20b%%25%%2F%%40@127.0.0.1:5432/d"),
+        ("host=/run/postgresql user=u password=p dbname=d", "u:p@/d?host=/run/postgresql&port=5432"),
+    ],
+)
+def test_a_connection_string_becomes_sqlalchemys_url(dsn: str, url: str) -> None:
+    assert rendering.url_of(dsn) == url
