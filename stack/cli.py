@@ -24,7 +24,7 @@ from stack.ports import recall
 from stack.postgres import server_binaries
 from stack.progress import Quiet, Steps
 from stack.settings import REPOSITORY, Settings
-from stack.site import Site
+from stack.site import Site, check_paths
 from stack.source_address import absolute, finite
 
 app = typer.Typer(
@@ -82,6 +82,7 @@ def up(
     ports = {"airflow": airflow_port, "postgres": postgres_port}
     fixed = {**settings.ports, **{name: port for name, port in ports.items() if port is not None}}
     place = Home(settings.home)
+    check_paths(place)
     with _one_at_a_time(place), Steps(console) as steps:
         site = Site(place, settings, {}, fetch(default_dir(), steps))
         site = starting.start(site, fixed, steps)
@@ -245,7 +246,7 @@ def _one_at_a_time(home: Home) -> Iterator[None]:
 def main() -> None:
     """Runs the command; an error is one line."""
     try:
-        app()
+        app(prog_name="./hashtide")
     except KeyboardInterrupt:
         sys.stderr.write("hashtide: stopped; what was started goes on, the same command goes on from here\n")
         sys.exit(130)

@@ -134,17 +134,18 @@ class Site:
         """Returns the same stack on other ports."""
         return replace(self, ports=ports)
 
-    def check_paths(self) -> None:
-        """Raises StackError where a path has a character that some part of the stack can't bear."""
-        for path in (self.home.root, REPOSITORY, Path(sys.prefix)):
-            if not _PLAIN_PATH.fullmatch(str(path)):
-                raise StackError(
-                    f"{path} has a blank or another character that Hadoop's addresses can't bear; "
-                    "use a folder named with letters, digits and . _ - only"
-                )
-
     def keep_dsns(self) -> None:
         """Writes the connection strings that others read from files."""
         if self.settings.postgres_dsn:
             write_private(self.secrets.postgres_dsn_file, self.settings.postgres_dsn.get_secret_value() + "\n")
         write_private(self.secrets.reader_dsn_file, self.dsn("hashtide_reader") + "\n")
+
+
+def check_paths(home: Home) -> None:
+    """Raises StackError where a path has a character that some part of the stack can't bear."""
+    for path in (home.root, REPOSITORY, Path(sys.prefix)):
+        if not _PLAIN_PATH.fullmatch(str(path)):
+            raise StackError(
+                f"{path} has a blank or another character that Hadoop's addresses can't bear; "
+                "use a folder named with letters, digits and . _ - only"
+            )

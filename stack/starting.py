@@ -54,7 +54,6 @@ def start(site: Site, fixed: Mapping[str, int], steps: Steps) -> Site:
         StackError: something can't be started.
     """
     supervisor = Supervisor(site.home)
-    site.check_paths()
     site.home.make()
     site.secrets.ensure()
     if supervisor.is_alive():
