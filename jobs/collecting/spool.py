@@ -98,8 +98,7 @@ class Spool:
 
     def begin(self, source: str, slug: str) -> str | None:
         """Says whose lines come next, and returns the cursor to go on from (None: from the beginning)."""
-        if self._next_header[1] != slug and self._last_cursor is not None:
-            self._cursors.remember(self._next_header[1], self._last_cursor)
+        if self._next_header[1] != slug:
             self._last_cursor = None
         self._next_header = (source, slug)
         if self._last_cursor is None:
