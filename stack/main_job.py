@@ -18,7 +18,7 @@ from kafka.errors import KafkaError
 from rich.console import Console
 
 from stack.airflow_api import AirflowApi, AirflowError, AirflowRefusedError, Run
-from stack.books import Books, Ledger, close_the_books, read_ledger
+from stack.books import Books, close_the_books
 from stack.counts_db import busiest_day, top_hashtags
 from stack.endpoints import Endpoints
 from stack.errors import StackError
@@ -109,7 +109,8 @@ class _MainJob:
     def run(self) -> int:
         self._choose_source()
         self._start_dags()
-        self._flow(read_ledger(self._endpoints.reader_dsn_file, self._stages.generation, self._endpoints.topic))
+        newest = self._stages.newest_batch()
+        self._flow(newest_before=-1 if newest is None else newest)
         day = self._report_a_day()
         if day is None:
             self._report.say("Nothing was counted: the source held no post.")
@@ -154,8 +155,11 @@ class _MainJob:
             raise
         return True
 
-    def _flow(self, before: Ledger) -> None:
-        """Wait until what was asked for is in Postgres, compacting on the way."""
+    def _flow(self, newest_before: int) -> None:
+        """Wait until what was asked for is in Postgres, compacting on the way.
+
+        Batches that were committed before we began, compacted or not, prove nothing of this start.
+        """
         until_done = self._options.until_done
         step = "everything counted" if until_done else "first counts"
         self._report.started(step)
@@ -164,7 +168,10 @@ class _MainJob:
         while True:
             now = self._stages.look()
             self._report.detail(step, describe(now))
-            if self._is_done(now) or (not until_done and self._has_first_counts(before, now)):
+            has_counts = now.ledger is not None and now.ledger.last_batch > newest_before
+            if has_counts:
+                self._note_first_counts()
+            if self._is_done(now) or (has_counts and not until_done):
                 break
             watch.check(now)
             if not until_done and time.monotonic() > deadline:
@@ -173,15 +180,10 @@ class _MainJob:
                 )
             if self._has_more_to_compact(now):
                 self._run_dag(COMPACT)
-                self._note_first_counts()
             else:
                 time.sleep(LOOK_INTERVAL_S)
         self._note_first_counts()
         self._report.done(step, describe(now))
-
-    def _has_first_counts(self, before: Ledger, now: Snapshot) -> bool:
-        """Something was compacted since we began: counts that were there before prove nothing of this start."""
-        return now.ledger is not None and now.ledger.records > before.records
 
     def _is_done(self, now: Snapshot) -> bool:
         """The source is at its end, all of it in the topic, all of the topic in Postgres."""

@@ -11,11 +11,10 @@ from rich.text import Text
 
 
 class _Seconds(ProgressColumn):
-    """Seconds since the step began, still after it ended."""
+    """Seconds since the step began."""
 
     def render(self, task: Task) -> Text:
-        elapsed = task.finished_time if task.finished else task.elapsed
-        return Text(f"{elapsed or 0:6.1f} s", style="cyan")
+        return Text(f"{task.elapsed or 0:6.1f} s", style="cyan")
 
 
 class _Bar(ProgressColumn):
@@ -27,7 +26,7 @@ class _Bar(ProgressColumn):
         super().__init__()
 
     def render(self, task: Task) -> Text:
-        if not task.fields.get("downloads") or task.finished:
+        if not task.fields.get("downloads"):
             return Text(str(task.fields.get("detail", "")), style="dim")
         text = self._bytes.render(task)
         share = 0 if not task.total else int(24 * task.completed / task.total)
@@ -47,7 +46,7 @@ class Steps:
         self._tasks: dict[str, TaskID] = {}
         self._live = (
             Progress(
-                SpinnerColumn(finished_text="[green]✓"),
+                SpinnerColumn(),
                 TextColumn("{task.description:<28}"),
                 _Seconds(),
                 _Bar(),
@@ -92,9 +91,11 @@ class Steps:
         with self._lock:
             seconds = time.monotonic() - self._begun.pop(step, time.monotonic())
             if self._live and step in self._tasks:
-                self._live.update(self._tasks[step], total=1, completed=1, detail=detail)
-            else:
-                self.say(f"✓ {step:<28} {seconds:6.1f} s  {detail}".rstrip())
+                self._live.remove_task(self._tasks.pop(step))
+            # Above the steps still at work, in the order of their ends; the same words on a terminal and in a file.
+            line = Text.assemble(("✓ ", "green"), f"{step:<28} ", (f"{seconds:6.1f} s", "cyan"), ("  " + detail, "dim"))
+            line.rstrip()
+            self.console.print(line, highlight=False, soft_wrap=True)
 
     def say(self, line: str) -> None:
         """A line that stays, above the steps."""

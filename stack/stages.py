@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import psycopg2
@@ -157,11 +157,6 @@ class Stages:
             return self._session.get(url, params=query, timeout=REQUEST_TIMEOUT_S)
         except requests.RequestException:
             return None
-
-
-def _application(app: dict[str, Any]) -> Application:
-    started_at_s, diagnostics = app["startedTime"] / 1000, app.get("diagnostics") or ""
-    return Application(app["id"], app["state"], app["finalStatus"], started_at_s, diagnostics)
 
 
 def _unless_away(look: Callable[[], T]) -> T | None:

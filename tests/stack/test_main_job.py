@@ -39,6 +39,8 @@ class World:
     running_elsewhere: list[Run] = field(default_factory=list)
     calls: list[tuple[str, dict[str, Any] | None]] = field(default_factory=list)
     waited_for: list[str] = field(default_factory=list)
+    looks: int = 0
+    commits_at_look: int = 0  # a new batch is committed when the stages are looked at so often; 0: never
 
     @property
     def ledger(self) -> Ledger:
@@ -96,7 +98,13 @@ class FakeStages:
         status = "finished" if self.world.finished else "running"
         return Collector(self.world.source, status, "", self.world.lines, self.world.lines, "2026-01-31T00:00:00+00:00")
 
+    def newest_batch(self) -> int:
+        return self.world.batches - 1
+
     def look(self) -> Snapshot:
+        self.world.looks += 1
+        if self.world.looks == self.world.commits_at_look:
+            self.world.batches += 1
         return Snapshot(self.collector(), (RUNNING,), self.world.batches - 1, self.world.ledger)
 
     def end_offsets(self) -> dict[int, int]:
@@ -159,7 +167,6 @@ def fakes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, fake in {
         "AirflowApi": lambda *_: FakeApi(world),
         "Stages": lambda *_: FakeStages(world),
-        "read_ledger": lambda *_: world.ledger,
         "busiest_day": lambda *_: DAY if world.compacted else None,
         "top_hashtags": lambda *_: [("first", 40, 0.4), ("[bold]second", 10, 0.1)],
         "close_the_books": books,
@@ -199,9 +206,9 @@ def test_a_compaction_that_runs_already_is_waited_for(endpoints: Endpoints, worl
 
 def test_an_endless_source_returns_with_the_first_counts(endpoints: Endpoints, world: World, said: Said) -> None:
     world.finished, world.source, world.batches = False, "simulator", 2
-    world.compacted = 1
+    world.compacted, world.commits_at_look = 1, 4
     assert run(endpoints, Options("simulator"), said) == 0
-    assert world.compacted == 2, "counts that were there before prove nothing of this start"
+    assert world.compacted == 3, "batches that were committed before prove nothing of this start"
     assert "First counts were in Postgres after" in said.text
 
 
