@@ -68,7 +68,7 @@ def request_of(context: Context) -> ReportRequest:
         AirflowFailException: something else than the form's fields, or a value that they refuse.
     """
     run = context["dag_run"]
-    # The UI's form gives a manual run a logical date, and so an interval: the last whole day. Nobody has asked for that.
+    # The UI's form gives a manual run a logical date, and so an interval: the last whole day. Nobody asked for that.
     end = None if run.run_type == "manual" else run.data_interval_end
     return checked(dict(context["params"]), dict(run.conf or {}), day_of_run(end, run.run_after))
 
