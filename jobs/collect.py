@@ -43,8 +43,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--simulator-truth", type=Path, metavar="FILE", help="write what must be counted, as JSON, and end"
     )
     parser.add_argument("--simulator-lines", type=Path, metavar="FILE", help="write the simulated lines, and end")
+    parser.add_argument("--check", action="store_true", help="only look whether the address is understood, and end")
     given = parser.parse_args(argv)
-    if given.simulator_truth or given.simulator_lines:
+    if given.check or given.simulator_truth or given.simulator_lines:
         return given
     if not given.spool or not given.bootstrap_servers:
         parser.error("--spool and --bootstrap-servers are required")
@@ -59,6 +60,8 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # one line of ours a failure, not its hundred
     try:
+        if given.check:
+            return _check(given.source)
         if given.simulator_truth or given.simulator_lines:
             return _simulate(given)
         return _collect(given)
@@ -67,6 +70,16 @@ def main(argv: list[str] | None = None) -> int:
     except (SpoolCorrupt, OSError, ValueError) as error:
         log.error("%s", error)  # noqa: TRY400
     return FAILED
+
+
+def _check(address: str) -> int:
+    """Only the reason on stderr: the launcher shows it as it is."""
+    try:
+        open_source(address)
+    except SourceError as error:
+        sys.stderr.write(f"{error}\n")
+        return WRONG_ARGUMENTS
+    return DONE
 
 
 def _collect(given: argparse.Namespace) -> int:

@@ -25,7 +25,7 @@ from stack.postgres import server_binaries
 from stack.progress import Quiet, Steps
 from stack.settings import REPOSITORY, Settings
 from stack.site import Site, check_paths
-from stack.source_address import absolute, finite
+from stack.source_address import absolute, finite, require_understood
 
 app = typer.Typer(
     help="Counts hashtags and words of social streams, exactly: Kafka, Spark, Postgres and Airflow on one machine.",
@@ -78,6 +78,7 @@ def up(
     settings = Settings.read(home=home, source=source, postgres_dsn=SecretStr(postgres_dsn) if postgres_dsn else None)
     if settings.source:  # as the main job will have it: the collector must not begin with another one
         address = absolute(settings.source)
+        require_understood(address)
         settings = settings.model_copy(update={"source": finite(address) if until_done else address})
     ports = {"airflow": airflow_port, "postgres": postgres_port}
     fixed = {**settings.ports, **{name: port for name, port in ports.items() if port is not None}}
@@ -148,7 +149,7 @@ def status(
 @app.command()
 def logs(
     name: Annotated[
-        str, typer.Argument(help="A process as `status --json` names it, such as kafka or airflow-scheduler.")
+        str, typer.Argument(help="A process, such as kafka or airflow-scheduler, or `collect` or `count`.")
     ] = "",
     home: HomeOption = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
@@ -156,11 +157,7 @@ def logs(
 ) -> None:
     """Show the log of one process; without a name, the names."""
     place = _existing(home)
-    found = {path.stem: path for path in sorted(place.logs.glob("*.log"))}
-    found |= {
-        f"container-{path.parent.name.rpartition('_')[2]}-{path.name}": path
-        for path in place.data.glob("nm-logs/*/*/std*")
-    }
+    found = place.log_files()
     if name not in found:
         known = ", ".join(found) or "none yet"
         if not name:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import stat
 import tempfile
 from dataclasses import dataclass
@@ -86,6 +87,20 @@ class Home:
             return inside
         name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
         return private_runtime_dir() / f"{name}.sock"
+
+    def log_files(self) -> dict[str, Path]:
+        """Every log by its name: the services', the collector's (`collect`), and those of YARN's containers.
+
+        `count` is the streaming job's driver, the first container of the newest application's newest attempt.
+        """
+        found = {path.stem: path for path in sorted(self.logs.glob("*.log"))}
+        if (collector := self.spool / "collector.log").exists():
+            found["collect"] = collector
+        containers = sorted(self.data.glob("nm-logs/application_*/container_*/std*"))
+        if drivers := [path for path in containers if re.fullmatch(r".*_000001", path.parent.name)]:
+            found["count"] = next(path for path in reversed(drivers) if path.name == "stderr")
+        newest = [path for path in containers if path.parent.parent == containers[-1].parent.parent]
+        return found | {f"container-{'_'.join(path.parent.name.split('_')[-3:])}-{path.name}": path for path in newest}
 
     def make(self) -> None:
         """Makes the directories that are not there yet.

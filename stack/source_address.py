@@ -1,8 +1,13 @@
 """The address of a source (docs/contracts.md), as far as the launcher has to know it: paths, and whether it ends."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 from stack.errors import StackError
+from stack.settings import REPOSITORY
+
+CHECK_WITHIN_S = 60.0
 
 POSTS_UNTIL_DONE = 20_000
 """What an endless simulator is cut to where the end is waited for: a minute or two of work."""
@@ -22,6 +27,18 @@ def absolute(address: str) -> str:
         if not _is_setting(path) and not Path(path).is_file():
             raise StackError(f"--source: there is no file {path}")
     return f"file:{','.join(paths)}"
+
+
+def require_understood(address: str) -> None:
+    """Asks the collector itself, before anything is started for an address that it would refuse.
+
+    Raises:
+        StackError: why it refuses.
+    """
+    command = [sys.executable, str(REPOSITORY / "jobs" / "collect.py"), "--check", "--source", address]
+    asked = subprocess.run(command, capture_output=True, text=True, timeout=CHECK_WITHIN_S, check=False)
+    if asked.returncode != 0:
+        raise StackError(f"--source: {(asked.stderr.strip().splitlines() or ['not understood'])[-1]}")
 
 
 def finite(address: str) -> str:

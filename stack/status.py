@@ -22,6 +22,8 @@ from stack.site import Site
 from stack.stopping import collector_process
 from stack.supervision import Process, Supervisor
 
+RECORDS, BATCHES = ("record", "records"), ("batch", "batches")
+
 
 @dataclass(frozen=True)
 class ServiceStatus:
@@ -71,13 +73,18 @@ class Status:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether every service is."""
-        return all(service.is_healthy for service in self.services)
+        """Whether every service is, and no stage has failed."""
+        stages = (self.lags.collector or "", self.lags.stream or "")
+        return all(service.is_healthy for service in self.services) and not any(map(_has_failed, stages))
 
     @property
     def memory_mb(self) -> float:
         """All of it."""
         return sum(service.memory_mb or 0 for service in self.services)
+
+
+def _has_failed(state: str) -> bool:
+    return state.upper() in ("FAILED", "KILLED")
 
 
 def gather(site: Site, generation: int) -> Status:
@@ -192,8 +199,11 @@ def _span(seconds: float | None) -> str:
 
 
 def _stages_table(lags: Lags, now: datetime) -> Table:
-    def lag(number: int | None, unit: str) -> str:
-        return "unknown" if number is None else f"{number:,} {unit}"
+    def lag(number: int | None, what: tuple[str, str]) -> str:
+        return "unknown" if number is None else f"{number:,} {what[number != 1]}"
+
+    def state(word: str | None) -> Text:
+        return Text((word or "unknown").lower(), style="red" if _has_failed(word or "") else "")
 
     table = Table(box=None, pad_edge=False)
     for column in ("stage", "state", "lag", "last"):
@@ -204,8 +214,9 @@ def _stages_table(lags: Lags, now: datetime) -> Table:
         if lags.report_day is None
         else f"{lags.report_day}, revision {lags.report_revision}, {age(lags.report_made_at, now)}"
     )
-    table.add_row("collect", lags.collector or "unknown", lag(lags.collect_lag_records, "records"), lags.source or "–")
-    table.add_row("count", (lags.stream or "unknown").lower(), lag(lags.count_lag_records, "records"), batch)
-    table.add_row("compact", "", lag(lags.compact_lag_batches, "batches"), age(lags.last_compaction_at, now))
+    collect_lag, count_lag = lag(lags.collect_lag_records, RECORDS), lag(lags.count_lag_records, RECORDS)
+    table.add_row("collect", state(lags.collector), collect_lag, lags.source or "–")
+    table.add_row("count", state(lags.stream), count_lag, batch)
+    table.add_row("compact", "", lag(lags.compact_lag_batches, BATCHES), age(lags.last_compaction_at, now))
     table.add_row("report", "", "", report)
     return table

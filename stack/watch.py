@@ -66,6 +66,6 @@ def describe(now: Snapshot) -> str:
     if collector and collector.status != "running":
         collected += f", {collector.status}"
     job = "unknown" if applications is None else applications[0].state.lower() if applications else "not submitted"
-    batches = "unknown" if now.newest_batch is None else f"{now.newest_batch + 1} batches"
+    batches = "unknown" if now.newest_batch is None else f"{now.newest_batch + 1} batch{'es' * (now.newest_batch != 0)}"
     in_postgres = "unknown" if ledger is None else f"{ledger.records:,} records"
     return f"collect: {collected} · count: {job}, {batches} · compact: {in_postgres}"

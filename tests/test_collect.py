@@ -42,6 +42,15 @@ def state_in(spool: Path) -> dict[str, Any]:
     return found
 
 
+def test_an_address_is_checked_without_a_spool() -> None:
+    refused = simulate("--check", "--source", "simulator:posts=many")
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "source simulator: posts=many: must be a whole number from 0 on\n",
+    )
+    assert simulate("--check", "--source", "simulator:posts=10").returncode == 0
+
+
 @pytest.mark.parametrize("source", ["rumour", "file:/nowhere", "file:/dev/null,pace=x", "simulator:posts=x"])
 def test_a_wrong_source_is_status_2_one_line_and_a_failed_state(tmp_path: Path, source: str) -> None:
     done = collect(source, tmp_path / "spool")

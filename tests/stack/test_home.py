@@ -36,3 +36,22 @@ def test_a_home_that_cant_be_made_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StackError, match="choose another with --home"):
         Home(tmp_path / "file" / "home").make()
+
+
+def test_logs_are_found_by_the_names_of_their_stages(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    assert home.log_files() == {}
+    containers = tmp_path / "data" / "nm-logs" / "application_7_0002"
+    files = {
+        "kafka": home.logs / "kafka.log",
+        "collect": home.spool / "collector.log",
+        "count": containers / "container_e02_7_0002_02_000001" / "stderr",
+        "container-0002_02_000002-stdout": containers / "container_e02_7_0002_02_000002" / "stdout",
+    }
+    older = tmp_path / "data" / "nm-logs" / "application_7_0001" / "container_e02_7_0001_01_000001" / "stderr"
+    for file in (*files.values(), older, containers / "container_e02_7_0002_01_000001" / "stderr"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    found = home.log_files()
+    assert {name: found[name] for name in files} == files
+    assert older not in found.values()

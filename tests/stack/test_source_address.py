@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stack.errors import StackError
-from stack.source_address import absolute, finite
+from stack.source_address import absolute, finite, require_understood
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,9 @@ def test_paths_become_absolute_and_settings_stay(tmp_path: Path, monkeypatch: py
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"there is no file .*/nowhere\.jsonl"):
         absolute(f"file:{tmp_path}/nowhere.jsonl")
+
+
+def test_what_the_collector_would_refuse_is_refused_before_anything_starts() -> None:
+    require_understood("simulator:posts=10")
+    with pytest.raises(StackError, match=r"^--source: unknown source 'rumour'; known are file, simulator$"):
+        require_understood("rumour:today")

@@ -1,6 +1,7 @@
 """Status: what people and programs read."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -47,7 +48,7 @@ def test_the_table_shows_each_process_and_each_stage() -> None:
     assert "HDFS NameNode backoff – – – 7 no answer (ConnectionError)" in lines
     assert "collect running 3 records simulator:posts=10" in lines
     assert "count running 1,200 records batch 17, 9 s ago" in lines
-    assert "compact 1 batches 3 min ago" in lines
+    assert "compact 1 batch 3 min ago" in lines
     assert "report 2026-01-30, revision 2, 11 h ago" in lines
 
 
@@ -98,3 +99,9 @@ def test_the_lag_of_the_count_is_unknown_where_kafka_or_hdfs_is_away(
 )
 def test_an_age_is_told_in_the_unit_that_fits(seconds: int, words: str) -> None:
     assert age(NOW - timedelta(seconds=seconds), NOW) == words
+
+
+def test_a_failed_stage_is_not_healthy() -> None:
+    assert _status(KAFKA).is_healthy
+    assert not _status(KAFKA, lags=replace(LAGS, collector="failed")).is_healthy
+    assert not _status(KAFKA, lags=replace(LAGS, stream="KILLED")).is_healthy

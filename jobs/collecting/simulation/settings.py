@@ -81,28 +81,37 @@ class Settings:
 
 
 def _whole(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError("must not be negative")
-    return number
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("must be a whole number from 0 on")
+    return int(text)
 
 
 def _number(text: str) -> float:
-    number = float(text)
+    number = _float(text)
     if not 0 <= number < float("inf"):
         raise ValueError("must be a number from 0 on")
     return number
 
 
 def _share(text: str) -> float:
-    share = float(text)
+    share = _float(text)
     if not 0 <= share <= 1:
         raise ValueError("must be between 0 and 1")
     return share
 
 
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError("must be a number") from None
+
+
 def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("must be a time such as 2026-01-31T12:00:00Z") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
