@@ -1,6 +1,7 @@
 """A whole stack in a home of its own, driven by the command line, and looked into from outside."""
 
 import json
+import logging
 import subprocess
 import sys
 import time
@@ -16,6 +17,8 @@ from kafka import KafkaConsumer, TopicPartition
 
 from tests.flow.inputs import REPOSITORY
 from tests.flow.recount import Key, TopicRecord
+
+log = logging.getLogger(__name__)
 
 TOPIC = "posts"
 UP_WITHIN_S = 1200
@@ -40,8 +43,10 @@ class RunningStack:
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """The same, waited for."""
+        began_at = time.monotonic()
         process = self.start(*arguments)
         out, _ = process.communicate(timeout=UP_WITHIN_S)
+        log.info("%s ended with %s after %.0f s", " ".join(arguments), process.returncode, time.monotonic() - began_at)
         return subprocess.CompletedProcess(process.args, process.returncode, out)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
@@ -123,6 +128,7 @@ def kill_driver_within_a_batch(stack: RunningStack, within_s: float = 600.0) -> 
         if planned > committed and drivers and (committed or stack.collector_status() == "finished"):
             for driver in drivers:
                 driver.kill()
+            log.info("killed the driver (%s) in batch %s", [each.pid for each in drivers], committed)
             return committed
         time.sleep(0.1)
     raise AssertionError(f"no driver seen at work on a batch in {within_s:.0f} s")
