@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 from airflow.providers.standard.sensors.date_time import DateTimeSensorAsync
-from airflow.sdk import DAG, Asset, CronDataIntervalTimetable
+from airflow.sdk import DAG, Asset, AsyncCallback, CronDataIntervalTimetable, DeadlineAlert, DeadlineReference
 
 from hashtide_airflow import settings
+from hashtide_airflow.alerts import report_is_late
 from hashtide_airflow.commands import report_command
 from hashtide_airflow.operators.job import JobOperator
 from hashtide_airflow.report_request import PARAMS, request_of
@@ -22,6 +23,8 @@ reports' directory (variable `hashtide_reports_dir`; the log's last line has the
   a new revision is kept beside the old one.
 - **Past days:** a backfill (`airflow backfill create --dag-id report_hashtags --from-date … --to-date …`).
 
+A report that is not there an hour after that is **late**: a line in the triggerer's log says so.
+
 Anything but a date, a number from 1 to 1000, a known source and a language tag is refused before it reaches a command.
 """
 
@@ -35,6 +38,10 @@ with DAG(
     catchup=False,
     max_active_runs=4,
     params=PARAMS,
+    # From when the run is made, not from the day itself: a backfill is not late.
+    deadline=DeadlineAlert(
+        DeadlineReference.DAGRUN_QUEUED_AT, GRACE + timedelta(hours=1), AsyncCallback(report_is_late)
+    ),
     render_template_as_native_obj=False,
     user_defined_macros={"GRACE": GRACE},
     default_args={"owner": "hashtide"},
