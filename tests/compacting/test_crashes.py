@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -94,15 +95,22 @@ def test_a_commit_whose_answer_is_lost_is_found_in_the_ledger(
     caplog.set_level(logging.INFO)
     fill(stream)
     admin = psycopg2.connect(f"{database.admin} options='-c synchronous_commit=local'")
-    admin.autocommit = True
-    with closing(admin), ThreadPoolExecutor(1) as pool:
+    admin.autocommit, done = True, threading.Event()
+    with closing(admin), ThreadPoolExecutor(2) as pool:
         cursor = admin.cursor()
         cursor.execute("alter system set synchronous_standby_names = 'nobody'")
-        cursor.execute("select pg_reload_conf()")
         try:
-            running = pool.submit(run, database, stream)
-            wait_until(lambda: _waits_for_the_standby(cursor))
+            with held_before("count_day", database) as wait:
+                running = pool.submit(run, database, stream)
+                wait()
+                cursor.execute("select pg_reload_conf()")
+                pool.submit(
+                    _commit_until, done, database
+                )  # until one hangs: the server takes its time to hear of the standby
+                wait_until(lambda: _waits_for_the_standby(cursor, ""))
+            wait_until(lambda: _waits_for_the_standby(cursor, "hashtide compact"))
         finally:
+            done.set()
             cursor.execute("alter system reset synchronous_standby_names")
             cursor.execute(f"select pg_terminate_backend(pid) {BACKEND}")
             cursor.execute("select pg_reload_conf()")
@@ -112,8 +120,17 @@ def test_a_commit_whose_answer_is_lost_is_found_in_the_ledger(
     assert_exact(database, stream)
 
 
-def _waits_for_the_standby(cursor: "psycopg2.extensions.cursor") -> bool:
-    cursor.execute(f"select 1 {BACKEND} and wait_event = 'SyncRep'")
+def _commit_until(done: threading.Event, database: Database) -> None:
+    while not done.is_set():
+        execute(database.admin, "comment on table report is 'a commit'")
+
+
+def _waits_for_the_standby(cursor: "psycopg2.extensions.cursor", application: str) -> bool:
+    cursor.execute(
+        """select 1 from pg_stat_activity
+           where application_name = %s and datname = current_database() and wait_event = 'SyncRep'""",
+        (application,),
+    )
     return cursor.fetchone() is not None
 
 
