@@ -162,6 +162,8 @@ def privileges(death_signal: str, user: str | None, capability: str | None) -> l
     if user:
         line += ["--reuid", user, "--regid", user, "--clear-groups"]
     if capability:
+        # access(2) forgets the capabilities of whoever isn't root, unless this bit is set; initdb asks it for postgres.
+        line += ["--securebits", "+no_setuid_fixup"]
         line += ["--inh-caps", f"+{capability}", "--ambient-caps", f"+{capability}"]
     return [*line, "--"]
 

@@ -135,3 +135,10 @@ def test_privileges_are_dropped_before_the_death_signal_is_lost() -> None:
     assert line[:3] == ["setpriv", "--pdeathsig", "INT"]
     assert line[3:8] == ["--reuid", "hashtide", "--regid", "hashtide", "--clear-groups"]
     assert line[-1] == "--"
+
+
+def test_a_capability_outlives_the_change_of_user_also_where_access_is_asked() -> None:
+    line = privileges("INT", "hashtide", "dac_read_search")
+    assert line[line.index("--securebits") + 1] == "+no_setuid_fixup"
+    assert line[line.index("--ambient-caps") + 1] == "+dac_read_search"
+    assert "--securebits" not in privileges("INT", "hashtide", None)
