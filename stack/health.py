@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+import psutil
 import psycopg2
 import requests
 from kafka import KafkaAdminClient
 
 from stack.site import Site
+from stack.supervision import Process
 
 _LIMIT_S = 5.0
 Check = Callable[[Site, float], None]
@@ -116,7 +118,7 @@ def _heartbeat(component: str) -> Check:
     return check
 
 
-CHECKS: Mapping[str, Check] = {
+_CHECKS: Mapping[str, Check] = {
     "postgres": postgres,
     "kafka": kafka,
     "namenode": namenode,
@@ -128,3 +130,33 @@ CHECKS: Mapping[str, Check] = {
     "airflow-scheduler": _heartbeat("scheduler"),
     "airflow-triggerer": _heartbeat("triggerer"),
 }
+# Which of the site's ports a service answers on; the others are asked about by way of these.
+_PORTS = {
+    "postgres": "postgres",
+    "kafka": "kafka",
+    "namenode": "namenode_http",
+    "resourcemanager": "resourcemanager_http",
+    "airflow-api-server": "airflow",
+}
+
+
+def check(site: Site, name: str, process: Process) -> None:
+    """Asks a service, and makes sure that it is ours that answers: posts must never flow into another stack.
+
+    Raises:
+        NotHealthyError: says in a few words what is missing.
+    """
+    _CHECKS[name](site, process.started_at)
+    port = site.ports[_PORTS[name]] if name in _PORTS else None
+    if port is not None and not listens(process.pid, port):
+        raise NotHealthyError(f"port {port} is another program's; `down`, then `up` takes another port")
+
+
+def listens(pid: int, port: int) -> bool:
+    """Returns whether the process, or a child of it, listens on the TCP port."""
+    try:
+        process = psutil.Process(pid)
+        found = [each for one in (process, *process.children(recursive=True)) for each in one.net_connections("tcp")]
+    except psutil.Error:
+        return False
+    return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in found)

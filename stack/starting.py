@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from stack import preparing, rendering
 from stack.errors import StackError
-from stack.health import CHECKS, NotHealthyError
+from stack.health import NotHealthyError, check
 from stack.parts import require_disk, require_memory
 from stack.ports import recall, settle
 from stack.postgres import ensure_roles_and_databases, initialise
@@ -136,7 +136,7 @@ def wait_until_healthy(site: Site, service: Service, supervisor: Supervisor, ste
         if process is None:
             raise StackError(f"supervisord went away while {service.title} was starting; run `up` again")
         try:
-            CHECKS[service.name](site, process.started_at)
+            check(site, service.name, process)
         except NotHealthyError as error:
             why = str(error)
         else:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stack import restarts
-from stack.health import CHECKS, NotHealthyError
+from stack.health import NotHealthyError, check
 from stack.home import Home
 from stack.lags import Lags, age, look
 from stack.launch import working_in
@@ -109,7 +109,7 @@ def _service(
     if process is None or not process.pid:
         return status
     try:
-        CHECKS[service.name](site, process.started_at)
+        check(site, service.name, process)
         health = "healthy"
     except NotHealthyError as error:
         health = str(error)
