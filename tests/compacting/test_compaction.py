@@ -78,7 +78,7 @@ def test_dead_letters_and_gaps_have_their_own_tables_and_the_books_balance(datab
         records=0,
         offset_ranges=[{"topic": "posts", "partition": p, "from_offset": 6, "until_offset": 6} for p in (0, 1)],
     )
-    run(database, stream)
+    run(database, stream, chunk_batches=1)
     run(database, stream)
     assert execute(database.reader, "select records, posts, control, dead, gaps, duplicates from books") == [
         (12, 1, 1, 3, 4, 3)

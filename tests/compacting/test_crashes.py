@@ -112,7 +112,7 @@ def test_a_commit_whose_answer_is_lost_is_found_in_the_ledger(
         finally:
             done.set()
             cursor.execute("alter system reset synchronous_standby_names")
-            cursor.execute(f"select pg_terminate_backend(pid) {BACKEND}")
+            cursor.execute(f"select pg_terminate_backend(pid, 10000) {BACKEND}")  # gone before the standby is
             cursor.execute("select pg_reload_conf()")
         outcome = running.result(LIMIT_S)
     assert (outcome.batches, outcome.last_batch) == (6, 5)

@@ -123,3 +123,13 @@ def test_a_malformed_batch_stops_it_and_those_before_are_kept(database: Database
     assert execute(database.reader, "select last_batch_id from generation") == [(0,)]
     stream.change_manifest(1, rows=0)
     assert run(database, stream, datetime.now(UTC)).last_batch == 1
+
+
+def test_the_database_itself_refuses_a_partition_that_starts_twice(database: Database, stream: Stream) -> None:
+    stream.write([])
+    stream.write([])
+    run(database, stream)
+    execute(database.admin, "delete from offset_range where batch_id = 1 and partition = 1")
+    row = "insert into offset_range values (1, 1, 'posts', 1, null, 0, 50)"
+    with pytest.raises(psycopg2.errors.UniqueViolation, match="offset_range_start"):
+        execute(database.compactor, row)
