@@ -30,7 +30,7 @@ SPARK_SETTINGS: dict[str, str] = {
     "spark.sql.adaptive.enabled": "false",
     # A batch of small Arrow pieces: 10,000 posts of 2 KB with their words are 60 MB in a worker, twice that is killed.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
-    # INFO is a screenful each trigger, in driver and executors; what we say ourselves is logged by Python.
+    # INFO is a screenful each trigger in the driver; what we say ourselves is logged by Python.
     "spark.log.level": "WARN",
     # A bar on a terminal that nobody looks at.
     "spark.ui.showConsoleProgress": "false",

@@ -1,0 +1,58 @@
+"""The command line of count.py."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from counting import VERSION
+from counting.settings import parse_arguments
+
+NEEDED = ["--root", "hdfs://127.0.0.1:8020/hashtide", "--bootstrap-servers", "127.0.0.1:9092"]
+
+
+def test_the_defaults_are_those_of_the_contract() -> None:
+    settings = parse_arguments(NEEDED)
+    assert (settings.generation, settings.topic, settings.trigger_interval_s) == (1, "posts", 10)
+    assert (settings.horizon_min, settings.max_records_per_batch, settings.starting_offsets) == (
+        120,
+        500_000,
+        "earliest",
+    )
+    assert (settings.master, settings.until_caught_up) == (None, False)
+    assert settings.shuffle_partitions >= 1
+
+
+def test_names_and_paths_carry_the_generation() -> None:
+    settings = parse_arguments([*NEEDED, "--generation", "7"])
+    assert settings.name == "hashtide count generation=7"
+    assert settings.checkpoint == "checkpoint/generation=7"
+    assert settings.stop_marker == "stop/generation=7"
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--generation", "0"], "--generation: Input should be greater than or equal to 1"),
+        (["--root", "/no/scheme"], "--root: "),
+        (["--topic", "no spaces"], "--topic: "),
+        (["--starting-offsets", "latest"], "--starting-offsets: "),
+        (["--starting-offsets", '{"0": -1}'], "--starting-offsets: "),
+        (["--starting-offsets", "{}"], "--starting-offsets: "),
+        (["--horizon-min", "0"], "--horizon-min: "),
+        (["--max-records-per-batch", "0"], "--max-records-per-batch: "),
+        (["--trigger-interval-s", "-1"], "--trigger-interval-s: "),
+    ],
+)
+def test_a_wrong_argument_is_one_clear_line_and_status_2(
+    options: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse_arguments([*NEEDED, *options])
+    assert ended.value.code == 2
+    assert f"count.py: error: {complaint}" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_the_code_version_is_the_projects() -> None:
+    project = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())
+    assert project["project"]["version"] == VERSION
