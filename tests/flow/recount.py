@@ -238,7 +238,7 @@ def _post(
         raise _NotAPostError("dead", "missing text")
     full = original if original is not None and _text(original) is not None else own
     lang = (_str(own, "lang") or "und").lower()
-    if not re.fullmatch(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", lang):
+    if len(lang) > 35 or not re.fullmatch(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", lang):
         lang = "und"
     return _Post(f"x:{number}", created_at, "x", lang, _text(full) or "", _hashtags(full), is_repost)
 

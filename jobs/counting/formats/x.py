@@ -28,6 +28,7 @@ _FIRST_SNOWFLAKE = 29_700_859_247
 _SNOWFLAKE_EPOCH_MS = 1_288_834_974_657
 _MAX_ID_DIGITS = 19
 _LANG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
+_LONGEST_LANG = 35  # what BCP 47 asks an implementation to hold (RFC 5646, 4.4.1)
 _MONTHS = {
     name: n
     for n, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)
@@ -138,9 +139,9 @@ def post_id(raw: bytes) -> str | None:
 
 
 def language(code: str) -> str:
-    """The code in lower case; `und` where it doesn't look like one."""
+    """The code in lower case; `und` where it doesn't look like one, or is longer than any."""
     code = code.lower()
-    return code if _LANG.fullmatch(code) else UNDETERMINED
+    return code if len(code) <= _LONGEST_LANG and _LANG.fullmatch(code) else UNDETERMINED
 
 
 def _identify(message: _Message) -> tuple[str, int] | None:

@@ -124,7 +124,8 @@ def test_half_an_emoji_is_a_replacement_character() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lang", "expected"), [("EN", "en"), ("zh-cn", "zh-cn"), ("", "und"), ("not one", "und"), (None, "und")]
+    ("lang", "expected"),
+    [("EN", "en"), ("zh-cn", "zh-cn"), ("", "und"), ("not one", "und"), ("en" + "-latn" * 7, "und"), (None, "und")],
 )
 def test_a_language_is_lower_case_or_undetermined(lang: str | None, expected: str) -> None:
     assert v1(lang=lang).lang == expected
