@@ -120,6 +120,9 @@ def test_a_report_of_something_else_is_refused_before_there_is_a_run(buttons: Bu
 
 @BOTH
 def test_marking_failed_is_a_restart(buttons: Buttons, dag: str) -> None:
+    time.sleep(
+        SETTLE_S
+    )  # in the second before the triggerer takes the wait over, there is nobody who could stop anything
     before, run = buttons.working(dag), buttons.run_id(dag)
     buttons.mark_task(dag, "failed")
     wait_until(lambda: buttons.working(dag) not in ("", before), "another one works")
@@ -130,6 +133,7 @@ def test_marking_failed_is_a_restart(buttons: Buttons, dag: str) -> None:
 
 @BOTH
 def test_paused_and_marked_failed_it_stops_for_good(buttons: Buttons, dag: str) -> None:
+    time.sleep(SETTLE_S)
     before = buttons.working(dag)
     buttons.pause(dag, True)
     buttons.mark_run(dag, "failed")

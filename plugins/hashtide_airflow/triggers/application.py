@@ -67,9 +67,12 @@ class ApplicationTrigger(BaseTrigger):
         """Ask YARN until there is something to decide."""
         ends_at = datetime.fromisoformat(self.lease_ends_at)
         not_before = datetime.fromisoformat(self.not_before) if self.not_before else datetime.now(UTC)
-        unanswered = 0
+        unanswered, seen = 0, ""
         while True:
             newest, unknown = await self._newest()
+            if newest and (now_seen := f"{newest.id} is {newest.state}") != seen:
+                self.log.info("watching: %s %s", now_seen, newest.tracking_url)
+                seen = now_seen
             unanswered = unanswered + 1 if unknown else 0
             if event := self._event(newest, unknown, ends_at, not_before):
                 yield TriggerEvent(event)  # type: ignore[no-untyped-call]
