@@ -3,7 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 from airflow.providers.standard.sensors.date_time import DateTimeSensorAsync
-from airflow.sdk import DAG, Asset, AsyncCallback, CronDataIntervalTimetable, DeadlineAlert, DeadlineReference
+from airflow.sdk import DAG, Asset, CronDataIntervalTimetable
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from hashtide_airflow import settings
 from hashtide_airflow.alerts import report_is_late
