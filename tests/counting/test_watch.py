@@ -20,7 +20,7 @@ class Report:
 class Query:
     """A query whose batch under way commits after some looks at its status."""
 
-    def __init__(self, looks_until_commit: int = 0, dropped: int = 0) -> None:
+    def __init__(self, looks_until_commit: int = 3, dropped: int = 0) -> None:
         self._looks, self._dropped, self.stopped_at_batch = looks_until_commit, dropped, -1
         self.isActive = True
 
