@@ -8,13 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from psycopg2.extensions import parse_dsn
 from pydantic import SecretStr
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
 
 from stack import starting, stopping
 from stack.errors import StackError
@@ -34,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 console = Console(stderr=False)
+_LOOK_INTERVAL_S = 5.0
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help="Directory of the stack's state.  [default: .hashtide]")
 ]
@@ -96,7 +100,7 @@ def up(
         options = main_job.Options(settings.source, until_done=until_done, started_at=began_at)
         status_code = main_job.run(site.endpoints, options, steps)
     if foreground and status_code == 0:
-        _follow(place)
+        _follow(site)
     raise typer.Exit(status_code)
 
 
@@ -109,13 +113,25 @@ def _tell_login_once(site: Site) -> None:
         told.touch()
 
 
-def _follow(home: Home) -> None:
-    try:
-        subprocess.run(["tail", "-F", "-n", "0", *sorted(map(str, home.logs.glob("*.log")))], check=False)
-    except KeyboardInterrupt:
-        console.print("Stopping …")
-    with _one_at_a_time(home), Steps(console) as steps:
-        stopping.stop(home, steps)
+def _follow(site: Site) -> None:
+    """Shows the stack until Ctrl-C, then stops it: a live table on a terminal, elsewhere a line where it moves."""
+    from stack import status as status_
+    from stack.stages import Stages
+    from stack.watch import describe
+
+    stages, said = Stages(site.endpoints, _generation(site)), ""
+    with contextlib.suppress(KeyboardInterrupt), Live(console=console, auto_refresh=False) as live:
+        while True:
+            if console.is_terminal:
+                table = status_.as_table(status_.gather(site, stages.generation))
+                live.update(Group(table, Text("\nCtrl-C stops all", style="dim")), refresh=True)
+            elif (now := describe(stages.look())) != said:
+                said = now
+                console.print(f"{datetime.now(UTC):%H:%M:%S} {now}", markup=False, highlight=False, soft_wrap=True)
+            time.sleep(_LOOK_INTERVAL_S)
+    console.print("Stopping …")
+    with _one_at_a_time(site.home), Steps(console) as steps:
+        stopping.stop(site.home, steps)
 
 
 @app.command()
@@ -137,8 +153,7 @@ def status(
     from stack import status as status_
 
     site = _site_as_it_is(home)
-    variables = json.loads(site.endpoints.variables_file.read_text())
-    found = status_.gather(site, int(variables.get("hashtide_generation", "1")))
+    found = status_.gather(site, _generation(site))
     if as_json:
         sys.stdout.write(status_.as_json(found) + "\n")
     else:
@@ -221,6 +236,10 @@ def _existing(home: Path | None) -> Home:
     if not (place.root / "ports.json").exists():
         raise StackError(f"there is no stack in {place.root}; start one with `./hashtide up`")
     return place
+
+
+def _generation(site: Site) -> int:
+    return int(json.loads(site.endpoints.variables_file.read_text()).get("hashtide_generation", "1"))
 
 
 def _site_as_it_is(home: Path | None) -> Site:

@@ -156,7 +156,15 @@ def listens(pid: int, port: int) -> bool:
     """Returns whether the process, or a child of it, listens on the TCP port."""
     try:
         process = psutil.Process(pid)
-        found = [each for one in (process, *process.children(recursive=True)) for each in one.net_connections("tcp")]
+        family = [process, *process.children(recursive=True)]
     except psutil.Error:
+        return False
+    return any(_listens(one, port) for one in family)
+
+
+def _listens(process: psutil.Process, port: int) -> bool:
+    try:
+        found = process.net_connections("tcp")
+    except psutil.Error:  # a child may end while we look
         return False
     return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in found)
