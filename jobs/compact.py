@@ -65,7 +65,7 @@ def main() -> int:
     try:
         outcome = compact(settings, count_log, datetime.now(UTC))
     except (CompactionError, psycopg2.Error) as error:
-        log.error("%s", str(error).strip())  # noqa: TRY400 - one clear line, not a traceback
+        log.error("%s", " ".join(str(error).split()))  # noqa: TRY400 - one clear line, not a traceback
         return 1
     sys.stdout.write(outcome.as_json() + "\n")
     return 0

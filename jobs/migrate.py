@@ -34,7 +34,7 @@ def main() -> int:
     try:
         applied = migrate(dsn, migrations := read_migrations(args.schema))
     except (MigrationError, psycopg2.Error, OSError) as error:
-        log.error("%s", str(error).strip())  # noqa: TRY400 - one clear line, not a traceback
+        log.error("%s", " ".join(str(error).split()))  # noqa: TRY400 - one clear line, not a traceback
         return 1
     sys.stdout.write(json.dumps({"applied": applied, "migrations": len(migrations)}) + "\n")
     return 0

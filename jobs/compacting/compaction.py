@@ -201,4 +201,4 @@ def _run(connection: Connection, name: str, **parameters: object) -> list[tuple[
 def _say(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     wait_s = state.next_action.sleep if state.next_action else 0
-    log.warning("attempt %d: %s; again in %.1f s", state.attempt_number, str(error).strip(), wait_s)
+    log.warning("attempt %d: %s; again in %.1f s", state.attempt_number, " ".join(str(error).split()), wait_s)
