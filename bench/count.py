@@ -28,9 +28,6 @@ RECORD = (
     "headers array<struct<key string, value binary>>"
 )
 MINIMAL = (
-    "id_str string, text string, lang string, timestamp_ms string, "
-    "entities struct<hashtags array<struct<text string>>>"
-)
     "id_str string, text string, lang string, timestamp_ms string, entities struct<hashtags array<struct<text string>>>"
 )
 

@@ -58,6 +58,8 @@ def run(spark: SparkSession, settings: Settings, asked_to_end: Callable[[], bool
     if files.exists(settings.stop_marker):
         log.info("the stop marker %s is there: nothing is started", files.url(settings.stop_marker))
         return
+    if files.exists(settings.dropped_marker):
+        raise RowsDropped(files.read_text(settings.dropped_marker))
     checkpoint = Checkpoint(files, settings.checkpoint)
     if checkpoint.is_new():
         offsets = resolve_starting_offsets(settings.bootstrap_servers, settings.topic, settings.starting_offsets)
@@ -68,7 +70,12 @@ def run(spark: SparkSession, settings: Settings, asked_to_end: Callable[[], bool
     count_log = CountLog(files, settings.generation, checkpoint)
     count_log.clean_aside()
     running = query.start(query.read_topic(spark, settings, offsets), settings, checkpoint, count_log)
-    watch(running, files, settings.stop_marker, asked_to_end)
+    try:
+        watch(running, files, settings.stop_marker, asked_to_end)
+    except RowsDropped as dropped:
+        # YARN starts the job again; it has to know that going on would hide the loss.
+        files.write_text(settings.dropped_marker, str(dropped))
+        raise
 
 
 def _cause(error: StreamingQueryException) -> str:

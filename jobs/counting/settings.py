@@ -55,6 +55,11 @@ class Settings(BaseModel):
         return f"checkpoint/generation={self.generation}"
 
     @property
+    def dropped_marker(self) -> str:
+        """The file below root that says that the generation's counts are no longer whole."""
+        return f"{self.checkpoint}.dropped"
+
+    @property
     def stop_marker(self) -> str:
         """The file below root that ends the job."""
         return f"stop/generation={self.generation}"

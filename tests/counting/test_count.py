@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 from count import run
 from counting.settings import Settings, parse_arguments
 from counting.topic import TopicUnreadable
+from counting.watch import RowsDropped
 from tests.brokers import Broker
 from tests.counting.count_log import assert_exact, manifests
 from tests.counting.sample import records
@@ -192,6 +193,23 @@ def test_the_stop_marker_ends_the_job_and_keeps_it_from_starting(
     fill(broker, few_posts, 10, seed=3)
     run(spark, endless, never)
     assert job.committed() == committed
+
+
+def test_after_rows_were_dropped_the_generation_is_over(
+    spark: SparkSession, tmp_path: Path, broker: Broker, few_posts: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drop(*_: object) -> None:
+        raise RowsDropped("batch 4: the watermark dropped 2 rows")
+
+    told = settings(tmp_path, broker, few_posts)
+    with monkeypatch.context() as patched:
+        patched.setattr("count.watch", drop)
+        with pytest.raises(RowsDropped):
+            run(spark, told, never)
+    for query in spark.streams.active:
+        query.stop()
+    with pytest.raises(RowsDropped, match="batch 4: the watermark dropped 2 rows"):
+        run(spark, told, never)
 
 
 def test_a_topic_that_does_not_exist_is_said_so(spark: SparkSession, tmp_path: Path, broker: Broker) -> None:

@@ -101,7 +101,14 @@ def test_parse_keeps_the_batchs_time_and_gives_one_row_a_record(run: Run) -> Non
 
 
 def test_dedupe_keeps_one_of_each_identity(run: Run) -> None:
-    rows = [parsed("x:1"), parsed("x:2"), parsed("x:1"), parsed("post/line:1"), parsed("dead/line:1"), parsed("x:2")]
+    rows = [
+        parsed("x:1"),
+        parsed("x:2"),
+        parsed("x:1", lang="de", source="y"),
+        parsed("post/line:1"),
+        parsed("dead/line:1"),
+        parsed("x:2"),
+    ]
     kept = run(PARSED, rows, lambda frame: counts.dedupe(frame, 120))
     assert sorted(row.record_id for row in kept) == ["dead/line:1", "post/line:1", "x:1", "x:2"]
 
