@@ -91,14 +91,15 @@ class Home:
     def log_files(self) -> dict[str, Path]:
         """Every log by its name: the services', the collector's (`collect`), and those of YARN's containers.
 
-        `count` is the streaming job's driver, the first container of the newest application's newest attempt.
+        `count` is the streaming job's driver, the first container of the newest application's newest attempt; YARN has
+        what our Python says in its stdout, Spark's words in its stderr.
         """
         found = {path.stem: path for path in sorted(self.logs.glob("*.log"))}
         if (collector := self.spool / "collector.log").exists():
             found["collect"] = collector
         containers = sorted(self.data.glob("nm-logs/application_*/container_*/std*"))
         if drivers := [path for path in containers if re.fullmatch(r".*_000001", path.parent.name)]:
-            found["count"] = next(path for path in reversed(drivers) if path.name == "stderr")
+            found["count"] = drivers[-1].with_name("stdout")
         newest = [path for path in containers if path.parent.parent == containers[-1].parent.parent]
         return found | {f"container-{'_'.join(path.parent.name.split('_')[-3:])}-{path.name}": path for path in newest}
 

@@ -49,9 +49,9 @@ class Settings(BaseSettings):
     resourcemanager_heap_mb: int = Field(default=192, ge=96)
     nodemanager_heap_mb: int = Field(default=128, ge=64)
     driver_memory_mb: int = Field(default=512, ge=384)
-    driver_overhead_mb: int = Field(default=384, ge=256)
-    executor_memory_mb: int = Field(default=768, ge=384)
-    executor_overhead_mb: int = Field(default=512, ge=256)
+    driver_overhead_mb: int = Field(default=512, ge=256)
+    executor_memory_mb: int = Field(default=640, ge=384)
+    executor_overhead_mb: int = Field(default=640, ge=256)
     executor_cores: int = Field(default=2, ge=1)
 
     @classmethod

@@ -45,7 +45,7 @@ def test_logs_are_found_by_the_names_of_their_stages(tmp_path: Path) -> None:
     files = {
         "kafka": home.logs / "kafka.log",
         "collect": home.spool / "collector.log",
-        "count": containers / "container_e02_7_0002_02_000001" / "stderr",
+        "count": containers / "container_e02_7_0002_02_000001" / "stdout",
         "container-0002_02_000002-stdout": containers / "container_e02_7_0002_02_000002" / "stdout",
     }
     older = tmp_path / "data" / "nm-logs" / "application_7_0001" / "container_e02_7_0001_01_000001" / "stderr"
