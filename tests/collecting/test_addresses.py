@@ -43,7 +43,7 @@ def test_the_pace_does_not_change_which_lines_they_are(tmp_path: Path) -> None:
         ("file:{file},pace=fast", "pace=fast is not flat, recorded or lines per second"),
         ("file:{file},dialect=latin", "dialect=latin is none of auto, x"),
         ("simulator:post=1", "unknown key 'post'"),
-        ("simulator:posts=-1", "posts=-1: must not be negative"),
+        ("simulator:posts=-1", "posts=-1: must be a whole number from 0 on"),
         ("simulator:posts=many", "posts=many"),
         ("simulator:duplicates=2", "must be between 0 and 1"),
         ("simulator:dialects=x1+y", "expected some of x1+x2+text"),
