@@ -16,10 +16,9 @@ from stack.parts import LineReport, PartsError, default_dir, fetch
 NO_TESTS_COLLECTED = 5
 # Each test runs in exactly one stage, also one with several marks: the first of these that takes it.
 STAGES = {
-    "unit": "not (airflow or spark or postgres or kafka or flow)",
-    "airflow": "airflow and not (spark or flow)",
+    "unit": "not (spark or postgres or kafka or flow)",
     "spark": "spark and not flow",
-    "postgres and kafka": "(postgres or kafka) and not (airflow or spark or flow)",
+    "postgres and kafka": "(postgres or kafka) and not (spark or flow)",
     "flow": "flow",
 }
 LIVE_LOG = ("-v", "--override-ini=log_cli=true", "--override-ini=log_cli_level=INFO")  # minutes pass between its dots

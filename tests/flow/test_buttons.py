@@ -12,7 +12,7 @@ import pytest
 from tests.flow.buttons import TASKS, Buttons, wait_until
 from tests.flow.running_stack import RunningStack
 
-pytestmark = [pytest.mark.flow, pytest.mark.airflow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(1200)]
 
 SETTLE_S = 8.0
 """The triggerer looks each second for triggers to end; what a button would stop wrongly is stopped by then."""

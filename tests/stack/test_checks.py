@@ -8,7 +8,7 @@ import pytest
 from stack import checks
 from stack.checks import STAGES, Check, Runner, Tally, chosen, read_tally
 
-MARKS = ("unit", "airflow", "spark", "postgres", "kafka", "flow")
+MARKS = ("unit", "spark", "postgres", "kafka", "flow")
 
 
 def run_tests(tmp_path: Path, source: str, *arguments: str) -> Tally:
