@@ -119,7 +119,7 @@ def test_a_truth_that_nobody_can_know_is_refused(tmp_path: Path, source: str) ->
 @pytest.mark.kafka
 def test_a_simulator_that_was_interrupted_sends_what_its_truth_says(tmp_path: Path, broker: Broker) -> None:
     topic, spool = broker.create_topic("simulated"), tmp_path / "spool"
-    source = "simulator:posts=2000,seed=3,rate=1000"
+    source = "simulator:posts=2000,seed=3,rate=400"
     with subprocess.Popen(command(source, spool, broker.bootstrap_servers, topic)) as first:
         while not (spool / "state.json").exists() or state_in(spool)["lines_read"] < 300:
             time.sleep(0.05)
