@@ -5,7 +5,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
@@ -100,10 +100,6 @@ class Steps:
     def say(self, line: str) -> None:
         """A line that stays, above the steps."""
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-    def show(self, renderable: RenderableType) -> None:
-        """A table or the like that stays."""
-        self.console.print(renderable)
 
 
 class Quiet:

@@ -9,7 +9,6 @@ import jinja2
 from markupsafe import Markup, escape
 from psycopg2.extensions import parse_dsn
 
-from stack.home import Home
 from stack.ports import HOST
 from stack.restarts import EVENTS
 from stack.secrets import write_private
@@ -170,8 +169,3 @@ def _read_json(path: Path) -> dict[str, str]:
     except (FileNotFoundError, json.JSONDecodeError):
         return {}
     return kept
-
-
-def config_of(home: Home) -> Path:
-    """Returns the path of supervisord's configuration."""
-    return home.conf / "supervisord.conf"
