@@ -9,36 +9,41 @@ _ELLIPSIS = "…"
 # Normalising takes quadratic time on a run of combining marks: 80,000 of them 5 s, a hostile megabyte an hour.
 _LOOKED_AT = 1_000
 _CACHED = 65_536
+# They turn the direction of what is shown, and make two tags of one that reads the same.
+_BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def identity(spelling: str) -> str:
     """The form by which a term is counted; may be empty.
 
-    NFKC, full case folding, NFKC again (folding can undo it); control characters (category Cc) removed; more than 100
-    code points are cut at 100 and end in an ellipsis. Only the first 1,000 code points are looked at.
+    Control characters (category Cc) and bidirectional controls removed, first, so that what they kept apart composes;
+    then NFKC, full case folding, NFKC again (folding can undo it). More than 100 code points are cut at 100 and end in
+    an ellipsis; only the first 1,000 are looked at. Joiners (ZWJ, ZWNJ) stay, they change letters; letters that only
+    look alike stay apart.
     """
-    spelling = spelling[:_LOOKED_AT]
-    if spelling.isascii():
-        folded = spelling.lower()
-        if not folded.isprintable():
-            folded = _without_controls(folded)
-    else:
-        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", spelling).casefold())
-        folded = _without_controls(folded)
-    return folded if len(folded) <= MAX_LENGTH else folded[:MAX_LENGTH] + _ELLIPSIS
+    shown = _without_controls(spelling[:_LOOKED_AT])
+    if shown.isascii():
+        return _cut(shown.lower())
+    return _cut(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", shown).casefold()))
+
+
+def spelling(tag: str) -> str:
+    """The tag as its author wrote it, without control and bidirectional characters, cut like an identity."""
+    return _cut(_without_controls(tag[:_LOOKED_AT]))
 
 
 def hashtags(spellings: Iterable[str]) -> list[str]:
     """The different hashtags of one post, by identity."""
-    return _different(spellings)
+    return different(spellings)
 
 
 def words(text: str) -> list[str]:
     """The different words of one post, by identity: its text split on white space."""
-    return _different(text.split())
+    return different(text.split())
 
 
-def _different(spellings: Iterable[str]) -> list[str]:
+def different(spellings: Iterable[str]) -> list[str]:
+    """The identities of the spellings, each once, in order, without empty ones."""
     seen = dict.fromkeys(_cached(each) if len(each) <= MAX_LENGTH else identity(each) for each in spellings)
     seen.pop("", None)
     return list(seen)
@@ -48,7 +53,11 @@ _cached = lru_cache(maxsize=_CACHED)(identity)
 
 
 def _without_controls(text: str) -> str:
-    # Of the characters that are not printable only the control characters go: joiners and marks carry meaning.
+    # Of the characters that are not printable only the controls go: joiners and marks carry meaning.
     if text.isprintable():
         return text
-    return "".join(char for char in text if unicodedata.category(char) != "Cc")
+    return "".join(char for char in text if char not in _BIDI_CONTROLS and unicodedata.category(char) != "Cc")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_LENGTH else text[:MAX_LENGTH] + _ELLIPSIS

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 from counting.formats import hashtide, text, x
+from counting.formats.details import Details
 from counting.formats.parsed import (
     KEEP_ALIVE,
     NO_VALUE,
@@ -55,6 +56,11 @@ def post_key(dialect: str | None, raw: bytes) -> str | None:
     if dialect is None and raw:
         dialect = recognise(raw)
     return x.post_id(raw) if dialect == x.SOURCE and raw else None
+
+
+def describe(dialect: str | None, raw: bytes) -> Details | None:
+    """Who wrote a post, and where; None where the record is no post. Never raises."""
+    return Details() if parse(dialect, raw).kind == "post" else None
 
 
 def recognise(raw: bytes) -> str:

@@ -20,6 +20,7 @@ MISSING_TEXT = "missing text"
 UNKNOWN_SHAPE = "unknown shape"
 UNKNOWN_DIALECT = "unknown dialect"
 NO_VALUE = "no value"
+TOO_LARGE = "too large for the topic"
 
 
 class Parsed(msgspec.Struct, gc=False, frozen=True):
@@ -35,6 +36,10 @@ class Parsed(msgspec.Struct, gc=False, frozen=True):
         hashtags: as the author spelled them, without `#`, in order, repetitions kept.
         is_repost: whether it repeats another's post without words of its own.
         term: a control message's kind, a gap note's JSON, a dead record's reason; empty for posts.
+        about: the post (`x:123`) or user that a control message is about, or what it says; without control characters,
+            at most 200 code points; empty where it says nothing, and for everything else.
+        own_text: of reposts their own text as it came (`text` is the whole of what they repeat); else None.
+        own_hashtags: of reposts those of their own text or entities; else None.
     """
 
     kind: Kind
@@ -46,6 +51,9 @@ class Parsed(msgspec.Struct, gc=False, frozen=True):
     hashtags: tuple[str, ...] = ()
     is_repost: bool = False
     term: str = ""
+    about: str = ""
+    own_text: str | None = None
+    own_hashtags: tuple[str, ...] | None = None
 
 
 class Rejected(Exception):  # noqa: N818 - not an error of ours: it names what is wrong with a record

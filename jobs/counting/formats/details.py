@@ -1,0 +1,41 @@
+"""What a post says beside what is counted: who wrote it, and where. For selections and author counts."""
+
+import msgspec
+
+NO_NAME = "No name"
+
+
+class Author(msgspec.Struct, gc=False, frozen=True):
+    """Who wrote a post; for a repost who repeats it.
+
+    Attributes:
+        id: the network's own; None where it says none.
+        name: as it is shown, emoji kept, without control characters; `No name` where it is blank or not said.
+        handle: what the author is called by (`@` left out); empty where the network says none.
+        friends: how many they follow; None where the network doesn't say.
+        followers: how many follow them; None where the network doesn't say.
+        location: what they give as their place, free text; empty where they give none.
+    """
+
+    id: str | None = None
+    name: str = NO_NAME
+    handle: str = ""
+    friends: int | None = None
+    followers: int | None = None
+    location: str = ""
+
+
+class Details(msgspec.Struct, gc=False, frozen=True):
+    """One post's author and place.
+
+    Attributes:
+        author: who wrote it.
+        url: where people can read it; empty where that is not known.
+        coordinates: (longitude, latitude) of the post, degrees.
+        place_box: (west, south, east, north) of the place that it names, degrees.
+    """
+
+    author: Author = Author()
+    url: str = ""
+    coordinates: tuple[float, float] | None = None
+    place_box: tuple[float, float, float, float] | None = None
