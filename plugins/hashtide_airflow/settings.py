@@ -21,6 +21,11 @@ KAFKA, YARN, HDFS, COMPACTOR, REPORTER = (
 )
 
 
+COLLECT, COUNT = "collect_posts", "count_posts"
+LEASES = (COLLECT, COUNT)
+"""The DAGs whose runs are leases on something that outlives them."""
+
+
 class Frozen(BaseModel):
     """A validated value that does not change."""
 

@@ -7,9 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pluggy import Result
 
 from tests.flow.inputs import simulate
 from tests.flow.running_stack import RunningStack
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A failed test shows the ends of the stack's logs: of a run elsewhere they are all that anybody sees."""
+    outcome: Result[pytest.TestReport] = yield  # type: ignore[assignment]
+    report, stack = outcome.get_result(), getattr(item, "funcargs", {}).get("stack")
+    if report.failed and isinstance(stack, RunningStack):
+        report.sections += stack.log_ends()
 
 
 @pytest.fixture(scope="module")

@@ -101,6 +101,16 @@ class RunningStack:
         except FileNotFoundError:
             return ""
 
+    def log_ends(self, lines: int = 25) -> list[tuple[str, str]]:
+        """Name and last lines of the logs that tell why a stage does not get on, the newest tasks' among them."""
+        names = ("airflow-triggerer", "airflow-scheduler", "airflow-api-server", "supervisord")
+        paths = [self.home / "logs" / f"{name}.log" for name in names]
+        paths += [self.home / "spool" / "collector.log", self.home / "spool" / "state.json"]
+        tasks = [path for path in self.home.glob("logs/airflow/dag_id=*/run_id=*/task_id=*/*") if path.is_file()]
+        paths += sorted(tasks, key=lambda path: path.stat().st_mtime)[-6:]
+        paths += sorted(self.home.glob("data/nm-logs/application_*/container_*_000001/stdout"))[-1:]
+        return [(str(path.relative_to(self.home)), _end(path, lines)) for path in paths if path.exists()]
+
     def drivers(self) -> list[psutil.Process]:
         """The Spark driver: YARN's application master, told by the container folder below our home that it works in."""
         containers = self.home / "data" / "nm-local"
@@ -113,6 +123,11 @@ class RunningStack:
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
         return found
+
+
+def _end(path: Path, lines: int) -> str:
+    found = path.read_text(errors="replace").splitlines()[-lines:]
+    return "\n".join(line[:500] for line in found)
 
 
 def kill_driver_within_a_batch(stack: RunningStack, within_s: float = 600.0) -> int:

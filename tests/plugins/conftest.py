@@ -21,6 +21,15 @@ def hadoop(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHadoop]:
 
 
 @pytest.fixture(autouse=True)
+def _nobody_marks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Outside of Airflow nobody can be asked for a task's state; wishes and locks are this test's own."""
+    for lease in ("collect", "count"):
+        monkeypatch.setattr(f"hashtide_airflow.operators.{lease}.is_marked_failed", lambda _: False)
+    monkeypatch.setattr("hashtide_airflow.wishes.FOLDER", tmp_path / "wishes")
+    monkeypatch.setattr("hashtide_airflow.stopping.LOCKS", tmp_path / "locks")
+
+
+@pytest.fixture(autouse=True)
 def _services(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_HASHTIDE_KAFKA", '{"conn_type": "kafka", "host": "127.0.0.1", "port": 9092}')
     monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_SOURCE", "simulator")

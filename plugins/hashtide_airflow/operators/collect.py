@@ -69,16 +69,14 @@ class CollectLease(LeaseOperator):
         while process.poll() is None and not self.was_killed and time.monotonic() < deadline:
             if (state := hook.state()) and state.pid == process.pid:
                 self.log.info("the collector runs, pid %s", process.pid)
-                return
+                break
             time.sleep(0.2)
-        if self.was_killed:
-            if is_marked_failed(context):
-                process.terminate()
-            return
-        if process.poll() is None:
-            self.log.warning("the collector (pid %s) has said nothing for %s s", process.pid, FIRST_WORD_S)
-        elif process.returncode != 0:
+        if is_marked_failed(context):  # while it was being started: younger than the wish, so nobody else stops it
+            process.terminate()
+        elif process.poll():
             self.log.error("the collector failed, status %s: %s", process.returncode, last_line(hook))
+        elif time.monotonic() >= deadline:
+            self.log.warning("the collector (pid %s) has said nothing for %s s", process.pid, FIRST_WORD_S)
 
 
 def last_line(hook: CollectorHook) -> str:

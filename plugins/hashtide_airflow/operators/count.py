@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,13 +17,13 @@ from hashtide_airflow.hooks.hdfs import StopMarker
 from hashtide_airflow.hooks.process import ProcessHook, environment, locked
 from hashtide_airflow.hooks.yarn import Application, Unreachable, YarnHook, failures_in_a_row
 from hashtide_airflow.operators.lease import LeaseOperator, is_marked_failed
+from hashtide_airflow.stopping import submit_lock
 from hashtide_airflow.triggers.application import ApplicationTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 BUSY_S = 15.0  # someone else submits: look again after this
-LOCKS = Path(os.environ.get("AIRFLOW_HOME", tempfile.gettempdir())) / "locks"
 
 
 class CountLease(LeaseOperator):
@@ -55,7 +54,7 @@ class CountLease(LeaseOperator):
 
     def _start(self, context: Context, generation: int) -> datetime | None:
         """Submit if that is right now; otherwise say from when on it may be."""
-        with locked(LOCKS / f"{tag_of(generation)}.lock") as lock:
+        with locked(submit_lock(generation)) as lock:
             if lock is None:
                 self.log.info("a submit is under way on this host; looking again in %s s", BUSY_S)
                 return datetime.now(UTC) + timedelta(seconds=BUSY_S)
@@ -83,7 +82,7 @@ class CountLease(LeaseOperator):
             py_files = zip_package(settings.JOBS / "counting", Path(folder) / "counting.zip")
             self.submitting = ProcessHook(keep_open=(lock,))
             status = self.submitting.run_command(submit_command(counting, py_files), env=environment()).exit_code
-        if self.was_killed and is_marked_failed(context):
+        if is_marked_failed(context):  # meanwhile: younger than the wish, so nobody else stops it
             marker.put()  # YARN may have it already: then it ends after its first batch
         if status != 0:
             raise AirflowException(f"spark-submit ended with status {status}")

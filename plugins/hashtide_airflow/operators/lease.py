@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import requests
 from airflow.sdk import BaseOperator, TaskInstanceState
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.triggers.base import BaseTrigger
 
-from hashtide_airflow import settings
+from hashtide_airflow import settings, stopping
+from hashtide_airflow.hooks.yarn import Unreachable
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+ASK_TIMES, ASK_AGAIN_S = 3, 1.0
 
 
 class LeaseOperator(BaseOperator):
@@ -34,7 +42,16 @@ class LeaseOperator(BaseOperator):
         """The lease begins."""
         ends_at = datetime.now(UTC) + timedelta(seconds=settings.lease_s())
         self.log.info("lease until %s", ends_at.isoformat(timespec="seconds"))
+        self._fulfil_wish()
         self.turn(context, ends_at)
+
+    def _fulfil_wish(self) -> None:
+        """Stop what was to be stopped with an earlier lease, where nobody has yet; else it would be attached to."""
+        try:
+            if stopping.fulfil(self.dag_id):
+                self.log.info("an earlier lease was marked as failed: what it watched is asked to stop first")
+        except (requests.RequestException, Unreachable, TimeoutError) as error:
+            self.log.warning("what an earlier lease watched can't be stopped now: %s", error)
 
     def resume(self, context: Context, event: dict[str, Any], lease_ends_at: str, **remembered: Any) -> None:
         """The wait is over: hand over, or decide anew.
@@ -72,7 +89,16 @@ class LeaseOperator(BaseOperator):
 
 
 def is_marked_failed(context: Context) -> bool:
-    """Whether a person marked this task as failed while it was at work (not waiting)."""
+    """Whether a person marked this task as failed while it was at work (not waiting); no, where nobody can say."""
     task = context["ti"]
-    states = RuntimeTaskInstance.get_task_states(dag_id=task.dag_id, task_ids=[task.task_id], run_ids=[task.run_id])
-    return bool(states.get(task.run_id, {}).get(task.task_id) == TaskInstanceState.FAILED.value)
+    for _ in range(ASK_TIMES):
+        try:
+            states = RuntimeTaskInstance.get_task_states(
+                dag_id=task.dag_id, task_ids=[task.task_id], run_ids=[task.run_id]
+            )
+        except (AirflowRuntimeError, OSError) as error:
+            log.warning("this task's state can't be read: %s", error)
+            time.sleep(ASK_AGAIN_S)
+        else:
+            return bool(states.get(task.run_id, {}).get(task.task_id) == TaskInstanceState.FAILED.value)
+    return False

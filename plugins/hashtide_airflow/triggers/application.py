@@ -13,9 +13,9 @@ from asgiref.sync import sync_to_async
 from hashtide_airflow import settings
 from hashtide_airflow.backoff import poll_delay_s
 from hashtide_airflow.commands import tag_of
-from hashtide_airflow.hooks.hdfs import StopMarker
 from hashtide_airflow.hooks.yarn import Application, Unreachable, YarnHook
-from hashtide_airflow.triggers.wish import wants_stop
+from hashtide_airflow.stopping import stop_stream
+from hashtide_airflow.triggers.wish import to_its_end, wants_stop
 
 
 class ApplicationTrigger(BaseTrigger):
@@ -51,6 +51,7 @@ class ApplicationTrigger(BaseTrigger):
         self.poll_interval_s = poll_interval_s
         self.yarn_connection_id = yarn_connection_id
         self.hdfs_connection_id = hdfs_connection_id
+        self.watched = ""  # the application that the last look saw
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class's path and its arguments."""
@@ -70,6 +71,7 @@ class ApplicationTrigger(BaseTrigger):
         unanswered, seen = 0, ""
         while True:
             newest, unknown = await self._newest()
+            self.watched = newest.id if newest else self.watched
             if newest and (now_seen := f"{newest.id} is {newest.state}") != seen:
                 self.log.info("watching: %s %s", now_seen, newest.tracking_url)
                 seen = now_seen
@@ -114,16 +116,14 @@ class ApplicationTrigger(BaseTrigger):
         return None
 
     async def on_kill(self) -> None:
-        """Stop the stream for good if the task was marked as failed; else leave it to whoever attaches next."""
+        """Stop the stream that was watched if the task was marked as failed; else leave it to whoever attaches next."""
+        await to_its_end(self._on_kill())
+
+    async def _on_kill(self) -> None:
         if not await wants_stop(self):
             self.log.info("the streaming job goes on; the next try or run attaches to it")
             return
-        self.log.info("marked as failed: asking the streaming job of generation %s to stop", self.generation)
-        try:
-            await sync_to_async(StopMarker(self.generation, self.hdfs_connection_id).put)()
-        except Exception as error:  # whatever it is, the wish to stop remains: counts survive a kill
-            self.log.warning("no stop marker (%s): killing the application instead", error)
-            hook = YarnHook(self.yarn_connection_id)
-            for application in await hook.find(tag_of(self.generation)):
-                if application.active:
-                    await sync_to_async(hook.kill)(application.id)
+        stopped = await sync_to_async(stop_stream)(
+            self.generation, lambda application: application.id == self.watched, self.hdfs_connection_id
+        )
+        self.log.info("marked as failed: %s", stopped or "what was watched is gone already")

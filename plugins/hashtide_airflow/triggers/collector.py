@@ -12,8 +12,9 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from hashtide_airflow import settings
-from hashtide_airflow.hooks.collector import CollectorHook
-from hashtide_airflow.triggers.wish import wants_stop
+from hashtide_airflow.hooks.collector import CollectorHook, CollectorState
+from hashtide_airflow.stopping import stop_collector
+from hashtide_airflow.triggers.wish import to_its_end, wants_stop
 
 STOP_S = 20.0  # Airflow gives on_kill 30 s
 
@@ -43,6 +44,7 @@ class CollectorTrigger(BaseTrigger):
         self.lease_ends_at = lease_ends_at
         self.not_before = not_before
         self.poll_interval_s = poll_interval_s
+        self.watched: tuple[int, float] | None = None  # pid and start of the collector that the last look saw
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class's path and its arguments."""
@@ -59,6 +61,8 @@ class CollectorTrigger(BaseTrigger):
         not_before = datetime.fromisoformat(self.not_before) if self.not_before else datetime.now(UTC)
         while True:
             outcome, why = await sync_to_async(look)(Path(self.spool), settings.source)
+            if state := await sync_to_async(CollectorHook(Path(self.spool)).state)():
+                self.watched = (state.pid, state.started_at)
             now = datetime.now(UTC)
             if now >= ends_at:
                 outcome = "lease_over_without" if outcome == "ended" else "lease_over"
@@ -71,12 +75,19 @@ class CollectorTrigger(BaseTrigger):
             await asyncio.sleep(max(0.0, min(self.poll_interval_s, left_s)))
 
     async def on_kill(self) -> None:
-        """Stop the collector if the task was marked as failed; else leave it to whoever attaches next."""
+        """Stop the collector that was watched if the task was marked as failed; else leave it to the next lease."""
+        await to_its_end(self._on_kill())
+
+    async def _on_kill(self) -> None:
         if not await wants_stop(self):
             self.log.info("the collector goes on; the next try or run attaches to it")
             return
-        self.log.info("marked as failed: stopping the collector of %s", self.spool)
-        await sync_to_async(CollectorHook(Path(self.spool)).stop)(STOP_S)
+        # The listener is at it too, so the next lease may have started another one by now.
+        stopped = await sync_to_async(stop_collector)(Path(self.spool), self._is_watched, STOP_S)
+        self.log.info("marked as failed: %s", stopped or "what was watched is gone already")
+
+    def _is_watched(self, state: CollectorState) -> bool:
+        return (state.pid, state.started_at) == self.watched
 
 
 def look(spool: Path, wanted_source: Callable[[], str]) -> tuple[str, str]:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import Coroutine
+
 from airflow.sdk import TaskInstanceState
 from airflow.triggers.base import BaseTrigger
 from asgiref.sync import sync_to_async
+
+log = logging.getLogger(__name__)
+
+LOOKS = 6
+LOOK_INTERVAL_S = 0.5
+
+_under_way: set[asyncio.Task[None]] = set()  # the loop itself holds its tasks weakly
 
 
 @sync_to_async
@@ -22,9 +33,31 @@ async def wants_stop(trigger: BaseTrigger) -> bool:
     """Whether the wait was ended by marking the task, or its run, as failed: that alone stops a stream.
 
     Airflow calls a trigger's `on_kill` for a clear, a mark as success and a deleted run too. Then the next try or run
-    attaches to what goes on, so it must not be touched.
+    attaches to what goes on, so it must not be touched. Where the state can't be read, or is still `deferred`, it is
+    read again for some seconds; whatever is missed here, the listener's wish is there.
     """
     task = trigger.task_instance
     if task is None:
         return False
-    return await task_state(task.dag_id, task.run_id, task.task_id) == TaskInstanceState.FAILED.value
+    state: str | None = TaskInstanceState.DEFERRED.value
+    for _ in range(LOOKS):
+        try:
+            state = await task_state(task.dag_id, task.run_id, task.task_id)
+        except Exception as error:  # the supervisor or the API server is away
+            log.warning("the state of %s can't be read: %s", task.run_id, error)
+        if state != TaskInstanceState.DEFERRED.value:
+            break
+        await asyncio.sleep(LOOK_INTERVAL_S)
+    return state == TaskInstanceState.FAILED.value
+
+
+async def to_its_end(work: Coroutine[None, None, None]) -> None:
+    """Do the work of an `on_kill`, whatever Airflow does to the trigger meanwhile.
+
+    The triggerer (3.3) repeats its cancel in every round, each second, until the trigger is gone; the second one ends
+    an `on_kill` at its next `await`, without a word. So the work is a task of its own.
+    """
+    task = asyncio.create_task(work)
+    _under_way.add(task)
+    task.add_done_callback(_under_way.discard)
+    await asyncio.shield(task)

@@ -53,7 +53,6 @@ def submits(hadoop: FakeHadoop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     stand_in = Submits(tmp_path, hadoop.url)
     real = commands.submit_command
     monkeypatch.setattr(module, "submit_command", lambda *a: [str(stand_in.path), *real(*a)[1:]])
-    monkeypatch.setattr(module, "LOCKS", tmp_path / "locks")
     return stand_in
 
 

@@ -106,21 +106,22 @@ def test_of_two_the_younger_is_killed(hadoop: FakeHadoop) -> None:
     assert younger == hadoop.applications[1]["id"]
 
 
-def killed(monkeypatch: pytest.MonkeyPatch, state: str | None) -> None:
-    """on_kill, while the database says that the task is in that state."""
+def killed(monkeypatch: pytest.MonkeyPatch, state: str | None, watched: str) -> None:
+    """on_kill of the wait for an application, while the database says that the task is in that state."""
 
     async def task_state(*_: str) -> str | None:
         return state
 
     monkeypatch.setattr("hashtide_airflow.triggers.wish.task_state", task_state)
+    monkeypatch.setattr("hashtide_airflow.triggers.wish.LOOK_INTERVAL_S", 0)
     trigger = ApplicationTrigger(1, soon(60))
+    trigger.watched = watched
     trigger.task_instance = SimpleNamespace(dag_id="d", run_id="r", task_id="t")  # type: ignore[assignment]
     asyncio.run(trigger.on_kill())
 
 
 def test_marked_as_failed_it_stops_by_the_marker(hadoop: FakeHadoop, monkeypatch: pytest.MonkeyPatch) -> None:
-    hadoop.submit(TAG)
-    killed(monkeypatch, "failed")
+    killed(monkeypatch, "failed", hadoop.submit(TAG))
     assert hadoop.applications[0]["finalStatus"] == "SUCCEEDED"
 
 
@@ -129,16 +130,34 @@ def test_any_other_button_leaves_it_alone(
     hadoop: FakeHadoop, monkeypatch: pytest.MonkeyPatch, state: str | None
 ) -> None:
     name = hadoop.submit(TAG)
-    killed(monkeypatch, state)
+    killed(monkeypatch, state, name)
     assert hadoop.active(TAG) == [name]
     assert hadoop.files == set()
 
 
 def test_without_hdfs_the_wish_to_stop_is_met_by_yarn(hadoop: FakeHadoop, monkeypatch: pytest.MonkeyPatch) -> None:
-    hadoop.submit(TAG)
+    name = hadoop.submit(TAG)
     hadoop.no_hdfs = True
-    killed(monkeypatch, "failed")
+    killed(monkeypatch, "failed", name)
     assert hadoop.applications[0]["state"] == "KILLED"
+
+
+def test_the_next_one_is_not_stopped_for_what_was_meant_for_the_last(
+    hadoop: FakeHadoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = hadoop.submit(TAG)
+    hadoop.end(watched, "FINISHED", "SUCCEEDED")
+    next_one = hadoop.submit(TAG)
+    killed(monkeypatch, "failed", watched)
+    assert hadoop.active(TAG) == [next_one]
+    assert hadoop.files == set()
+
+
+def test_it_remembers_what_it_watched(hadoop: FakeHadoop) -> None:
+    trigger = ApplicationTrigger(1, soon(0.2), poll_interval_s=0.1)
+    name = hadoop.submit(TAG)
+    fired(trigger)
+    assert trigger.watched == name
 
 
 def test_nothing_secret_is_an_argument() -> None:

@@ -124,18 +124,42 @@ def test_at_the_leases_end_without_a_collector_there_is_nothing_to_hand_over(tmp
     assert event == {"outcome": "lease_over_without", "why": "none was started"}
 
 
-@pytest.mark.parametrize(("state", "stopped"), [("failed", True), ("success", False), ("queued", False), (None, False)])
-def test_only_marking_as_failed_stops_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str | None, stopped: bool
-) -> None:
+def killed(spool: Path, monkeypatch: pytest.MonkeyPatch, state: str | None, watched: tuple[int, float]) -> list[float]:
+    """on_kill of the wait for a collector, while the database says that; how often something was stopped."""
     stops: list[float] = []
 
     async def task_state(*_: str) -> str | None:
         return state
 
     monkeypatch.setattr("hashtide_airflow.triggers.wish.task_state", task_state)
+    monkeypatch.setattr("hashtide_airflow.triggers.wish.LOOK_INTERVAL_S", 0)
     monkeypatch.setattr("hashtide_airflow.hooks.collector.CollectorHook.stop", lambda _, timeout: stops.append(timeout))
-    trigger = CollectorTrigger(str(tmp_path), soon(60))
+    trigger = CollectorTrigger(str(spool), soon(60))
+    trigger.watched = watched
     trigger.task_instance = SimpleNamespace(dag_id="d", run_id="r", task_id="t")  # type: ignore[assignment]
     asyncio.run(trigger.on_kill())
-    assert bool(stops) is stopped
+    return stops
+
+
+@pytest.mark.parametrize(
+    ("state", "stopped"), [("failed", True), ("success", False), ("queued", False), ("deferred", False), (None, False)]
+)
+def test_only_marking_as_failed_stops_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str | None, stopped: bool
+) -> None:
+    write_state(tmp_path)
+    assert bool(killed(tmp_path, monkeypatch, state, (os.getpid(), psutil.Process().create_time()))) is stopped
+
+
+def test_the_next_one_is_not_stopped_for_what_was_meant_for_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_state(tmp_path)
+    assert killed(tmp_path, monkeypatch, "failed", (1, 2.0)) == []
+
+
+def test_it_remembers_what_it_watched(tmp_path: Path) -> None:
+    write_state(tmp_path)
+    trigger = CollectorTrigger(str(tmp_path), soon(0.2), poll_interval_s=0.1)
+    fired(trigger)
+    assert trigger.watched == (os.getpid(), psutil.Process().create_time())

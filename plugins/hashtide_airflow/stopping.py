@@ -1,0 +1,105 @@
+"""Stops the collector or the streaming job, but only the one that is meant."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import requests
+
+from hashtide_airflow import settings, wishes
+from hashtide_airflow.commands import tag_of
+from hashtide_airflow.hooks.collector import CollectorHook, CollectorState
+from hashtide_airflow.hooks.hdfs import StopMarker
+from hashtide_airflow.hooks.process import locked
+from hashtide_airflow.hooks.yarn import Application, YarnHook
+
+log = logging.getLogger(__name__)
+
+LOCKS = Path(os.environ.get("AIRFLOW_HOME", tempfile.gettempdir())) / "locks"
+SUBMIT_WITHIN_S = 120.0
+
+
+def submit_lock(generation: int) -> Path:
+    """Whose holder alone may submit the generation's job, or put its stop marker."""
+    return LOCKS / f"{tag_of(generation)}.lock"
+
+
+def fulfil(dag_id: str, within_s: float = 60.0) -> bool:
+    """Do what was wished of the DAG's stream, if anything was.
+
+    Returns:
+        Whether something was stopped.
+
+    Raises:
+        Exception: it could not be done; the wish stays for the next who asks.
+    """
+    with wishes.fulfilling(dag_id, within_s) as wish:
+        if wish is None:
+            return False
+        stopped = _stop_collector(wish) if dag_id == settings.COLLECT else _stop_stream(wish)
+        log.info("%s of %s was marked as failed: %s", dag_id, wish.run_id, stopped or "what ran is gone already")
+        return bool(stopped)
+
+
+def _stop_collector(wish: wishes.Wish) -> str:
+    return stop_collector(settings.spool_dir(), lambda state: wish.means(state.started_at), 60.0)
+
+
+def _stop_stream(wish: wishes.Wish) -> str:
+    return stop_stream(settings.generation(), lambda application: wish.means(application.started_ms / 1000))
+
+
+def stop_collector(spool: Path, is_meant: Callable[[CollectorState], bool], timeout_s: float) -> str:
+    """SIGTERM to the spool's collector if it is the one that is meant, and SIGKILL where that takes too long.
+
+    Returns:
+        What was stopped; empty where that one is gone.
+    """
+    hook = CollectorHook(spool)
+    state = hook.state()
+    if state is None or not is_meant(state) or not hook.stop(timeout_s):
+        return ""
+    return f"stopped the collector, pid {state.pid}"
+
+
+def stop_stream(generation: int, is_meant: Callable[[Application], bool], hdfs: str = settings.HDFS) -> str:
+    """The stop marker for the generation's application, if it is the one that is meant; no marker, a kill.
+
+    Under the lock of the submit, which removes the marker: so it never meets the next application.
+
+    Returns:
+        What was asked to stop; empty where that one is gone.
+
+    Raises:
+        Unreachable: YARN does not answer.
+        TimeoutError: a submit has held the lock for two minutes.
+    """
+    deadline = time.monotonic() + SUBMIT_WITHIN_S
+    while True:
+        with locked(submit_lock(generation)) as lock:
+            if lock is not None:
+                return _stop_applications(generation, is_meant, hdfs)
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"a submit of generation {generation} does not end")
+        time.sleep(0.2)
+
+
+def _stop_applications(generation: int, is_meant: Callable[[Application], bool], hdfs: str) -> str:
+    yarn = YarnHook()
+    meant = [each for each in yarn.applications(tag_of(generation)) if each.active and is_meant(each)]
+    if not meant:
+        return ""
+    names = ", ".join(each.id for each in meant)
+    try:
+        StopMarker(generation, hdfs).put()
+    except (requests.RequestException, OSError) as error:  # the wish remains: counts survive a kill
+        log.warning("no stop marker (%s): killing %s instead", error, names)
+        for each in meant:
+            yarn.kill(each.id)
+        return f"killed {names}"
+    return f"asked {names} to stop after its batch"

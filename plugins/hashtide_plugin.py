@@ -1,0 +1,12 @@
+"""What Airflow's own processes load of ours: one listener. It is found by this file's place, and imported by name."""
+
+from airflow.plugins_manager import AirflowPlugin
+
+from hashtide_airflow import listener
+
+
+class HashtidePlugin(AirflowPlugin):
+    """Hears that a person marks a lease as failed."""
+
+    name = "hashtide"
+    listeners = [listener]  # noqa: RUF012 - Airflow reads it from the class

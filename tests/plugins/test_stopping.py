@@ -1,0 +1,90 @@
+"""What is stopped for a wish, and what is left alone."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hashtide_airflow import stopping, wishes
+from hashtide_airflow.hooks.process import locked
+from hashtide_airflow.hooks.yarn import Unreachable
+from hashtide_airflow.wishes import Wish
+from tests.plugins.fake_hadoop import FakeHadoop
+
+TAG = "hashtide-count-g1"
+
+
+@pytest.fixture
+def collector(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that the spool names as its collector."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    state = {
+        "pid": process.pid,
+        "pid_started_at": psutil.Process(process.pid).create_time(),
+        "source": "simulator",
+        "status": "running",
+    }
+    (spool / "state.json").write_text(json.dumps(state))
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_the_collector_that_was_there_is_stopped_and_the_wish_is_gone(collector: subprocess.Popen[bytes]) -> None:
+    wishes.leave(Wish("collect_posts", "r", time.time()))
+    assert stopping.fulfil("collect_posts")
+    assert collector.wait(5) == -15
+    assert wishes.pending("collect_posts") is None
+    assert not stopping.fulfil("collect_posts")
+
+
+def test_a_younger_collector_goes_on_and_the_wish_is_gone(collector: subprocess.Popen[bytes]) -> None:
+    wishes.leave(Wish("collect_posts", "r", time.time() - 60))
+    assert not stopping.fulfil("collect_posts")
+    assert collector.poll() is None
+    assert wishes.pending("collect_posts") is None
+
+
+def test_no_collector_no_harm() -> None:
+    wishes.leave(Wish("collect_posts", "r", time.time()))
+    assert not stopping.fulfil("collect_posts")
+    assert wishes.pending("collect_posts") is None
+
+
+def test_the_stream_that_was_there_is_asked_to_stop(hadoop: FakeHadoop) -> None:
+    hadoop.submit(TAG)
+    wishes.leave(Wish("count_posts", "r", time.time() + 1))
+    assert stopping.fulfil("count_posts")
+    assert hadoop.applications[0]["finalStatus"] == "SUCCEEDED"
+    assert wishes.pending("count_posts") is None
+
+
+def test_a_younger_stream_is_not_and_meets_no_marker(hadoop: FakeHadoop) -> None:
+    name = hadoop.submit(TAG)
+    wishes.leave(Wish("count_posts", "r", time.time() - 60))
+    assert not stopping.fulfil("count_posts")
+    assert hadoop.active(TAG) == [name]
+    assert hadoop.files == set()
+
+
+def test_while_yarn_is_away_the_wish_stays(hadoop: FakeHadoop) -> None:
+    wishes.leave(Wish("count_posts", "r", time.time()))
+    hadoop.silent = True
+    with pytest.raises(Unreachable):
+        stopping.fulfil("count_posts")
+    assert wishes.pending("count_posts") is not None
+
+
+def test_while_something_is_submitted_there_is_no_marker(hadoop: FakeHadoop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping, "SUBMIT_WITHIN_S", 0.3)
+    hadoop.submit(TAG)
+    with locked(stopping.submit_lock(1)), pytest.raises(TimeoutError, match="does not end"):
+        stopping.stop_stream(1, lambda _: True)
+    assert hadoop.files == set()
