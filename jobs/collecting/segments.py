@@ -28,7 +28,7 @@ _RECORD = struct.Struct("<QBBH")
 _DIALECTS = (None, "x", "jetstream", "mastodon", "text", "hashtide")
 _DIALECT_CODES = {dialect: code for code, dialect in enumerate(_DIALECTS)}
 
-LINE, NOTE = 0, 1
+LINE, NOTE, PASSED = 0, 1, 2
 
 
 class SpoolCorrupt(Exception):  # noqa: N818 - it says what is the matter
@@ -36,11 +36,11 @@ class SpoolCorrupt(Exception):  # noqa: N818 - it says what is the matter
 
 
 class Record(NamedTuple):
-    """One record of the spool: a line as received, or a note of the collector's own.
+    """One record of the spool: a line as received, a note of the collector's own, or only a cursor.
 
     Attributes:
         end: byte offset in the segment just after this record's frame.
-        kind: LINE or NOTE.
+        kind: LINE, NOTE, or PASSED (the source moved on and nothing was taken: a cursor only, never published).
         received_at: epoch milliseconds.
         cursor: where the source goes on after this record; empty where a note was taken before any line.
     """

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 FSYNC_INTERVAL_S = 0.1
+PASS_INTERVAL_S = 5.0  # so much of what was passed over is read again after a crash
 BUFFER_BYTES = 4 * 1024 * 1024
 # The archive may fill this share of the budget; the rest is room for the time when Kafka is away. Age alone removes
 # nothing: an old segment costs only its room, and a recount wants as much of the archive as there is.
@@ -81,6 +83,8 @@ class Spool:
         self._header: Header | None = None
         self._next_header = ("", "")  # address and slug of the source whose lines come next
         self._last_cursor: str | None = None  # of that source
+        self._passed: str | None = None  # a cursor beyond it that is not written down yet
+        self._pass_at_s = 0.0
         self._sizes: dict[int, int] = {}
         try:
             self._recover()
@@ -99,6 +103,7 @@ class Spool:
     def begin(self, source: str, slug: str) -> str | None:
         """Says whose lines come next, and returns the cursor to go on from (None: from the beginning)."""
         if self._next_header[1] != slug:
+            self._write_passed()
             self._last_cursor = None
         self._next_header = (source, slug)
         if self._last_cursor is None:
@@ -120,7 +125,22 @@ class Spool:
             OSError: the disk refuses (full, gone).
         """
         raw = json.dumps({"hashtide": note}).encode()
-        self._append(segments.NOTE, Line(cursor or self._last_cursor or "", raw, "hashtide"), received_at)
+        self._append(segments.NOTE, Line(cursor or self._passed or self._last_cursor or "", raw, "hashtide"), received_at)
+
+    def pass_over(self, cursor: str) -> None:
+        """The source moved on to the cursor, and nothing was taken. Kept every few seconds and at the end; cheap.
+
+        Raises:
+            OSError: the disk refuses (full, gone).
+        """
+        self._passed = cursor
+        if time.monotonic() >= self._pass_at_s:
+            self._write_passed()
+
+    def _write_passed(self) -> None:
+        if self._passed is not None:
+            self._pass_at_s = time.monotonic() + PASS_INTERVAL_S
+            self._append(segments.PASSED, Line(self._passed, b"", None), 0)
 
     def _append(self, kind: int, line: Line, received_at: int) -> None:
         frame = segments.encode_record(kind, received_at, line.cursor, line.dialect, line.raw)
@@ -132,9 +152,11 @@ class Spool:
             self._buffer.append(frame)
             self._buffer_bytes += len(frame)
             segment, offset, records, notes = self._written
-            self._written = Position(segment, offset + len(frame), records + 1, notes + (kind == segments.NOTE))
+            counts = kind != segments.PASSED
+            self._written = Position(segment, offset + len(frame), records + counts, notes + (kind == segments.NOTE))
             overflow = self._buffer_bytes > BUFFER_BYTES
         self._last_cursor = line.cursor or None
+        self._passed = None
         if overflow:
             self.sync()
 
@@ -248,7 +270,10 @@ class Spool:
             offset = max(first, after.offset) if number == after.segment else first
             limit = durable.offset if number == durable.segment else path.stat().st_size
             for record in segments.read_records(path, offset, limit):
-                records, notes, offset = records + 1, notes + (record.kind == segments.NOTE), record.end
+                offset = record.end
+                if record.kind == segments.PASSED:
+                    continue
+                records, notes = records + 1, notes + (record.kind == segments.NOTE)
                 yield Position(number, offset, records, notes), header.slug, record
             if offset != limit:
                 raise SpoolCorrupt(f"{path}@{offset}: a record that was whole is damaged")
@@ -321,7 +346,8 @@ class Spool:
         self._next_header = (self._header.source, self._header.slug)
         count, notes = self._header.first_record, self._header.first_note
         for record in segments.read_records(path, end):
-            end, count, notes = record.end, count + 1, notes + (record.kind == segments.NOTE)
+            end, notes = record.end, notes + (record.kind == segments.NOTE)
+            count += record.kind != segments.PASSED
             self._last_cursor = record.cursor or None
         torn = self._sizes[numbers[-1]] - end
         self._file_descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
@@ -356,6 +382,7 @@ class Spool:
         self._syncer.join(timeout=30)
         try:
             if not self._broken:
+                self._write_passed()
                 self.sync()
         finally:
             if self._file_descriptor >= 0:

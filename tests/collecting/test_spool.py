@@ -318,3 +318,42 @@ def test_a_note_before_a_sources_first_line_does_not_take_another_sources_cursor
     again = opened(source="b")
     assert again.begin("live:b", "b") is None
     assert again.begin("file:a", "a") == "c2"
+
+
+def test_a_cursor_that_was_passed_over_is_gone_on_from_and_is_no_record(opened: Opener) -> None:
+    spool = opened()
+    put(spool, range(3))
+    for number in range(3, 20_000):
+        spool.pass_over(f"c{number}")
+    spool.sync()
+    assert spool.size_bytes < 1000  # not one frame a call
+    assert numbers_in(spool) == [0, 1, 2]
+    assert (spool.durable.records, spool.lines_read) == (3, 3)
+    spool.close()
+    again = opened()
+    assert again.begin("file:a", "a") == "c19999"
+    assert (again.durable.records, again.lines_read) == (3, 3)
+    put(again, range(30, 32))
+    assert numbers_in(again) == [0, 1, 2, 30, 31]
+    assert [position.records for position, _, _ in again.read(NOWHERE)] == [1, 2, 3, 4, 5]
+
+
+def test_a_cursor_that_was_passed_over_is_kept_before_another_source_begins(opened: Opener) -> None:
+    spool = opened(source="a")
+    spool.pass_over("c1")
+    spool.pass_over("c2")
+    assert spool.begin("file:b", "b") is None
+    put(spool, range(1))
+    assert spool.begin("file:a", "a") == "c2"
+
+
+def test_what_was_passed_over_before_a_crash_is_at_most_seconds_old(
+    opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spooling, "PASS_INTERVAL_S", 0.0)
+    spool = opened()
+    spool.pass_over("c1")
+    spool.pass_over("c2")
+    spool.sync()
+    shutil.copytree(spool.directory, tmp_path / "crashed")
+    assert opened(tmp_path / "crashed").begin("file:a", "a") == "c2"
