@@ -3,28 +3,36 @@
 No Spark in here: the executors, the collector and the tests call the same functions.
 """
 
-import re
 from collections.abc import Callable
+from typing import NamedTuple
 
-from counting.formats import hashtide, text, x
+from counting.formats import connect, hashtide, jetstream, mastodon, text, x, x_details
 from counting.formats.details import Details
 from counting.formats.parsed import (
     KEEP_ALIVE,
     NO_VALUE,
+    TOO_DEEP,
     UNKNOWN_DIALECT,
     UNKNOWN_SOURCE,
     Parsed,
     Rejected,
 )
+from counting.formats.shapes import recognise
 
-_PARSERS: dict[str, Callable[[bytes], Parsed]] = {
-    x.SOURCE: x.parse,
-    text.SOURCE: text.parse,
-    hashtide.SOURCE: hashtide.parse,
+
+class _Dialect(NamedTuple):
+    parse: Callable[[bytes], Parsed]
+    post_id: Callable[[bytes], str | None] | None = None
+    describe: Callable[[bytes], Details | None] | None = None
+
+
+_DIALECTS = {
+    x.SOURCE: _Dialect(x.parse, x.post_id, x_details.describe),
+    jetstream.SOURCE: _Dialect(jetstream.parse, jetstream.post_id, jetstream.describe),
+    mastodon.SOURCE: _Dialect(mastodon.parse, mastodon.post_id, mastodon.describe),
+    text.SOURCE: _Dialect(text.parse),
+    hashtide.SOURCE: _Dialect(hashtide.parse),
 }
-_LITERALS = (b"null", b"true", b"false")
-_BOM = b"\xef\xbb\xbf"
-_OUR_NOTE = re.compile(rb'\s*\{\s*"hashtide"\s*:')
 
 
 def parse(dialect: str | None, raw: bytes | None) -> Parsed:
@@ -34,18 +42,22 @@ def parse(dialect: str | None, raw: bytes | None) -> Parsed:
         dialect: the record's header `dialect`; None where it has none, then the shape decides.
         raw: the record's value.
     """
+    if dialect is None and raw:
+        raw = connect.unwrap(raw)
     if raw is None:
         return Parsed("dead", _known(dialect), term=NO_VALUE)
     if not raw or raw.isspace():
         return Parsed("control", _known(dialect), term=KEEP_ALIVE)
     spoken = dialect if dialect is not None else recognise(raw)
-    parser = _PARSERS.get(spoken)
+    parser = _DIALECTS.get(spoken)
     if parser is None:
         return Parsed("dead", UNKNOWN_SOURCE, term=UNKNOWN_DIALECT)
     try:
-        return parser(raw)
+        return parser.parse(raw)
     except Rejected as why:
         return Parsed("dead", spoken, term=str(why))
+    except RecursionError:
+        return Parsed("dead", spoken, term=TOO_DEEP)
 
 
 def post_key(dialect: str | None, raw: bytes) -> str | None:
@@ -53,24 +65,37 @@ def post_key(dialect: str | None, raw: bytes) -> str | None:
 
     None where the record is no post, or a post without an id of its own (plain text).
     """
-    if dialect is None and raw:
-        dialect = recognise(raw)
-    return x.post_id(raw) if dialect == x.SOURCE and raw else None
+    spoken, raw = _spoken(dialect, raw)
+    if not raw or spoken not in _DIALECTS:
+        return None
+    post_id = _DIALECTS[spoken].post_id
+    try:
+        return post_id(raw) if post_id is not None else None
+    except RecursionError:
+        return None
 
 
 def describe(dialect: str | None, raw: bytes) -> Details | None:
     """Who wrote a post, and where; None where the record is no post. Never raises."""
-    return Details() if parse(dialect, raw).kind == "post" else None
+    spoken, raw = _spoken(dialect, raw)
+    if not raw or raw.isspace() or spoken not in _DIALECTS:
+        return None
+    read = _DIALECTS[spoken].describe
+    try:
+        if read is not None:
+            return read(raw)
+    except (Rejected, RecursionError):
+        return None
+    return Details() if parse(spoken, raw).kind == "post" else None
 
 
-def recognise(raw: bytes) -> str:
-    """The dialect by the record's shape: JSON is X's or our own note, everything else is text."""
-    if not raw.startswith(b"{"):
-        raw = raw.removeprefix(_BOM).strip()
-        if not raw.startswith((b"{", b"[")) and raw not in _LITERALS:
-            return text.SOURCE
-    return hashtide.SOURCE if _OUR_NOTE.match(raw) else x.SOURCE
+def _spoken(dialect: str | None, raw: bytes) -> tuple[str, bytes]:
+    """The dialect that a record is read as, and what is read."""
+    if dialect is not None or not raw:
+        return dialect or "", raw
+    raw = connect.unwrap(raw) or b""
+    return recognise(raw) if raw else "", raw
 
 
 def _known(dialect: str | None) -> str:
-    return dialect if dialect in _PARSERS else UNKNOWN_SOURCE
+    return dialect if dialect in _DIALECTS else UNKNOWN_SOURCE

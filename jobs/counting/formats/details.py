@@ -1,8 +1,15 @@
 """What a post says beside what is counted: who wrote it, and where. For selections and author counts."""
 
+import unicodedata
+
 import msgspec
 
+from counting.formats.values import one_line
+
 NO_NAME = "No name"
+
+_LONGEST_NAME = 200
+_BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and symbols that show nothing: used for blank names
 
 
 class Author(msgspec.Struct, gc=False, frozen=True):
@@ -39,3 +46,13 @@ class Details(msgspec.Struct, gc=False, frozen=True):
     url: str = ""
     coordinates: tuple[float, float] | None = None
     place_box: tuple[float, float, float, float] | None = None
+
+
+def name(given: str | None) -> str:
+    """A name as it is shown: emoji kept, without control characters; `No name` where nobody would see any."""
+    shown = one_line(given or "", _LONGEST_NAME)
+    return shown if any(_is_visible(char) for char in shown) else NO_NAME
+
+
+def _is_visible(char: str) -> bool:
+    return char not in _BLANK_LETTERS and not char.isspace() and unicodedata.category(char) not in ("Cf", "Mn", "Cn")

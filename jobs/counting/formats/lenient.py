@@ -15,6 +15,7 @@ from counting.formats.parsed import INVALID_JSON, INVALID_UTF8, NOT_AN_OBJECT, T
 
 T = TypeVar("T", bound=msgspec.Struct)
 
+_EXACT = 2**53  # integers up to here are the same as floats
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -34,6 +35,18 @@ def decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
         raise Rejected(TOO_DEEP) from None
 
 
+def value(raw: msgspec.Raw | bytes) -> Any:
+    """JSON of any shape, such as a part of a record that was kept as it came.
+
+    Raises:
+        Rejected: it is not UTF-8 or not JSON.
+    """
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _whole(_loads(bytes(raw)))
+
+
 def _without_bom(raw: bytes) -> bytes:
     # msgspec does not look into strings that it skips; a record is UTF-8 for every reader of it, or for none.
     try:
@@ -44,15 +57,24 @@ def _without_bom(raw: bytes) -> bytes:
 
 
 def _forgiving(into: type[T], raw: bytes) -> T:
+    record = _loads(raw)
+    if not isinstance(record, dict):
+        raise Rejected(NOT_AN_OBJECT)
     try:
-        value = json.loads(raw, parse_constant=_refuse_constant)
+        return _pick(record, into)
     except RecursionError:
         raise Rejected(TOO_DEEP) from None
+
+
+def _loads(raw: bytes) -> Any:
+    try:
+        return json.loads(raw.decode(), parse_constant=_refuse_constant)  # of bytes it would guess, UTF-16 too
+    except RecursionError:
+        raise Rejected(TOO_DEEP) from None
+    except UnicodeDecodeError:
+        raise Rejected(INVALID_UTF8) from None
     except ValueError:
         raise Rejected(INVALID_JSON) from None
-    if not isinstance(value, dict):
-        raise Rejected(NOT_AN_OBJECT)
-    return _pick(value, into)
 
 
 def _refuse_constant(name: str) -> None:
@@ -80,8 +102,10 @@ def _fit(value: Any, wanted: Any) -> Any:
         if isinstance(value, list) and get_origin(option) is list:
             items = (_fit(item, *get_args(option)) for item in value)
             return [item for item in items if item is not None]
-        if option in (str, int) and type(value) is option:
+        if option in (str, int, float, bool) and type(value) is option:
             return _whole(value)
+        if option is float and type(value) is int and abs(value) < _EXACT:
+            return float(value)
     return None
 
 
