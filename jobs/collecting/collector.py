@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from collecting import state
-from collecting.lines import Gap, Line, Source, SourceError
+from collecting.lines import Gap, Line, Passed, Skipping, Source, SourceError, trouble_of
 from collecting.publisher import Publisher
 from collecting.segments import SpoolCorrupt
 from collecting.spool import Spool
@@ -19,7 +19,6 @@ STATE_INTERVAL_S = 1.0
 LOOK_INTERVAL_S = 0.1
 DRAIN_AT_STOP_S = 10.0
 BUDGET_POLL_S = 0.2
-TAIL_LINES = 10_000  # an inclusive cursor yields again what came at the same instant: far fewer than this
 
 
 class Reader:
@@ -37,7 +36,7 @@ class Reader:
         self.error: str | None = None
         self.held_up: str | None = None
         self.ended = False
-        self._source = source
+        self._source: Source = source
         self._cursor = cursor
         self._spool = spool
         self._clock = clock
@@ -59,12 +58,13 @@ class Reader:
             self.error = f"reading {self._source.slug} failed: {type(error).__name__}: {error}"
 
     def _read(self, stop: threading.Event) -> None:
-        again = self._seen_before()
+        self._tell_what_is_held()
         for item in self._source.read(self._cursor, stop):
             if isinstance(item, Gap):
                 self._note_gap(item)
                 continue
-            if again and _token(item) in again:
+            if isinstance(item, Passed):
+                self._spool.pass_over(item.cursor)
                 continue
             if self._spool.full:
                 self._wait_for_room(stop)
@@ -72,11 +72,11 @@ class Reader:
                     return  # not taken: it comes again from the cursor
             self._spool.append(item, int(self._clock() * 1000))
 
-    def _seen_before(self) -> set[tuple[str, bytes]]:
-        """What of an inclusive source the spool's tail already has."""
-        if not self._source.cursor_inclusive or self._cursor is None:
-            return set()
-        return {(record.cursor, record.raw) for record in self._spool.tail(self._source.slug, TAIL_LINES)}
+    def _tell_what_is_held(self) -> None:
+        if self._cursor is None or not isinstance(self._source, Skipping) or not self._source.skips:
+            return
+        tail = self._spool.tail(self._source.slug, self._source.skips)
+        self._source.skip(Line(record.cursor, record.raw, record.dialect) for record in tail)
 
     def _wait_for_room(self, stop: threading.Event) -> None:
         """Kafka does not take what we have, and the budget is used up: reading stops until there is room."""
@@ -94,13 +94,10 @@ class Reader:
     def _note_gap(self, gap: Gap) -> None:
         now = self._clock()
         begin, end = (each or datetime.fromtimestamp(now, UTC) for each in (gap.begin, gap.end))
-        log.warning("gap in %s from %s to %s: %s", self._source.slug, begin.isoformat(), end.isoformat(), gap.why)
-        note = {"source": self._source.slug, "from": begin.isoformat(), "to": end.isoformat(), "why": gap.why}
+        slug = gap.source or self._source.slug
+        log.warning("gap in %s from %s to %s: %s", slug, begin.isoformat(), end.isoformat(), gap.why)
+        note = {"source": slug, "from": begin.isoformat(), "to": end.isoformat(), "why": gap.why}
         self._spool.append_note({"gap": note}, int(now * 1000), gap.cursor or None)
-
-
-def _token(line: Line) -> tuple[str, bytes]:
-    return line.cursor, line.raw
 
 
 class Collector:
@@ -108,6 +105,7 @@ class Collector:
 
     def __init__(self, address: str, source: Source, spool: Spool, publisher: Publisher) -> None:
         self._address = address
+        self._source = source
         self._spool = spool
         self._publisher = publisher
         self._reader = Reader(source, spool.begin(address, source.slug), spool)
@@ -167,7 +165,7 @@ class Collector:
         troubles = (
             self._publisher_error,
             self._reader.error,
-            *(() if final else (self._reader.held_up, self._publisher.trouble)),
+            *(() if final else (self._reader.held_up or trouble_of(self._source), self._publisher.trouble)),
         )
         now = State(
             self._address,

@@ -10,8 +10,9 @@ from collecting.sources import open_source
 
 
 def test_an_address_has_a_kind_items_and_settings() -> None:
-    assert Address.parse("file:a.jsonl,b.gz,pace=500") == ("file", ("a.jsonl", "b.gz"), {"pace": "500"})
-    assert Address.parse("simulator") == ("simulator", (), {})
+    address = Address.parse("file:a.jsonl,b.gz,pace=500")
+    assert (address.kind, address.items, address.settings) == ("file", ("a.jsonl", "b.gz"), {"pace": "500"})
+    assert Address.parse("simulator") == Address("simulator")
 
 
 def test_a_path_may_hold_colons_and_equals_signs() -> None:

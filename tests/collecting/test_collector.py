@@ -12,9 +12,10 @@ from kafka.errors import KafkaConnectionError
 from kafka.future import Future
 
 from collecting.collector import Collector
-from collecting.lines import Gap, Line, SourceError
+from collecting.lines import Gap, Line, Source, SourceError
 from collecting.producer import Settings
 from collecting.publisher import Publisher
+from collecting.sources.repeats import WithoutRepeats
 from collecting.spool import Spool
 from collecting.state import State
 
@@ -89,7 +90,7 @@ def kafka() -> ListBroker:
 
 @pytest.fixture
 def run(tmp_path: Path, kafka: ListBroker) -> Run:
-    def one_run(source: ListedSource, *, stop: threading.Event | None = None, budget_bytes: int = 2**20) -> State:
+    def one_run(source: Source, *, stop: threading.Event | None = None, budget_bytes: int = 2**20) -> State:
         spool = Spool(tmp_path / "spool", budget_bytes=budget_bytes)
         try:
             publisher = Publisher(spool, Settings("h:1", "t"), connect=kafka.connect)
@@ -181,8 +182,8 @@ def test_a_gap_becomes_a_note_in_its_place(run: Run, kafka: ListBroker) -> None:
 
 
 def test_an_inclusive_source_does_not_bring_again_what_the_spool_has(run: Run, kafka: ListBroker) -> None:
-    run(InclusiveSource(line(0), line(1)))
-    run(InclusiveSource(line(0), line(1), line(2)))
+    run(WithoutRepeats(InclusiveSource(line(0), line(1))))
+    run(WithoutRepeats(InclusiveSource(line(0), line(1), line(2))))
     assert kafka.values == [b"0", b"1", b"2"]
 
 

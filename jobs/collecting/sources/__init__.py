@@ -2,24 +2,43 @@
 
 from collections.abc import Callable
 
-from collecting.addresses import Address
+from collecting.addresses import Address, split
 from collecting.lines import Source, SourceError
+from collecting.selection import Selection
 from collecting.sources.file import FileSource
+from collecting.sources.repeats import WithoutRepeats
+from collecting.sources.selected import Selected
+from collecting.sources.several import SeveralSources
 from collecting.sources.simulator import SimulatorSource
 
-_KINDS: dict[str, Callable[[Address], Source]] = {
+# The selection is told to a source whose network can do some of it (`server_side` says which keys); the address that
+# it gets has its own keys only.
+_KINDS: dict[str, Callable[[Address, Selection], Source]] = {
     "file": FileSource.from_address,
     "simulator": SimulatorSource.from_address,
 }
 
 
-def open_source(text: str) -> Source:
-    """The source that an address names, ready to read.
+def open_source(text: str, beside: Selection | None = None) -> Source:
+    """The source that an address names, or several addresses with white space between, ready to read.
+
+    Args:
+        text: the address.
+        beside: a selection that was given beside the address; of several sources it is for all together.
 
     Raises:
         SourceError: unknown kind or key, a value that is none, a file that is not there.
     """
-    address = Address.parse(text)
+    addresses = [Address.parse(each) for each in split(text, _KINDS)]
+    beside = beside or Selection()
+    if len(addresses) == 1:
+        return _open(addresses[0], beside)
+    return Selected(SeveralSources([_open(each, Selection()) for each in addresses]), beside)
+
+
+def _open(address: Address, beside: Selection) -> Source:
     if address.kind not in _KINDS:
         raise SourceError(f"unknown source {address.kind!r}; known are {', '.join(_KINDS)}")
-    return _KINDS[address.kind](address)
+    selection = Selection.from_address(address).and_also(beside)
+    source = _KINDS[address.kind](address.without(Selection.model_fields), selection)
+    return Selected(WithoutRepeats(source) if source.cursor_inclusive else source, selection)

@@ -11,6 +11,7 @@ import zstandard
 
 from collecting.addresses import Address, slug
 from collecting.lines import Gap, Line, SourceError
+from collecting.selection import Selection
 from collecting.sources.pacing import Pace, pace_from
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class FileSource:
         self.slug = slug("file", paths[0].name, *(str(path.absolute()) for path in paths))
 
     @classmethod
-    def from_address(cls, address: Address) -> "FileSource":
+    def from_address(cls, address: Address, _: Selection) -> "FileSource":
         """`file:PATH,PATH,pace=flat|recorded|N,dialect=auto|x|…`.
 
         Raises:

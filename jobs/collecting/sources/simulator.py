@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from collecting.addresses import Address, slug
 from collecting.lines import Gap, Line, SourceError
+from collecting.selection import Selection
 from collecting.simulation.posts import lines
 from collecting.simulation.settings import Settings
 from collecting.sources.pacing import Pace
@@ -32,7 +33,7 @@ class SimulatorSource:
         self.slug = slug("simulator", f"seed{settings.seed}", settings.identity())
 
     @classmethod
-    def from_address(cls, address: Address) -> "SimulatorSource":
+    def from_address(cls, address: Address, _: Selection) -> "SimulatorSource":
         """`simulator:posts=N,seed=N,rate=N,start=TIME,…`; see Settings.
 
         Raises:
