@@ -44,7 +44,7 @@ def busiest_day(dsn_file: Path, generation: int) -> date | None:
 
 
 def top_hashtags(dsn_file: Path, generation: int, day: date, top: int) -> Sequence[tuple[str, int, float]]:
-    """The day's most used hashtags: term, posts, share of the day's posts (0 to 1)."""
+    """The day's most used hashtags: as most people spell it, posts, share of the day's posts (0 to 1)."""
     with snapshot(dsn_file) as cursor:
         found = rows(cursor, "top_hashtags", generation=generation, day=day, top=top)
-    return [(str(term), int(posts), float(share)) for term, posts, share in found]
+    return [(str(spelling), int(posts), float(share)) for spelling, posts, share in found]

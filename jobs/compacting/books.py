@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, date, datetime, time
+from typing import Any
 
 import psycopg2
 import pyarrow as pa
@@ -16,7 +17,7 @@ from compacting.statements import statement
 
 
 def enter(cursor: Cursor, generation: int, chunk: Chunk, buckets_since: date | None) -> None:
-    """Write the chunk's ledger rows, offset ranges, counts, dead letters and gaps, and advance the position.
+    """Write the chunk's ledger rows, offset ranges, counts, control messages, dead letters, gaps; advance the position.
 
     The caller holds the generation's lock, and commits.
 
@@ -64,16 +65,16 @@ def _enter_counts(cursor: Cursor, chunk: Chunk, generation: int, buckets_since: 
     cursor.execute("analyze incoming")
     parameters = {"generation": generation, "first_arrival": bounds["min"], "last_arrival": bounds["max"]}
     cursor.execute(statement("changes"), parameters)
-    _refuse_shrinking(cursor, generation)
+    _refuse_shrinking(cursor, parameters)
     cursor.execute("analyze change")  # without it the planner joins by the wrong method: measured, twice the time
-    for name in ("merge_buckets", "add_to_hours", "add_to_days"):
+    for name in ("merge_buckets", "add_to_hours", "add_to_days", "control_messages", "said_gaps"):
         cursor.execute(statement(name), parameters)
     _enter_dead_letters(cursor, generation)
     _enter_gaps(cursor, generation, chunk.rows)
 
 
-def _refuse_shrinking(cursor: Cursor, generation: int) -> None:
-    cursor.execute(statement("went_back"))
+def _refuse_shrinking(cursor: Cursor, parameters: dict[str, Any]) -> None:
+    cursor.execute(statement("went_back"), parameters)
     for (
         batch_id,
         metric,
@@ -89,7 +90,7 @@ def _refuse_shrinking(cursor: Cursor, generation: int) -> None:
     ) in cursor.fetchall():
         key = f"{metric} {source} {lang} {term!r} of {bucket:%Y-%m-%dT%H:%MZ}, arrived {arrival:%Y-%m-%dT%H:%MZ}"
         raise RefusedError(
-            f"generation {generation} batch {batch_id}: {key}: "
+            f"generation {parameters['generation']} batch {batch_id}: {key}: "
             f"posts {before} -> {posts}, reposts {reposts_before} -> {reposts}: "
             "a count never shrinks; was the checkpoint replaced? A new one needs a new generation"
         )

@@ -52,6 +52,15 @@ class PostCount:
 
 
 @dataclass(frozen=True)
+class ControlCount:
+    """Control messages of the day by source and kind."""
+
+    source: str
+    kind: str
+    messages: int
+
+
+@dataclass(frozen=True)
 class Arrivals:
     """When the day's posts came; `known` of them, for the minutes are kept for some days only."""
 
@@ -62,13 +71,19 @@ class Arrivals:
 
 @dataclass(frozen=True)
 class Gap:
-    """A time in which a source was not collected; start and end are None where the collector's note names none."""
+    """A time in which a source was not collected, or not all of it; start and end are None where nobody says when.
+
+    `said` is the kind of the network's own control message that says it, None where the collector noted it; `notes`
+    such messages in a row are one gap.
+    """
 
     source: str
     start: datetime | None
     end: datetime | None
     noted_at: datetime
     why: str
+    said: str | None = None
+    notes: int = 1
 
 
 @dataclass(frozen=True)
@@ -76,6 +91,7 @@ class DayBooks:
     """Everything a report is made of, read in one snapshot of the database.
 
     `read` is None where the minutes that tell it are no longer kept; `previous` where the day before has no posts.
+    `spellings` has the most used spelling of the listed hashtags (none from before spellings were kept).
     `posts` and `all_hours` are of all sources and languages; `post_hours` and the terms of those that were asked for.
     """
 
@@ -84,13 +100,14 @@ class DayBooks:
     read: Tally | None
     posts: tuple[PostCount, ...]
     arrivals: Arrivals
-    control: tuple[tuple[str, int], ...]
+    control: tuple[ControlCount, ...]
     dead: tuple[tuple[str, int], ...]
     gaps: tuple[Gap, ...]
     all_hours: tuple[int, ...]
     post_hours: tuple[int, ...]
     hashtags: tuple[TermCount, ...]
     hashtag_hours: Mapping[str, tuple[int, ...]]
+    spellings: Mapping[str, str]
     distinct_hashtags: int
     previous: Mapping[str, Place] | None
     words: tuple[TermCount, ...]

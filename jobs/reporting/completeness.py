@@ -155,16 +155,20 @@ def _posts_sentence(posts: int) -> str:
 
 
 def _gap_sentences(gaps: Sequence[Gap], *, start: datetime, end: datetime) -> list[str]:
-    """One sentence a source: while one is not collected, the others may well be."""
+    """One sentence a source, for others may be collected meanwhile; one more where the network itself says so."""
     if not gaps:
         return ["No gap in the collection is recorded."]
     sentences = []
-    for source in sorted({gap.source for gap in gaps}):
-        of_source = [gap for gap in gaps if gap.source == source]
-        missed = missed_time(of_source, start=start, end=end)
+    for source, said in sorted({(gap.source, gap.said is not None) for gap in gaps}):
+        alike = [gap for gap in gaps if (gap.source, gap.said is not None) == (source, said)]
+        missed = missed_time(alike, start=start, end=end)
         length = f"for {duration(missed)} of this day" if missed else "for a time that is not known"
-        name, times = source_name(source) if source else "a source that is not named", count_of(len(of_source), "gap")
-        sentences.append(f"From {name} nothing was collected {length} ({times}): those posts are missing.")
+        name, times = source_name(source) if source else "a source that is not named", count_of(len(alike), "gap")
+        sentences.append(
+            f"By its own word {name} did not deliver everything {length} ({times}): part of those posts are missing."
+            if said
+            else f"From {name} nothing was collected {length} ({times}): those posts are missing."
+        )
     return sentences
 
 

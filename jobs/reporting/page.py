@@ -95,7 +95,7 @@ def _gap(gap: Gap, day: date) -> dict[str, str]:
         "start": wording.time_on(gap.start, day) if gap.start else "not known",
         "end": wording.time_on(gap.end, day) if gap.end else f"not known; noted {wording.time_on(gap.noted_at, day)}",
         "length": wording.duration(gap.end - gap.start) if gap.start and gap.end else "–",
-        "why": gap.why,
+        "why": gap.why if gap.notes == 1 else f"{gap.why} (the last of {wording.number(gap.notes)})",
     }
 
 
@@ -103,7 +103,7 @@ def _bars(lines: list[RankedTerm]) -> list[dict[str, object]]:
     longest = max((line.posts for line in lines), default=0)
     return [
         {
-            "label": wording.shortened(wording.display_tag(line.term), _CHART_LABEL_COLUMNS),
+            "label": wording.shortened(wording.display_tag(line.spelling), _CHART_LABEL_COLUMNS),
             "posts": line.posts,
             "width": charts.bar_width(line.posts, longest),
         }

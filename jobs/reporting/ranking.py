@@ -38,12 +38,14 @@ class Place:
 class RankedTerm:
     """One line of the ranking.
 
+    `term` is the identity that was counted, `spelling` what people see: for a hashtag the most used one.
     `share` is of all posts of the day in the same selection, with or without a hashtag; None when none is counted.
     `rank` is 1 + the number of terms with more posts, so equal counts share a rank.
     """
 
     rank: int
     term: str
+    spelling: str
     posts: int
     reposts: int
     share: float | None
@@ -68,6 +70,7 @@ def ranked(
     posts: int,
     previous: Mapping[str, Place] | None = None,
     hours: Mapping[str, Sequence[int]] | None = None,
+    spellings: Mapping[str, str] | None = None,
 ) -> list[RankedTerm]:
     """Rank the leading terms of a day.
 
@@ -76,6 +79,7 @@ def ranked(
         posts: all posts of the day in the same selection, the shares' denominator.
         previous: places on the day before; None where that day has no counts.
         hours: posts by hour of each term.
+        spellings: how to show terms; one that is not in it is shown as it is.
     """
     lines: list[RankedTerm] = []
     for position, count in enumerate(in_order(counts), start=1):
@@ -86,6 +90,7 @@ def ranked(
             RankedTerm(
                 rank=rank,
                 term=count.term,
+                spelling=(spellings or {}).get(count.term, count.term),
                 posts=count.posts,
                 reposts=count.reposts,
                 share=share_of(count.posts, posts),

@@ -10,9 +10,10 @@ import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED, ISOLATION_LEVEL_REPEATABLE_READ, connection
 from psycopg2.extras import RealDictCursor
 
-from reporting.books import Arrivals, DayBooks, Gap, Position, PostCount, Tally
+from reporting.books import Arrivals, ControlCount, DayBooks, Gap, Position, PostCount, Tally
 from reporting.completeness import LATE_AFTER
 from reporting.errors import ReportError
+from reporting.gaps import joined
 from reporting.ranking import Place, TermCount, by_hour
 from reporting.request import ReportRequest
 
@@ -91,9 +92,9 @@ def _read_whole(db: connection, asked: Mapping[str, object], position: Row) -> d
         "read": None if dropped else Tally(**read(db, "tally_read", asked)[0]),
         "posts": tuple(PostCount(**row) for row in read(db, "posts", asked)),
         "arrivals": Arrivals(**read(db, "arrivals", {**asked, "late_after": LATE_AFTER})[0]),
-        "control": tuple((row["kind"], row["messages"]) for row in read(db, "control", asked)),
+        "control": tuple(ControlCount(**row) for row in read(db, "control", asked)),
         "dead": tuple((row["reason"], row["records"]) for row in read(db, "dead_letters", asked)),
-        "gaps": tuple(_gap(row) for row in read(db, "gaps", asked)),
+        "gaps": joined(_gap(row) for row in read(db, "gaps", asked)),
         "all_hours": by_hour((row["hour"], row["every_post"]) for row in hours),
         "post_hours": by_hour((row["hour"], row["selected"]) for row in hours),
     }
@@ -113,6 +114,7 @@ def _read_hashtags(db: connection, asked: Mapping[str, object], request: ReportR
     return {
         "hashtags": hashtags,
         "hashtag_hours": {term: by_hour(rows) for term, rows in hours.items()},
+        "spellings": {row["hashtag"]: row["spelling"] for row in read(db, "spellings", listed)},
         "distinct_hashtags": read(db, "distinct_hashtags", asked)[0]["hashtags"],
         "previous": places if comparable else None,
         "words": words,
@@ -130,7 +132,7 @@ def _position(row: Row) -> Position:
 
 
 def _gap(row: Row) -> Gap:
-    return Gap(row["source"], row["gap_from"], row["gap_to"], row["noted_at"], row["why"])
+    return Gap(row["source"], row["gap_from"], row["gap_to"], row["noted_at"], row["why"], row["said"])
 
 
 def _terms(rows: list[Row]) -> tuple[TermCount, ...]:

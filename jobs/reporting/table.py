@@ -7,7 +7,7 @@ from reporting.ranking import HOURS, RankedTerm
 from reporting.summary import Summary
 
 COLUMNS = (
-    *("day", "source", "lang", "rank", "hashtag", "posts", "share", "reposts", "change", "previous_rank"),
+    *("day", "source", "lang", "rank", "hashtag", "spelling", "posts", "share", "reposts", "change", "previous_rank"),
     *("previous_posts", "generation", "batch_id"),
     *(f"posts_{hour:02}h" for hour in range(HOURS)),
 )
@@ -16,8 +16,8 @@ COLUMNS = (
 def as_csv(summary: Summary) -> bytes:
     """One line a hashtag, most posts first: RFC 4180, UTF-8 with the mark by which spreadsheets know it.
 
-    A hashtag stands with its `#`. So no cell can begin with a sign that starts a formula (`=`, `+`, `-`, `@`),
-    whatever people wrote, and the term is still exactly what follows the `#`.
+    A hashtag stands with its `#`, as it is counted and as most people spell it. So no cell can begin with a sign that
+    starts a formula (`=`, `+`, `-`, `@`), whatever people wrote, and the term is still exactly what follows the `#`.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
@@ -34,6 +34,7 @@ def _cells(summary: Summary, line: RankedTerm) -> list[object]:
         request.lang or "",
         line.rank,
         "#" + line.term,
+        "#" + line.spelling,
         line.posts,
         "" if line.share is None else f"{line.share:.8f}",
         line.reposts,

@@ -6,5 +6,5 @@ from incoming i
 left join count_bucket b
     on b.generation = %(generation)s and b.arrival between %(first_arrival)s and %(last_arrival)s
    and (b.metric, b.bucket, b.source, b.lang, b.term, b.arrival) = (i.metric, i.bucket, i.source, i.lang, i.term, i.arrival)
-where i.metric not in ('dead', 'gap')
+where i.metric not in ('dead', 'gap', 'control')
   and (b.posts is null or (b.posts, b.reposts) <> (i.posts, i.reposts))

@@ -1,6 +1,6 @@
--- Control messages of the day by kind.
-select term as kind, sum(posts)::bigint as messages
-from count_day
-where generation = %(generation)s and metric = 'control' and day = %(day)s
-group by term
-order by messages desc, kind
+-- Control messages that were received on the day, by source and kind.
+select source, kind, sum(messages)::bigint as messages
+from control_message
+where generation = %(generation)s and bucket >= %(start)s and bucket < %(end)s
+group by source, kind
+order by messages desc, source, kind

@@ -18,7 +18,7 @@ IMPLAUSIBLE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Event(NamedTuple):
-    """One post that contains a term (or a control message, a dead letter, a gap's note)."""
+    """One post that contains a term; or a control message (`KIND`, `KIND<TAB>ABOUT`), a dead letter, a gap's note."""
 
     arrival: datetime
     bucket: datetime
@@ -110,7 +110,7 @@ def iso(time: datetime) -> str:
 
 
 def random_events(rng: random.Random, now: datetime, number: int, terms: list[str]) -> list[Event]:
-    """Posts of now, of yesterday, of 2016 and of no plausible time, in a few languages, with hashtags and words."""
+    """Posts of now, of yesterday, of 2016 and of no plausible time, with hashtags, spellings, words; and control."""
     arrival = now.replace(minute=now.minute // 10 * 10, second=0, microsecond=0)
     events = []
     for _ in range(number):
@@ -127,8 +127,20 @@ def random_events(rng: random.Random, now: datetime, number: int, terms: list[st
         minute, hour = happened.replace(second=0, microsecond=0), happened.replace(minute=0, second=0, microsecond=0)
         source, lang, is_repost = rng.choice(["x", "text"]), rng.choice(["en", "ar", "und"]), rng.random() < 0.3
         events.append(Event(arrival, minute, "post", source, lang, "", is_repost))
-        events += [Event(arrival, minute, "hashtag", source, lang, t, is_repost) for t in set(rng.choices(terms, k=2))]
+        tags = set(rng.choices(terms, k=2))
+        events += [Event(arrival, minute, "hashtag", source, lang, t, is_repost) for t in tags]
+        spelled = [
+            f"{t.replace(chr(9), '')}\t{way}"
+            for t in tags
+            for way in rng.sample(["one", "ΑΛΛΟ", "🐈"], k=rng.choice([1, 2]))
+        ]
+        events += [Event(arrival, hour, "spelling", source, lang, t, is_repost) for t in spelled]
         events += [Event(arrival, hour, "word", source, lang, t, is_repost) for t in set(rng.choices(terms, k=3))]
+        if rng.random() < 0.3:
+            said = rng.choice(
+                ["delete\tx:17", "delete\tx:18", "keep_alive", "limit\ttrack=12", "disconnect", "warning\tit's\t2"]
+            )
+            events.append(Event(arrival, minute, "control", source, "und", said))
     return events
 
 
@@ -138,7 +150,7 @@ def expected(events: list[Event]) -> dict[str, Counter[tuple[Any, ...]]]:
         f"{t} {v}": Counter() for t in ("bucket", "hour", "day") for v in ("posts", "reposts")
     }
     for e in events:
-        if e.metric in ("dead", "gap"):
+        if e.metric in ("dead", "gap", "control"):
             continue
         rest = (e.metric, e.source, e.lang, e.term)
         keys = {
@@ -150,6 +162,27 @@ def expected(events: list[Event]) -> dict[str, Counter[tuple[Any, ...]]]:
             found[f"{table} posts"][key] += 1
             found[f"{table} reposts"][key] += e.is_repost
     return found
+
+
+def expected_control(events: list[Event]) -> Counter[tuple[Any, ...]]:
+    """What control_message must hold: arrival, bucket, source, kind, about → messages."""
+    said = [(e.arrival, e.bucket, e.source, *e.term.partition("\t")[::2]) for e in events if e.metric == "control"]
+    return Counter(said)
+
+
+def control_in_postgres(database: Database, generation: int = 1) -> Counter[tuple[Any, ...]]:
+    """The same of what the table holds."""
+    rows = execute(
+        database.reader,
+        "select arrival, bucket, source, kind, about, messages from control_message where generation = %s",
+        generation,
+    )
+    return Counter(
+        {
+            tuple(v.astimezone(UTC) if isinstance(v, datetime) else v for v in row[:-1]): int(str(row[-1]))
+            for row in rows
+        }
+    )
 
 
 def in_postgres(database: Database, generation: int = 1) -> dict[str, Counter[tuple[Any, ...]]]:

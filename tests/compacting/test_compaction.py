@@ -9,6 +9,7 @@ import psycopg2
 import pytest
 
 from compacting.compaction import Outcome
+from compacting.errors import RefusedError
 from tests.compacting.running import CHECKS, TERMS, assert_books_are_whole, assert_exact, run
 from tests.compacting.stream import IMPLAUSIBLE, START, Event, Stream, random_events
 from tests.postgres import Database, execute
@@ -96,6 +97,45 @@ def test_dead_letters_and_gaps_have_their_own_tables_and_the_books_balance(datab
     assert_books_are_whole(database)
 
 
+def test_what_a_network_says_is_a_control_message_and_where_it_missed_something_a_gap_too(
+    database: Database, stream: Stream
+) -> None:
+    noon, later = START + timedelta(hours=12), START + timedelta(hours=13)
+    first = [Event(noon, noon + timedelta(minutes=m), "control", "x", "und", "limit\ttrack=1234") for m in (0, 1)]
+    first += [Event(noon, noon, "control", "x", "und", term) for term in ("delete\tx:17", "delete\tx:18", "keep_alive")]
+    stream.write([*first, Event(noon, IMPLAUSIBLE, "control", "x", "und", "disconnect\tcode=4")])
+    run(database, stream)
+    stream.write([first[0], first[-1], Event(later, later, "control", "x", "und", "ConnectionException")])
+    run(database, stream)
+    assert_exact(database, stream)
+    minute = timedelta(minutes=1)
+    assert execute(
+        database.reader,
+        "select source, gap_from, gap_to, why, notes, batch_id from collection_gap order by noted_at, why",
+    ) == [
+        ("x", None, None, "disconnect: code=4", 0, 0),
+        ("x", noon, noon + minute, "limit: track=1234", 0, 0),
+        ("x", noon + minute, noon + 2 * minute, "limit: track=1234", 0, 0),
+        ("x", later, later + minute, "ConnectionException", 0, 1),
+    ]
+    assert execute(database.reader, "select control, gaps, duplicates from books") == [(9, 0, 0)]
+    assert execute(database.reader, "select sum(messages) from control_message where kind = 'limit'") == [(3,)]
+    assert execute(database.reader, "select day::text, control, gaps from books_by_day order by day") == [
+        ("1970-01-01", 1, 0),
+        ("2026-01-01", 8, 0),
+    ]
+
+
+def test_a_control_message_that_shrinks_is_refused(database: Database, stream: Stream) -> None:
+    said = Event(START, START, "control", "x", "und", "delete\tx:17")
+    stream.write([said, said])
+    run(database, stream)
+    stream.events.clear()
+    stream.write([said])
+    with pytest.raises(RefusedError, match=r"control x und 'delete\\tx:17' .*posts 2 -> 1"):
+        run(database, stream)
+
+
 def test_implausible_times_stay_in_an_hour_and_a_day_of_their_own(database: Database, stream: Stream) -> None:
     stream.write([Event(START, IMPLAUSIBLE, "hashtag", "x", "en", "tag")])
     run(database, stream)
@@ -130,12 +170,17 @@ def test_two_generations_at_once_keep_their_own_counts(database: Database, strea
 
 def test_the_checks_find_what_is_wrong(database: Database, stream: Stream) -> None:
     stream.write(random_events(random.Random(8), START, 5, TERMS))  # noqa: S311
+    stream.write([Event(START, START, "control", "x", "und", "limit\ttrack=7")])
     run(database, stream)
+    assert_exact(database, stream)
     breaks = {
+        "control_is_no_count": "update count_hour set metric = 'control' where metric = 'word'",
         "hours_equal_buckets": "delete from count_bucket where metric = 'hashtag'",
         "days_equal_hours": "update count_day set posts = posts + 1 where metric = 'word'",
         "ledger_is_whole": "update batch_ledger set records = records + 1",
         "books_balance": "update count_day set posts = posts + 1000 where metric = 'post'",
+        "said_gaps_are_listed": "delete from collection_gap where notes = 0",
+        "spellings_fit_hashtags": "delete from count_hour where metric = 'spelling'",
         "terms_within_posts": "update count_hour set posts = posts + 1000 where metric = 'word'",
     }
     assert sorted(breaks) == [check.stem for check in CHECKS]

@@ -12,12 +12,40 @@ import psycopg2
 import pytest
 
 from compacting.migrations import Migration, MigrationError, migrate, pending, read_migrations
+from tests.compacting.running import assert_books_are_whole
 from tests.postgres import SCHEMA, Database, execute
 
 REPO = SCHEMA.parent.parent
 ADD_REPORT = """insert into report (day, top_n, revision, html, csv, sha256, generation, batch_id)
                 values ('2026-01-01', 1, 1, '', '', '', 1, 0)"""
 FIRST, SECOND = Migration("0001_a.sql", "aa", "select 1"), Migration("0002_b.sql", "bb", "select 1")
+TALLIES = "select records, posts, control, dead, gaps, duplicates from books"
+BY_DAY = "select day, posts, control from books_by_day order by day"
+# Two batches of an older Hashtide, in whose counts control messages stood; the minutes of 1 January are no longer kept.
+OLD_STACK = (
+    """insert into batch_ledger (generation, batch_id, processed_at, records, rows, manifest)
+       values (1, 0, '2026-01-01Z', 15, 0, '{}'), (1, 1, '2026-01-31 12:00Z', 25, 0, '{}')""",
+    """insert into offset_range (generation, batch_id, topic, partition, previous_batch_id, from_offset, until_offset)
+       values (1, 0, 'posts', 0, null, 0, 15), (1, 1, 'posts', 0, 0, 15, 40)""",
+    "update generation set last_batch_id = 1, buckets_since = '2026-01-30'",
+    "select make_bucket_partition('2026-01-31')",
+    """insert into count_bucket values
+       (1, '2026-01-31 12:00Z', '2026-01-31 11:58Z', 'post', 'x', 'en', '', 8, 0),
+       (1, '2026-01-31 12:00Z', '2026-01-31 11:58Z', 'control', 'x', 'und', 'delete', 4, 0),
+       (1, '2026-01-31 12:10Z', '2026-01-31 11:58Z', 'control', 'x', 'und', 'delete', 5, 0),
+       (1, '2026-01-31 12:00Z', '2026-01-31 11:58Z', 'control', 'x', 'und', 'limit', 1, 0)""",
+    """insert into count_day values
+       (1, '2026-01-01', 'control', 'x', 'und', 'delete', 7, 0),
+       (1, '2026-01-31', 'control', 'x', 'und', 'delete', 10, 0),
+       (1, '2026-01-31', 'control', 'x', 'und', 'limit', 1, 0),
+       (1, '2026-01-31', 'post', 'x', 'en', '', 8, 0)""",
+    """insert into count_hour values
+       (1, '2026-01-01Z', 'control', 'x', 'und', 'delete', 7, 0),
+       (1, '2026-01-31Z', 'control', 'x', 'und', 'delete', 1, 0),
+       (1, '2026-01-31 11:00Z', 'control', 'x', 'und', 'delete', 9, 0),
+       (1, '2026-01-31 11:00Z', 'control', 'x', 'und', 'limit', 1, 0),
+       (1, '2026-01-31 11:00Z', 'post', 'x', 'en', '', 8, 0)""",
+)
 
 
 def test_only_new_files_are_pending() -> None:
@@ -129,6 +157,32 @@ def test_partitions_come_and_go_by_day_of_arrival(database: Database) -> None:
     assert execute(database.compactor, "select drop_bucket_partitions('2026-01-02')") == [("count_bucket_20260101",)]
     assert execute(database.reader, "select posts from count_bucket") == [(2,)]
     assert execute(database.reader, "select buckets_since::text from generation") == [("2026-01-02",)]
+
+
+@pytest.mark.postgres
+def test_control_messages_counted_before_they_had_a_table_stay_in_the_books(empty_database: Database) -> None:
+    migrations = read_migrations(SCHEMA)
+    migrate(empty_database.migrator, [each for each in migrations if each.name < "0007"])
+    for statement in OLD_STACK:
+        execute(empty_database.admin, statement)
+    before = execute(empty_database.reader, TALLIES), execute(empty_database.reader, BY_DAY)
+    assert before[0] == [(40, 8, 18, 0, 0, 14)]
+    migrate(empty_database.migrator, migrations)
+    assert execute(empty_database.reader, TALLIES) == before[0]
+    assert execute(empty_database.reader, BY_DAY) == before[1]
+    assert execute(
+        empty_database.reader,
+        "select arrival at time zone 'UTC' || '', bucket at time zone 'UTC' || '', source, kind, about, messages,"
+        " batch_id from control_message order by 1, 2, 4",
+    ) == [
+        ("1970-01-01 00:00:00", "2026-01-01 00:00:00", "x", "delete", "", 7, 1),  # its minutes were dropped
+        ("1970-01-01 00:00:00", "2026-01-31 00:00:00", "x", "delete", "", 1, 1),
+        ("2026-01-31 12:00:00", "2026-01-31 11:58:00", "x", "delete", "", 4, 1),
+        ("2026-01-31 12:00:00", "2026-01-31 11:58:00", "x", "limit", "", 1, 1),
+        ("2026-01-31 12:10:00", "2026-01-31 11:58:00", "x", "delete", "", 5, 1),
+    ]
+    assert execute(empty_database.reader, "select why, notes from collection_gap") == [("limit", 0)]
+    assert_books_are_whole(empty_database)
 
 
 @pytest.mark.postgres

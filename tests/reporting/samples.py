@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from reporting.books import Arrivals, DayBooks, Gap, Position, PostCount, Tally
+from reporting.books import Arrivals, ControlCount, DayBooks, Gap, Position, PostCount, Tally
 from reporting.ranking import Place, TermCount
 from reporting.request import ReportRequest
 
@@ -37,13 +37,14 @@ def day_books(**changes: Any) -> DayBooks:
         read=Tally(records=55, posts=49, control=2, dead=0, gaps=0, implausible=1),
         posts=(PostCount("x", "en", 30, 6), PostCount("x", "ja", 12, 0), PostCount("text", "und", 6, 0)),
         arrivals=Arrivals(known=48, late=0, after_the_day=0),
-        control=(("delete", 2),),
+        control=(ControlCount("x", "delete", 2),),
         dead=(),
         gaps=(),
         all_hours=(2,) * 24,
         post_hours=(2,) * 24,
         hashtags=(TermCount("tide", 12, 3), TermCount("津波", 9, 0), TermCount("مد", 9, 1)),
         hashtag_hours={"tide": hours(h9=8, h10=4), "津波": hours(h0=9), "مد": hours(h23=9)},
+        spellings={"tide": "Tide", "津波": "津波", "مد": "مد"},
         distinct_hashtags=3,
         previous={"tide": Place(3, 5), "津波": Place(1, 9)},
         words=(TermCount("the", 20, 2), TermCount("潮", 4, 0)),

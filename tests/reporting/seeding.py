@@ -20,6 +20,13 @@ class Books:
     dead: list[tuple[datetime, str]] = field(default_factory=list)  # arrival, reason
     gaps: list[tuple[datetime, str, datetime | None, datetime | None, str]] = field(default_factory=list)
 
+    control: list[tuple[datetime, datetime, str, str, str, int]] = field(default_factory=list)  # from arrival on
+
+    def say(self, bucket: datetime, kind: str, about: str = "", messages: int = 1, *, source: str = "x") -> None:
+        """Add control messages that were read in the ten minutes in which they came."""
+        arrival = bucket.replace(minute=bucket.minute // 10 * 10, second=0, microsecond=0)
+        self.control.append((arrival, bucket, source, kind, about, messages))
+
     def count(
         self,
         metric: str,
@@ -61,6 +68,7 @@ def seed(dsn: str, books: Books, *, code_version: str = "0.1.0") -> None:
                 "dead_letter",
                 [(1, last, "posts", 0, offset, reason, arrival) for offset, (arrival, reason) in enumerate(books.dead)],
             )
+            _many(cursor, "control_message", [(1, last, *message) for message in books.control])
             _many(
                 cursor,
                 "collection_gap (generation, batch_id, arrival, noted_at, source, gap_from, gap_to, why, notes, note)",

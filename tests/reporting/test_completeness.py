@@ -1,5 +1,6 @@
 """What a reader is told about how complete a day is."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -28,6 +29,14 @@ def test_a_gap_makes_it_incomplete_and_its_length_is_told_by_source() -> None:
     assert judged(books).verdict is Verdict.INCOMPLETE
     assert "From X nothing was collected for 42 min of this day (1 gap)" in told(books)
     assert "From Bluesky (Jetstream) nothing was collected for 1 h of this day (1 gap)" in told(books)
+
+
+def test_what_a_network_itself_held_back_is_told_apart_from_what_was_not_collected() -> None:
+    held_back = replace(gap("10:00", "10:03", why="limit: track=17"), said="limit", notes=3)
+    books = day_books(gaps=(gap("09:00", "09:42"), held_back))
+    assert judged(books).verdict is Verdict.INCOMPLETE
+    assert "From X nothing was collected for 42 min of this day (1 gap)" in told(books)
+    assert "By its own word X did not deliver everything for 3 min of this day (1 gap)" in told(books)
 
 
 def test_a_gap_without_times_is_told_all_the_same() -> None:

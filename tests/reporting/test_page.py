@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reporting.books import Arrivals, DayBooks, Gap, Position
+from reporting.books import Arrivals, ControlCount, DayBooks, Gap, Position
 from reporting.page import as_html
 from reporting.ranking import TermCount
 from reporting.request import ReportRequest
@@ -28,7 +28,11 @@ def page(books: DayBooks | None = None, request: ReportRequest = REQUEST) -> byt
 
 def eventful() -> DayBooks:
     return day_books(
-        gaps=(gap("09:00", "09:42"), Gap("", None, None, at("11:00"), "?")),
+        gaps=(
+            gap("09:00", "09:42"),
+            Gap("x", at("10:00"), at("10:03"), at("10:02"), "limit: track=1234", "limit", 7),
+            Gap("", None, None, at("11:00"), "?"),
+        ),
         dead=(("truncated or invalid JSON", 20), ("missing id", 1)),
         arrivals=Arrivals(48, 5, 1),
     )
@@ -110,14 +114,14 @@ def test_what_strangers_wrote_is_text() -> None:
     books = day_books(
         hashtags=(TermCount(NASTY, 1, 0),),
         words=(TermCount(NASTY, 1, 0),),
-        control=((NASTY, 1),),
+        control=(ControlCount(NASTY, NASTY, 1),),
         dead=((NASTY, 1),),
         gaps=(Gap(NASTY, at("01:00"), at("02:00"), at("02:00"), NASTY),),
         position=Position(1, 7, at("23:59"), None, NASTY),
     )
     content = page(books)
     assert "script" not in {element.tag for element in elements_of(content)}
-    assert texts_of(content, "bdi").count(NASTY) == 5  # word, control, dead, gap's source and why
+    assert texts_of(content, "bdi").count(NASTY) == 6  # word, control and its source, dead, gap's source and why
     assert texts_of(content, "bdi").count("#" + NASTY) == 2  # the leading sentence and the table
     assert NASTY in texts_of(content, "footer")[0]
 
@@ -137,7 +141,7 @@ def test_the_ranking_says_rank_change_posts_share_and_reposts() -> None:
     ]
     hour = "UTC: {} posts".format
     assert rows[1:] == [
-        f"1▲ 2up 2#tide1225.00%3Most from 09:00 to 10:00 {hour(8)}",
+        f"1▲ 2up 2#Tide1225.00%3Most from 09:00 to 10:00 {hour(8)}",
         f"2new#مد918.75%1Most from 23:00 to 24:00 {hour(9)}",
         f"2▼ 1down 1#津波918.75%0Most from 00:00 to 01:00 {hour(9)}",
     ]

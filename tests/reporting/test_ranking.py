@@ -19,6 +19,11 @@ def test_equal_counts_share_a_rank_and_the_next_one_counts_them_all() -> None:
     ]  # fmt: skip
 
 
+def test_a_term_without_a_spelling_is_shown_as_it_is_counted() -> None:
+    lines = ranked(COUNTS, posts=50, spellings={"a": "Ａ", "x": "X"})
+    assert {line.term: line.spelling for line in lines} == {"c": "c", "a": "Ａ", "b": "b", "é": "é", "z": "z"}
+
+
 def test_a_share_is_of_all_posts() -> None:
     assert [line.share for line in ranked(COUNTS, posts=50)][:2] == [0.18, 0.1]
 

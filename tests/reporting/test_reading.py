@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg2
 import pytest
 
-from reporting.books import Arrivals, DayBooks, Gap, Position, PostCount, Tally
+from reporting.books import Arrivals, ControlCount, DayBooks, Gap, Position, PostCount, Tally
 from reporting.errors import ReportError
 from reporting.ranking import Place, TermCount
 from reporting.reading import connect, read_day
@@ -58,8 +58,9 @@ def test_only_the_current_generation_is_read(database: Database) -> None:
     untouched = read(database)
     books = ledger()
     for when in (at("09:00"), at("09:00") - timedelta(days=1)):
-        for metric, term in (("post", ""), ("hashtag", "tide"), ("word", "the"), ("control", "delete")):
+        for metric, term in (("post", ""), ("hashtag", "tide"), ("spelling", "tide\tTide"), ("word", "the")):
             books.count(metric, when, term, posts=4)
+        books.say(when, "delete")
     books.dead = [(at("12:00"), "missing id")]
     books.gaps = [(at("12:00"), "x", at("11:00"), at("11:30"), "lost")]
     seed(database.migrator, books)
@@ -152,16 +153,19 @@ def test_the_books_are_told_by_what_was_read_on_the_day_and_since_the_beginning(
     books.count("post", at("09:00") - timedelta(days=3), posts=5, arrival=at("12:00"))
     books.count("post", EPOCH, posts=2, arrival=at("12:00"))
     books.count("post", at("23:59"), posts=4, arrival=END)
-    books.count("control", at("10:00"), "delete", posts=3, lang="und")
+    books.say(at("10:00"), "delete", "x:17", 2)
+    books.say(at("11:00"), "delete", "x:18")
+    books.say(at("11:00"), "like", source="jetstream")
+    books.say(at("11:00") - timedelta(days=1), "delete", messages=5)
     books.dead = [(at("12:00"), "missing id"), (at("23:50"), "missing id"), (END, "invalid UTF-8")]
     books.gaps = [(at("12:00"), "x", at("11:00"), at("11:30"), "lost")]
     seed(database.migrator, books)
     found = read(database)
-    assert found.read == Tally(records=30, posts=17, control=3, dead=2, gaps=1, implausible=2)
-    assert found.read.duplicates == 30 - 17 - 3 - 2 - 1
-    assert found.since_start == Tally(records=42, posts=21, control=3, dead=3, gaps=1, implausible=2)
+    assert found.read == Tally(records=30, posts=17, control=4, dead=2, gaps=1, implausible=2)
+    assert found.read.duplicates == 30 - 17 - 4 - 2 - 1
+    assert found.since_start == Tally(records=42, posts=21, control=9, dead=3, gaps=1, implausible=2)
     assert found.dead == (("missing id", 2),)
-    assert found.control == (("delete", 3),)
+    assert found.control == (ControlCount("x", "delete", 3), ControlCount("jetstream", "like", 1))
 
 
 def test_what_was_read_on_a_day_is_not_made_up_when_its_minutes_are_gone(database: Database) -> None:
@@ -191,6 +195,40 @@ def test_gaps_are_those_that_touch_the_day(database: Database) -> None:
     found = read(database).gaps
     assert [gap.source for gap in found] == ["reaches in", "no time", "lasts", "a moment", "reaches out"]
     assert found[2] == Gap("lasts", at("11:30"), None, at("12:00"), "")
+
+
+def test_what_control_messages_say_minute_by_minute_is_one_gap(database: Database) -> None:
+    seed(database.migrator, ledger())
+    for minute, track in ((0, 5), (1, 9), (1, 12), (9, 2)):
+        about = f'{{"source":"x","control":"limit","about":"track={track}"}}'
+        begins = at("10:00") + timedelta(minutes=minute)
+        execute(
+            database.migrator,
+            "insert into collection_gap (generation, batch_id, arrival, noted_at, source, gap_from, gap_to, why, notes,"
+            " note) values (1, 0, %s, %s, 'x', %s, %s, %s, 0, %s)",
+            *(at("10:00"), begins, begins, begins + timedelta(minutes=1), f"limit: track={track}", about),
+        )
+    found = read(database)
+    assert found.gaps == (
+        Gap("x", at("10:00"), at("10:02"), at("10:01"), "limit: track=9", "limit", 3),
+        Gap("x", at("10:09"), at("10:10"), at("10:09"), "limit: track=2", "limit"),
+    )
+    assert (found.since_start.gaps, found.read and found.read.gaps) == (0, 0)
+
+
+def test_a_hashtag_is_shown_as_most_of_those_asked_for_spell_it(database: Database) -> None:
+    books = ledger()
+    for source, spelled in (("x", {"Tide": 3, "TIDE": 2, "tide": 3}), ("jetstream", {"TIDE": 2, "tide": 1})):
+        books.count("hashtag", at("09:00"), "tide", posts=8, source=source)
+        for spelling, posts in spelled.items():
+            books.count("spelling", at("09:00"), f"tide\t{spelling}", posts=posts, source=source)
+    books.count("spelling", at("09:00") - timedelta(days=1), "tide\tyesterday", posts=99)
+    books.count("spelling", at("09:00"), "tides\tTIDES", posts=99)
+    books.count("hashtag", at("09:00"), "old", posts=1)
+    seed(database.migrator, books)
+    assert read(database).spellings == {"tide": "TIDE"}  # of equals (4 each) the first by bytes
+    assert read(database, replace(REQUEST, source="x")).spellings == {"tide": "Tide"}
+    assert read(database, replace(REQUEST, lang="ja")).spellings == {}
 
 
 def test_times_come_in_utc_even_where_the_role_is_set_to_another_zone(database: Database) -> None:

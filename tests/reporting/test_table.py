@@ -21,8 +21,8 @@ def test_it_says_per_hashtag_what_the_page_says() -> None:
     first = rows_of(as_csv(summarise(day_books(), REQUEST)))[0]
     named = {name: value for name, value in first.items() if not name.startswith("posts_")}
     assert named == {
-        "day": "2026-01-31", "source": "", "lang": "", "rank": "1", "hashtag": "#tide", "posts": "12",
-        "share": "0.25000000", "reposts": "3", "change": "up", "previous_rank": "3", "previous_posts": "5",
+        "day": "2026-01-31", "source": "", "lang": "", "rank": "1", "hashtag": "#tide", "spelling": "#Tide",
+        "posts": "12", "share": "0.25000000", "reposts": "3", "change": "up", "previous_rank": "3", "previous_posts": "5",
         "generation": "1", "batch_id": "7",
     }  # fmt: skip
     assert (first["posts_09h"], first["posts_10h"], first["posts_11h"]) == ("8", "4", "0")
@@ -34,9 +34,10 @@ def test_spreadsheets_know_it_as_utf_8() -> None:
 
 @pytest.mark.parametrize("term", ["=1+1", "+1", "-1", "@sum(a1)", "\t=1", "a,b", 'quo"te', "=cmd|'/c calc'!a0", "'x"])
 def test_no_cell_can_start_a_formula_and_the_term_comes_back_exactly(term: str) -> None:
-    content = as_csv(summarise(day_books(hashtags=(TermCount(term, 3, 0),), previous=None), REQUEST))
+    books = day_books(hashtags=(TermCount(term, 3, 0),), previous=None, spellings={term: term.upper()})
+    content = as_csv(summarise(books, REQUEST))
     (row,) = rows_of(content)
-    assert row["hashtag"] == "#" + term
+    assert (row["hashtag"], row["spelling"]) == ("#" + term, "#" + term.upper())
     assert not [cell for cell in row.values() if cell[:1] in tuple("=+-@\t\r")]
 
 
