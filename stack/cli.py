@@ -28,7 +28,9 @@ from stack.postgres import server_binaries
 from stack.progress import Quiet, Steps
 from stack.settings import REPOSITORY, Settings
 from stack.site import Site, check_paths
-from stack.source_address import absolute, finite, require_understood
+from stack.source_address import FIRST, absolute, finite, require_understood
+from stack.tokens import token_files
+from stack.variables import read_variables, set_variable
 
 app = typer.Typer(
     help="Counts hashtags and words of social streams, exactly: Kafka, Spark, Postgres and Airflow on one machine.",
@@ -58,7 +60,11 @@ def _options(
 def up(
     home: HomeOption = None,
     source: Annotated[
-        str | None, typer.Option(help="simulator[:…] or file:PATH[,PATH][,…]; see docs/contracts.md.")
+        list[str] | None,
+        typer.Option(
+            help="What to collect: auto, simulator, file:PATH, x, jetstream, mastodon:SERVER, tcp:HOST:PORT, each with "
+            "`,key=value`; several: give it again. See README.md.  [default: the one that flows; at first auto]",
+        ),
     ] = None,
     until_done: Annotated[
         bool, typer.Option("--until-done", help="Return when a finite source is counted whole.")
@@ -79,18 +85,24 @@ def up(
 ) -> None:
     """Start everything, or go on from where things stand."""
     began_at = time.monotonic()
-    settings = Settings.read(home=home, source=source, postgres_dsn=SecretStr(postgres_dsn) if postgres_dsn else None)
+    wanted = " ".join(source) if source else None
+    settings = Settings.read(home=home, source=wanted, postgres_dsn=SecretStr(postgres_dsn) if postgres_dsn else None)
+    place = Home(settings.home)
     if settings.source:  # as the main job will have it: the collector must not begin with another one
         address = absolute(settings.source)
         require_understood(address)
         settings = settings.model_copy(update={"source": finite(address) if until_done else address})
+    elif until_done:  # refused before anything is started
+        finite(read_variables(place.variables_file).get("hashtide_source", FIRST))
+    tokens = token_files(settings)
     ports = {"airflow": airflow_port, "postgres": postgres_port}
     fixed = {**settings.ports, **{name: port for name, port in ports.items() if port is not None}}
-    place = Home(settings.home)
     check_paths(place)
     with _one_at_a_time(place), Steps(console) as steps:
         site = Site(place, settings, {}, fetch(default_dir(), steps))
         site = starting.start(site, fixed, steps)
+    for name, path in tokens.items():
+        set_variable(site.endpoints.variables_file, name, path)
     _tell_login_once(site)
     if services_only:
         return

@@ -55,6 +55,11 @@ class Home:
         return self.root / "airflow"
 
     @property
+    def variables_file(self) -> Path:
+        """Airflow's variables."""
+        return self.airflow / "variables.json"
+
+    @property
     def spool(self) -> Path:
         """The collector's spool, the raw archive too."""
         return self.root / "spool"

@@ -5,11 +5,9 @@ report, and says where everything is. With `until_done` it stays until a finite 
 the books. Airflow does the work; this asks it to, and watches.
 """
 
-import json
 import time
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg2
@@ -22,11 +20,11 @@ from stack.books import Books, close_the_books
 from stack.counts_db import busiest_day, top_hashtags
 from stack.endpoints import Endpoints
 from stack.errors import StackError
-from stack.secrets import write_private
-from stack.source_address import absolute, finite
+from stack.source_address import FIRST, absolute, finite
 from stack.stages import Snapshot, Stages
 from stack.summary import books_table, summary
 from stack.topic_recount import TopicError
+from stack.variables import read_variables, set_variable
 from stack.watch import Watch, describe
 
 COLLECT, COUNT, COMPACT, REPORT = "collect_posts", "count_posts", "compact_counts", "report_hashtags"
@@ -100,7 +98,7 @@ class _MainJob:
         self._report = report
         self._api = AirflowApi(endpoints.airflow_url, endpoints.admin_login_file)
         variables = read_variables(endpoints.variables_file)
-        self._source = options.source or variables.get("hashtide_source", "simulator")
+        self._source = options.source or variables.get("hashtide_source", FIRST)
         self._stages = Stages(endpoints, int(variables.get("hashtide_generation", "1")))
         self._began_at_s = time.time()
         self._compacted_at = time.monotonic()
@@ -272,20 +270,6 @@ class _MainJob:
             endpoints.topic,
             collector.lines_read,
         )
-
-
-def read_variables(file: Path) -> dict[str, Any]:
-    """Airflow's variables as they are in their file; none where it isn't there."""
-    try:
-        return dict(json.loads(file.read_bytes()))
-    except FileNotFoundError:
-        return {}
-
-
-def set_variable(file: Path, name: str, value: str) -> None:
-    """Change one variable and keep the others; a reader sees the file as before or as after."""
-    variables = {**read_variables(file), name: value}
-    write_private(file, json.dumps(variables, indent=2, ensure_ascii=False) + "\n")
 
 
 def _first_line(text: str) -> str:

@@ -15,6 +15,7 @@ from stack.secrets import write_private
 from stack.services import Service
 from stack.settings import REPOSITORY
 from stack.site import DATABASE, METADATA_DATABASE, ROOT, TOPIC, Site
+from stack.source_address import FIRST
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _HADOOP = ("core-site.xml", "hdfs-site.xml", "yarn-site.xml", "capacity-scheduler.xml", "log4j.properties")
@@ -113,15 +114,15 @@ def url_of(dsn: str) -> str:
 def write_airflow_files(site: Site) -> None:
     """Writes the connections and variables that Airflow reads, see docs/contracts.md. They are read at each use."""
     home, settings = site.home, site.settings
-    kept = _read_json(home.airflow / "variables.json")
+    kept = _read_json(home.variables_file)
     variables = {
-        "hashtide_source": settings.source or kept.get("hashtide_source", "simulator"),
+        "hashtide_source": settings.source or kept.get("hashtide_source", FIRST),
         "hashtide_generation": kept.get("hashtide_generation", "1"),
         "hashtide_spool_dir": str(home.spool),
         "hashtide_reports_dir": str(home.reports),
         "hashtide_trigger_interval_s": str(settings.trigger_interval_s),
     }
-    write_private(home.airflow / "variables.json", json.dumps(kept | variables, indent=1) + "\n")
+    write_private(home.variables_file, json.dumps(kept | variables, indent=1) + "\n")
     write_private(home.airflow / "connections.json", json.dumps(connections_of(site), indent=1) + "\n")
 
 

@@ -16,7 +16,9 @@ class Settings(BaseSettings):
 
     Attributes:
         home: the directory that holds all of the stack's state.
-        source: address of the input, see docs/contracts.md; empty keeps the one that flows, the simulator at first.
+        source: address of the input, see docs/contracts.md; empty keeps the one that flows, at first `auto`.
+        x_token_file, mastodon_token_file: files (0400 or 0600) with the networks' tokens, where Airflow's connections
+            don't hold them.
         trigger_interval_s: seconds between the starts of two batches of the streaming job.
         postgres_dsn: connection string of a Postgres of the user's own, of a role that may create roles and databases;
             without it the stack starts its own.
@@ -35,6 +37,8 @@ class Settings(BaseSettings):
 
     home: Path = REPOSITORY / ".hashtide"
     source: str = ""
+    x_token_file: Path | None = None
+    mastodon_token_file: Path | None = None
     trigger_interval_s: int = Field(default=10, ge=1, le=3600)
     postgres_dsn: SecretStr | None = None
     ports: dict[str, int] = Field(default_factory=dict)

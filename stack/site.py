@@ -125,7 +125,7 @@ class Site:
             count_log_url=f"webhdfs://{namenode}{ROOT}/counts",
             resourcemanager_url=f"http://{HOST}:{self.ports['resourcemanager_http']}",
             reader_dsn_file=self.secrets.reader_dsn_file,
-            variables_file=self.home.airflow / "variables.json",
+            variables_file=self.home.variables_file,
             spool_dir=self.home.spool,
             reports_dir=self.home.reports,
         )

@@ -14,9 +14,10 @@ from stack import main_job
 from stack.airflow_api import AirflowAwayError, AirflowRefusedError, FailedTask, Run
 from stack.books import Books, Ledger, OffsetRange
 from stack.endpoints import Endpoints
-from stack.main_job import COMPACT, DAGS, REPORT, Options, read_variables, run, set_variable
+from stack.main_job import COMPACT, DAGS, REPORT, Options, run
 from stack.stages import Application, Collector, Snapshot
 from stack.topic_recount import PartitionRecount, TopicRecount
+from stack.variables import read_variables, set_variable
 
 SOURCE = "simulator:posts=100"
 DAY = date(2026, 1, 31)

@@ -16,6 +16,7 @@ from stack.ports import DEFAULTS, HOST
 from stack.services import services_of
 from stack.settings import REPOSITORY, Settings
 from stack.site import Site
+from stack.source_address import FIRST
 
 TEMPLATES = REPOSITORY / "stack" / "templates"
 GOLDEN_KAFKA = """\
@@ -133,7 +134,7 @@ def test_the_source_that_flows_is_kept_unless_another_is_asked_for(site: Site) -
         found: str = json.loads(site.endpoints.variables_file.read_text())["hashtide_source"]
         return found
 
-    assert [source(""), source("file:/a"), source("")] == ["simulator", "file:/a", "file:/a"]
+    assert [source(""), source("file:/a"), source("")] == [FIRST, "file:/a", "file:/a"]
 
 
 def test_airflows_connections_are_those_of_the_contract(site: Site) -> None:

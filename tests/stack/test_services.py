@@ -44,7 +44,7 @@ class _Stack:
         return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=600, check=False)
 
     def up(self) -> str:
-        done = self.run("up", "--services-only")
+        done = self.run("up", "--services-only", "--source", "simulator")
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -182,7 +182,9 @@ def test_after_kill_9_of_everything_up_brings_all_back(services: _Stack) -> None
 def test_up_killed_in_the_middle_goes_on_where_it_was(services: _Stack) -> None:
     services.down()
     assert left_over(services.home) == {}
-    launcher = subprocess.Popen(services.command("up", "--services-only"), cwd=REPOSITORY, stdout=subprocess.DEVNULL)
+    launcher = subprocess.Popen(
+        services.command("up", "--services-only", "--source", "simulator"), cwd=REPOSITORY, stdout=subprocess.DEVNULL
+    )
     supervisor = Supervisor(services.home)
     _wait_until(lambda: any(each.pid for each in supervisor.processes().values()), "the first service is started")
     launcher.kill()
@@ -195,7 +197,7 @@ def test_two_commands_at_once_are_refused_with_a_clear_line(services: _Stack) ->
     first = subprocess.Popen(services.command("down"), cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
     assert first.stdout is not None
     first.stdout.readline()
-    second = services.run("up", "--services-only")
+    second = services.run("up", "--services-only", "--source", "simulator")
     assert second.returncode == 1
     assert "another command is at work" in second.stderr
     assert second.stderr.count("\n") == 1
