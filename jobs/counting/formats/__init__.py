@@ -6,7 +6,7 @@ No Spark in here: the executors, the collector and the tests call the same funct
 from collections.abc import Callable
 from typing import NamedTuple
 
-from counting.formats import connect, hashtide, jetstream, mastodon, text, x, x_details
+from counting.formats import hashtide, jetstream, mastodon, text, x, x_details
 from counting.formats.details import Details
 from counting.formats.parsed import (
     KEEP_ALIVE,
@@ -42,15 +42,15 @@ def parse(dialect: str | None, raw: bytes | None) -> Parsed:
         dialect: the record's header `dialect`; None where it has none, then the shape decides.
         raw: the record's value.
     """
+    spoken = dialect
     if dialect is None and raw:
-        raw = connect.unwrap(raw)
+        spoken, raw = recognise(raw)
     if raw is None:
         return Parsed("dead", _known(dialect), term=NO_VALUE)
     if not raw or raw.isspace():
         return Parsed("control", _known(dialect), term=KEEP_ALIVE)
-    spoken = dialect if dialect is not None else recognise(raw)
-    parser = _DIALECTS.get(spoken)
-    if parser is None:
+    parser = _DIALECTS.get(spoken or "")
+    if parser is None or spoken is None:
         return Parsed("dead", UNKNOWN_SOURCE, term=UNKNOWN_DIALECT)
     try:
         return parser.parse(raw)
@@ -65,36 +65,30 @@ def post_key(dialect: str | None, raw: bytes) -> str | None:
 
     None where the record is no post, or a post without an id of its own (plain text).
     """
-    spoken, raw = _spoken(dialect, raw)
-    if not raw or spoken not in _DIALECTS:
+    inner: bytes | None = raw
+    if dialect is None:
+        dialect, inner = recognise(raw)
+    known = _DIALECTS.get(dialect)
+    if known is None or known.post_id is None or not inner:
         return None
-    post_id = _DIALECTS[spoken].post_id
     try:
-        return post_id(raw) if post_id is not None else None
+        return known.post_id(inner)
     except RecursionError:
         return None
 
 
 def describe(dialect: str | None, raw: bytes) -> Details | None:
     """Who wrote a post, and where; None where the record is no post. Never raises."""
-    spoken, raw = _spoken(dialect, raw)
-    if not raw or raw.isspace() or spoken not in _DIALECTS:
+    spoken, inner = (dialect, raw) if dialect is not None else recognise(raw)
+    known = _DIALECTS.get(spoken)
+    if not inner or known is None:
         return None
-    read = _DIALECTS[spoken].describe
     try:
-        if read is not None:
-            return read(raw)
+        if known.describe is not None:
+            return known.describe(inner)
     except (Rejected, RecursionError):
         return None
-    return Details() if parse(spoken, raw).kind == "post" else None
-
-
-def _spoken(dialect: str | None, raw: bytes) -> tuple[str, bytes]:
-    """The dialect that a record is read as, and what is read."""
-    if dialect is not None or not raw:
-        return dialect or "", raw
-    raw = connect.unwrap(raw) or b""
-    return recognise(raw) if raw else "", raw
+    return Details() if parse(spoken, inner).kind == "post" else None
 
 
 def _known(dialect: str | None) -> str:

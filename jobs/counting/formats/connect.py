@@ -1,6 +1,6 @@
 """Envelopes that Kafka Connect's converters put around a record: what is inside is what somebody sent.
 
-JsonConverter writes `{"schema":…,"payload":…}` and nothing beside them, or, without schemas, the bare value: of a line
+JsonConverter writes `{"schema":…,"payload":…}` and nothing beside them, or, without schemas, the raw value: of a line
 a JSON string. StringConverter and ByteArrayConverter write the line itself.
 """
 
@@ -19,32 +19,26 @@ class _Envelope(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 _decoder = msgspec.json.Decoder(_Envelope)
-_BOM = b"\xef\xbb\xbf"
 
 
 def unwrap(raw: bytes) -> bytes | None:
-    """The record inside of an envelope or a JSON string; the bytes themselves where there is none.
+    """The record inside of an envelope or a JSON string; the bytes themselves where they are neither.
 
     None where an envelope holds nothing: Connect's tombstone.
     """
-    bare = raw if raw.startswith((b"{", b'"')) else raw.removeprefix(_BOM).strip()
     try:
-        if bare.startswith(b'"'):
-            return _content(lenient.value(bare), None)
-        if bare.startswith(b"{") and b'"schema"' in bare and b'"payload"' in bare:
-            return _open(bare)
+        return _content(lenient.value(raw), None) if raw.startswith(b'"') else _open(raw)
     except (Rejected, RecursionError):
-        pass
-    return raw
+        return raw
 
 
-def _open(bare: bytes) -> bytes | None:
+def _open(raw: bytes) -> bytes | None:
     try:
-        envelope = _decoder.decode(bare)
+        envelope = _decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        content = lenient.value(bare)
+        content = lenient.value(raw)
         if not isinstance(content, dict) or content.keys() != {"schema", "payload"}:
-            return bare
+            return raw
         return _content(content["payload"], content["schema"])
     payload = bytes(envelope.payload)
     if payload.startswith(b'"'):

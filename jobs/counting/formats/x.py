@@ -3,7 +3,6 @@
 What each field means: see x_message.py.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from counting.formats import lenient, x_control
@@ -16,7 +15,7 @@ from counting.formats.parsed import (
     Rejected,
 )
 from counting.formats.values import epoch_us, iso_us, language
-from counting.formats.x_message import Content, Hashtag, Message, Post2, decoder
+from counting.formats.x_message import Content, Message, Post2, decoder
 from counting.hashtags import extract
 
 SOURCE = "x"
@@ -109,15 +108,12 @@ def _content(content: Content) -> tuple[str, tuple[str, ...]]:
     """Text and hashtags: the network's own entities of the longest form; without any, what stands in the text."""
     text = _text(content) or ""
     long = content.extended_tweet or content.note_tweet
-    for entities in (long.entities if long is not None else None, content.entities):
-        if entities is not None:
-            return text, _tags(entities.hashtags or ())
-    return text, tuple(extract(text))
-
-
-def _tags(hashtags: Iterable[Hashtag]) -> tuple[str, ...]:
-    spelled = (each.text if each.text is not None else each.tag for each in hashtags)
-    return tuple(tag for tag in spelled if tag)
+    entities = long.entities if long is not None and long.entities is not None else content.entities
+    if entities is None:
+        return text, tuple(extract(text))
+    if not entities.hashtags:
+        return text, ()
+    return text, tuple([tag for each in entities.hashtags if (tag := each.tag if each.text is None else each.text)])
 
 
 def _sides(message: Message) -> tuple[Message | Post2, bool, Content | None]:
