@@ -125,7 +125,9 @@ class Spool:
             OSError: the disk refuses (full, gone).
         """
         raw = json.dumps({"hashtide": note}).encode()
-        self._append(segments.NOTE, Line(cursor or self._passed or self._last_cursor or "", raw, "hashtide"), received_at)
+        self._append(
+            segments.NOTE, Line(cursor or self._passed or self._last_cursor or "", raw, "hashtide"), received_at
+        )
 
     def pass_over(self, cursor: str) -> None:
         """The source moved on to the cursor, and nothing was taken. Kept every few seconds and at the end; cheap.
