@@ -14,10 +14,11 @@ from collecting import state
 from collecting.addresses import Address
 from collecting.collector import Collector
 from collecting.files import LockHeld
-from collecting.lines import SourceError
+from collecting.lines import Source, SourceError
 from collecting.producer import Settings
 from collecting.publisher import Publisher
 from collecting.segments import SpoolCorrupt
+from collecting.selection import Selection
 from collecting.simulation import truth
 from collecting.simulation.settings import Settings as SimulatorSettings
 from collecting.sources import open_source
@@ -33,12 +34,18 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument(
-        "--source", required=True, metavar="ADDRESS", help="KIND:ITEM,ITEM,key=value (docs/contracts.md)"
+        "--source",
+        required=True,
+        metavar="ADDRESS",
+        help="KIND:ITEM,ITEM,key=value; several with white space between (docs/contracts.md)",
     )
     parser.add_argument("--spool", type=Path, metavar="DIR", help="where lines are kept first; one collector per spool")
     parser.add_argument("--bootstrap-servers", metavar="H:P", help="Kafka; several with commas")
     parser.add_argument("--topic", default="posts")
     parser.add_argument("--spool-budget-mb", type=int, default=2048, help="what the spool may take, archive included")
+    parser.add_argument("--limit", metavar="N", help="end after N posts, over the address's life in the spool")
+    parser.add_argument("--located-only", action="store_true", help="only posts whose author says where they are")
+    parser.add_argument("--duration", metavar="S", help="end after S seconds")
     parser.add_argument(
         "--simulator-truth", type=Path, metavar="FILE", help="write what must be counted, as JSON, and end"
     )
@@ -61,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # one line of ours a failure, not its hundred
     try:
         if given.check:
-            return _check(given.source)
+            return _check(given)
         if given.simulator_truth or given.simulator_lines:
             return _simulate(given)
         return _collect(given)
@@ -72,10 +79,17 @@ def main(argv: list[str] | None = None) -> int:
     return FAILED
 
 
-def _check(address: str) -> int:
+def _source(given: argparse.Namespace) -> Source:
+    """What the address and the options beside it name. Raises SourceError."""
+    keys = {"limit": given.limit, "duration_s": given.duration, "located": "1" if given.located_only else None}
+    asked = {key: value for key, value in keys.items() if value is not None}
+    return open_source(given.source, Selection.from_address(Address("options", settings=asked)))
+
+
+def _check(given: argparse.Namespace) -> int:
     """Only the reason on stderr: the launcher shows it as it is."""
     try:
-        open_source(address)
+        _source(given)
     except SourceError as error:
         sys.stderr.write(f"{error}\n")
         return WRONG_ARGUMENTS
@@ -83,13 +97,11 @@ def _check(address: str) -> int:
 
 
 def _collect(given: argparse.Namespace) -> int:
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = _stop_on_signals()
     spool = Spool(given.spool.absolute(), budget_bytes=given.spool_budget_mb * 2**20)
     try:
         try:
-            source = open_source(given.source)
+            source = _source(given)
         except SourceError as error:
             State(given.source, state.FAILED, str(error)).write(spool.directory)
             log.error("%s", error)  # noqa: TRY400
@@ -108,6 +120,20 @@ def _collect(given: argparse.Namespace) -> int:
     if last.error:
         log.error("%s", last.error)
     return FAILED if last.status == state.FAILED else DONE
+
+
+def _stop_on_signals() -> threading.Event:
+    """Set by the first SIGTERM or SIGINT; a second one ends the process at once, which costs nothing but time."""
+    stop = threading.Event()
+
+    def heard(*_: object) -> None:
+        stop.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, heard)
+    return stop
 
 
 def _simulate(given: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from typing import Annotated, Self
 
 import regex
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from collecting.addresses import Address
 from collecting.lines import SourceError
@@ -18,6 +18,12 @@ Box = tuple[float, float, float, float]
 
 _TOKEN = regex.compile(r"[\p{L}\p{M}\p{N}_\u200c\u200d]+")
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
+
+
+def _four(box: object) -> object:
+    if isinstance(box, tuple) and len(box) != 4:
+        raise ValueError("expected west+south+east+north, in degrees")
+    return box
 
 
 def _box(box: Box) -> Box:
@@ -62,7 +68,7 @@ class Selection(BaseModel):
     terms: Annotated[tuple[str, ...], AfterValidator(_with_words)] = ()
     hashtags: Annotated[tuple[str, ...], AfterValidator(_named)] = ()
     langs: tuple[Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")], ...] = ()
-    box: Annotated[Box, AfterValidator(_box)] | None = None
+    box: Annotated[Box, BeforeValidator(_four), AfterValidator(_box)] | None = None
     located: bool = False
     limit: Annotated[int, Field(ge=1)] | None = None
     duration_s: Annotated[float, Field(gt=0, le=366 * 86_400)] | None = None
@@ -82,8 +88,8 @@ class Selection(BaseModel):
             return cls.model_validate(given)
         except ValidationError as error:
             first = error.errors()[0]
-            key = str(first["loc"][0])
-            raise SourceError(f"source {address.kind}: {key}={address.settings[key]}: {first['msg']}") from None
+            key, why = str(first["loc"][0]), first["msg"].removeprefix("Value error, ")
+            raise SourceError(f"source {address.kind}: {key}={address.settings[key]}: {why}") from None
 
     def without(self, keys: frozenset[str]) -> "Selection":
         """What is left to do when someone else sees to these keys."""

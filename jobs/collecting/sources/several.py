@@ -34,7 +34,7 @@ class _Child:
     cursor: str | None = None
     error: str | None = None
     retry_at_s: float = 0.0
-    retry_in_s: float = FIRST_RETRY_S
+    retry_in_s: float = field(default_factory=lambda: FIRST_RETRY_S)
     ended: bool = False
     thread: threading.Thread | None = None
     held: list[Line] = field(default_factory=list)
