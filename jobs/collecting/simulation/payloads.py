@@ -92,7 +92,7 @@ def _v2(
         content = _truncated(content, 2 * LONG_CODE_POINTS - 1, "…")
     return (
         f'{{"author_id":"{900_000_000 + person}","conversation_id":"{number}",'
-        f'"created_at":"{_iso_time(at_ms // 1000)}","edit_history_tweet_ids":{versions}'
+        f'"created_at":"{iso_time(at_ms // 1000 * 1000)}","edit_history_tweet_ids":{versions}'
         f'{_entities_v2(content)},"id":"{number}","lang":"{lang}"{note},"possibly_sensitive":false,'
         f'"public_metrics":{{"retweet_count":0,"reply_count":0,"like_count":{likes},"quote_count":0,'
         f'"bookmark_count":0,"impression_count":{likes * 10}}}{more},"reply_settings":"everyone",'
@@ -150,8 +150,10 @@ def _classic_day(days: int) -> tuple[str, str]:
     return f"{_DAYS[day.weekday()]} {_MONTHS[day.month - 1]} {day.day:02}", f"{day.year:04}"
 
 
-def _iso_time(at_s: int) -> str:
-    return f"{_iso_day(at_s // 86400)}T{at_s // 3600 % 24:02}:{at_s // 60 % 60:02}:{at_s % 60:02}.000Z"
+def iso_time(at_ms: int) -> str:
+    """`2026-01-31T14:05:09.123Z`."""
+    at_s = at_ms // 1000
+    return f"{_iso_day(at_s // 86400)}T{at_s // 3600 % 24:02}:{at_s // 60 % 60:02}:{at_s % 60:02}.{at_ms % 1000:03}Z"
 
 
 @cache

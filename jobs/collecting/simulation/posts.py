@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
-from collecting.simulation import payloads
+from collecting.simulation import control, jetstream, mastodon, payloads
 from collecting.simulation.payloads import Content
 from collecting.simulation.settings import Settings
 from collecting.simulation.vocabulary import (
@@ -25,6 +25,7 @@ from collecting.simulation.vocabulary import (
 
 BLOCK = 1000  # lines are made in blocks, each with a random generator of its own: picking up at n costs one block
 BURST_PERIOD = 60_000  # a topic rises and falls once in so many lines
+AT_HEIGHT = 0.2  # the share of the burst's topic from which X limits what it delivers
 HUGE_EVERY = 50_000  # one word of 1 MB in so many lines
 HUGE_BYTES = 1_000_000
 HOUR_MS = 3_600_000
@@ -39,10 +40,11 @@ class Line(NamedTuple):
         raw: the bytes.
         dialect: as the source says it; None for what no dialect has a claim on.
         kind: `post`, `duplicate`, `control` or `dead`.
-        term: a control message's kind, a dead line's reason; else empty.
+        term: a control message's kind and, after a tab, what it is about; a dead line's reason; else empty.
         source: the dialect it is counted under.
         at_ms: event time; None where the line has none of its own (then it is when it was received).
         lang, tags, words, is_repost: what is counted of a post; tags and words as identities.
+        spellings: of the tags, each `IDENTITY<TAB>SPELLING`.
     """
 
     raw: bytes
@@ -55,6 +57,19 @@ class Line(NamedTuple):
     tags: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
     is_repost: bool = False
+    spellings: frozenset[str] = frozenset()
+
+
+class _Written(NamedTuple):
+    """A post that can come again, as its author wrote it."""
+
+    dialect: str
+    number: int
+    at_ms: int
+    lang: str
+    person: int
+    content: Content
+    also: tuple[str, ...]
 
 
 def lines(settings: Settings, start_ms: int, first: int = 0) -> Iterator[Line]:
@@ -83,7 +98,8 @@ class _Block:
         self._burst = BURSTS[(period + settings.seed) % len(BURSTS)]
         self._burst_share = 0.3 * math.exp(-(((into / BURST_PERIOD - 0.5) / 0.08) ** 2))
         self._ids = 10**18 + settings.seed % 8_000_000 * 10**12
-        self._posts: list[tuple[Line, tuple[int, int, int, str, int, Content] | None]] = []  # what can come again
+        self._posts: list[Line] = []  # what can come again
+        self._editable: list[_Written] = []
         dialects = [dialect for dialect in settings.dialects if dialect != "text"]
         self._dialects = dialects or ["text"]
         self._text_share = 0.1 if "text" in settings.dialects and dialects else 0.0
@@ -113,36 +129,54 @@ class _Block:
         draw = self._random
         language, vocabulary = LANGUAGES[LANGUAGE_TABLE[int(draw() * TABLE)]]
         is_text = self._dialects == ["text"] or draw() < self._text_share
-        content, tags, words = self._content(vocabulary, one_line=is_text)
+        content, spelled, words = self._content(vocabulary, one_line=is_text)
         if is_text:
-            return Line(content.text.encode(), "text", "post", "", "text", None, "und", tags, words)
+            tags, spellings = _counted(spelled)
+            return Line(content.text.encode(), "text", "post", "", "text", None, "und", tags, words, False, spellings)
         dialect = self._dialects[int(draw() * len(self._dialects))]
         number, person, at_ms = self._ids + index * 8, int(draw() * draw() * len(PEOPLE)), self._event_ms(index)
-        is_repost = draw() < self._settings.reposts
-        if dialect == "x1":
-            raw = self._v1(number, at_ms, language, person, content, is_repost=is_repost)
-        elif is_repost:
-            raw = payloads.v2_repost(number, at_ms, language, person, content, int(draw() * len(PEOPLE)), number + 1)
-        else:
-            raw = payloads.v2(number, number, at_ms, language, person, content)
-        line = Line(raw.encode(), "x", "post", "", "x", at_ms, language, tags, words, is_repost)
-        editable = None if is_repost or dialect == "x1" else (number, index, at_ms, language, person, content)
-        self._posts.append((line, editable))
+        # On Bluesky a repost is an event of its own, without a text.
+        is_repost = draw() < self._settings.reposts and dialect != "jetstream"
+        also = TAGS[TAG_TABLE[int(draw() * TABLE)]][:1] if dialect == "jetstream" and draw() < 0.1 else ()
+        written = _Written(dialect, number, at_ms, language, person, content, also)
+        raw = (self._reposted if is_repost else self._original)(written)
+        network = _network(dialect)
+        if dialect == "mastodon":
+            spelled, language = mastodon.tag_names(content), "und" if is_repost else language
+        tags, spellings = _counted(spelled + also)
+        line = Line(raw.encode(), network, "post", "", network, at_ms, language, tags, words, is_repost, spellings)
+        self._posts.append(line)
+        if not is_repost and dialect != "x1":
+            self._editable.append(written)
         return line
 
-    def _v1(self, number: int, at_ms: int, language: str, person: int, content: Content, *, is_repost: bool) -> str:
-        draw = self._random
-        if not is_repost:
+    def _original(self, written: _Written) -> str:
+        dialect, number, at_ms, language, person, content, also = written
+        if dialect == "x1":
             # Old posts have no timestamp_ms; a time with milliseconds and one without are in the same minute.
-            return payloads.v1(number, at_ms, language, person, content, timestamped=draw() > 0.1)
+            return payloads.v1(number, at_ms, language, person, content, timestamped=self._random() > 0.1)
+        if dialect == "jetstream":
+            return jetstream.post(number, at_ms, language, person, content, also)
+        if dialect == "mastodon":
+            return mastodon.post(number, at_ms, language, person, content)
+        return payloads.v2(number, number, at_ms, language, person, content)
+
+    def _reposted(self, written: _Written) -> str:
+        draw = self._random
+        dialect, number, at_ms, language, person, content, _ = written
         author = int(draw() * len(PEOPLE))
-        original = payloads.v1(number + 1, at_ms - int(draw() * HOUR_MS), language, author, content, timestamped=False)
-        return payloads.v1_repost(number, at_ms, language, person, original, author, content)
+        if dialect == "x1":
+            before_ms = at_ms - int(draw() * HOUR_MS)
+            original = payloads.v1(number + 1, before_ms, language, author, content, timestamped=False)
+            return payloads.v1_repost(number, at_ms, language, person, original, author, content)
+        if dialect == "mastodon":
+            return mastodon.boost(number, at_ms, person, number + 1, language, author, content)
+        return payloads.v2_repost(number, at_ms, language, person, content, author, number + 1)
 
     def _content(
         self, vocabulary: tuple[str, ...], *, one_line: bool
-    ) -> tuple[Content, frozenset[str], frozenset[str]]:
-        """A text of words, some hashtags in it, and the identities of both."""
+    ) -> tuple[Content, tuple[str, ...], frozenset[str]]:
+        """A text of words, the hashtags in it as they are spelled, and the words' identities."""
         draw = self._random
         size = 3 + int(draw() * 12) + (40 if draw() < 0.06 else 0)
         tokens = [vocabulary[int(draw() * len(vocabulary))] for _ in range(size)]
@@ -160,7 +194,7 @@ class _Block:
             tokens.insert(1 + int(draw() * len(tokens)), tag)
         wide = "\u3000" if draw() < 0.02 else " "
         text = ("\n" if draw() < 0.03 and not one_line else wide).join(tokens)
-        return Content(text, _places(text, marked)), _identities(tuple(spelled)), frozenset(map(identity, tokens))
+        return Content(text, _places(text, marked)), tuple(spelled), frozenset(map(identity, tokens))
 
     def _spelled_tags(self) -> list[str]:
         draw = self._random
@@ -178,51 +212,44 @@ class _Block:
     def _duplicate(self, index: int) -> Line:
         if not self._posts:
             return self._post(index)
-        line, _ = self._posts[int(self._random() * len(self._posts))]
-        return Line(line.raw, "x", "duplicate")
+        line = self._posts[int(self._random() * len(self._posts))]
+        return Line(line.raw, line.dialect, "duplicate", source=line.source)
 
     def _edit(self, index: int) -> Line:
-        """A later version of a post: another id, the same first id, so the same post (X's `edit_history_tweet_ids`)."""
-        originals = [what for _, what in self._posts[-50:] if what is not None]
-        if not originals:
+        """A post once more: edited (X's `edit_history_tweet_ids`, an `update`), or another server's copy."""
+        if not self._editable:
             return self._post(index)
-        number, _, at_ms, language, person, content = originals[-1]
+        dialect, number, at_ms, language, person, content, also = self._editable[-1]
         # The text stays: of two versions in one batch either may be the one that counts.
-        return Line(
-            payloads.v2(self._ids + index * 8, number, at_ms, language, person, content, likes=3).encode(),
-            "x",
-            "duplicate",
-        )
+        if dialect == "jetstream":
+            raw = jetstream.post(number, at_ms, language, person, content, also, operation="update")
+        elif dialect == "mastodon":
+            edited, other = self._random() < 0.5, self._ids + index * 8
+            raw = (
+                mastodon.post(number, at_ms, language, person, content, edited=True)
+                if edited
+                else mastodon.post(other, at_ms, language, person, content, copy_of=number)
+            )
+        else:
+            raw = payloads.v2(self._ids + index * 8, number, at_ms, language, person, content, likes=3)
+        return Line(raw.encode(), _network(dialect), "duplicate", source=_network(dialect))
 
     def _control(self, index: int) -> Line:
-        number = self._ids + index * 8 + 2
-        person = f'"user_id":{900_000_000 + index % len(PEOPLE)}'
-        kind, body = (
-            ("delete", f'"status":{{"id":{number},"id_str":"{number}",{person}}},"timestamp_ms":"{self._start_ms}"'),
-            ("delete", f'"status":{{"id":{number},"id_str":"{number}",{person}}}'),
-            ("limit", f'"track":{index},"timestamp_ms":"{self._start_ms}"'),
-            ("scrub_geo", f'{person},"up_to_status_id":{number}'),
-            ("status_withheld", f'"id":{number},{person},"withheld_in_countries":["XX"]'),
-            ("user_withheld", '"id":900000001,"withheld_in_countries":["XX"]'),
-            ("warning", '"code":"FALLING_BEHIND","message":"Your connection is falling behind.","percent_full":60'),
-        )[int(self._random() * 7)]
-        if self._random() < 0.2:
-            return Line(b"", None, "control", "keep_alive", "unknown")
-        return Line(f'{{"{kind}":{{{body}}}}}'.encode(), "x", "control", kind)
+        draw, number, at_ms = self._random, self._ids + index * 8 + 2, self._start_ms
+        dialect = _network(self._dialects[int(draw() * len(self._dialects))])
+        if dialect == "text" or draw() < 0.1:
+            return Line(b"", None, "control", control.KEEP_ALIVE[0], "unknown")
+        if dialect == "jetstream":
+            kind, about, raw = control.of_jetstream(draw, number, index, at_ms)
+        elif dialect == "mastodon":
+            kind, about, raw = control.of_mastodon(number)
+        else:
+            kind, about, raw = control.of_x(draw, number, index, at_ms, at_height=self._burst_share > AT_HEIGHT)
+        return Line(raw.encode(), dialect, "control", f"{kind}\t{about}", dialect)
 
     def _malformed(self, index: int) -> Line:
-        post = payloads.v1(
-            self._ids + index * 8 + 3, self._start_ms, "en", 1, Content("lost #words", (("words", 5, 11),))
-        )
-        raw, reason = (
-            (post[: 20 + int(self._random() * (len(post) - 21))].encode(), "truncated or invalid JSON"),
-            (b"null", "not a JSON object"),
-            (f"[{post}]".encode(), "not a JSON object"),
-            (post.encode().replace(b"lost", b"\xff\xfe"), "invalid UTF-8"),
-            (b'{"created_at":"Mon Mar 07 15:13:47 +0000 2016","text":"no id","lang":"en"}', "missing id"),
-            (b'{"neither":"post","nor":"control"}', "unknown shape"),
-        )[int(self._random() * 6)]
-        return Line(raw, "x", "dead", reason)
+        dialect, reason, raw = control.unreadable(self._random, self._ids + index * 8 + 3, self._start_ms)
+        return Line(raw, dialect, "dead", reason, dialect)
 
     def _huge(self, index: int) -> Line:
         word, at_ms = "x" * HUGE_BYTES, self._event_ms(index)
@@ -231,8 +258,14 @@ class _Block:
 
 
 @lru_cache(maxsize=50_000)
-def _identities(spelled: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(map(identity, spelled))
+def _counted(spelled: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    """Identities and spellings, as they are counted."""
+    return frozenset(map(identity, spelled)), frozenset(f"{identity(each)}\t{each}" for each in spelled)
+
+
+def _network(dialect: str) -> str:
+    """What a post of a dialect is counted under; X has two."""
+    return "x" if dialect in ("x1", "x2") else dialect
 
 
 def _places(text: str, marked: list[str]) -> tuple[tuple[str, int, int], ...]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from collecting.addresses import Address
 from collecting.lines import SourceError
 
-DIALECTS = ("x1", "x2", "text")
+DIALECTS = ("x1", "x2", "text", "jetstream", "mastodon")
 DEFAULT_RATE = 50.0
 ENDLESS_TICK_MS = 1.0  # flat out and endless: a thousand posts in a second of event time
 
@@ -21,7 +21,7 @@ class Settings:
         rate: lines per second; 0 is flat out.
         start: event time of the first post; None: chosen at the first start.
         span_h: hours of event time that a finite flat-out stream covers.
-        dialects: `x1` (v1.1), `x2` (v2), `text`, mixed evenly but for text, which is rare.
+        dialects: `x1` (v1.1), `x2` (v2), `jetstream`, `mastodon`, `text`, mixed evenly but for text, which is rare.
         reposts, duplicates, edits, control, late, malformed, implausible: shares of all lines, 0 to 1.
     """
 

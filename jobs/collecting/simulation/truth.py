@@ -38,6 +38,7 @@ class Truth:
             minute, hour = _bucket(line.at_ms, MINUTE_MS), _bucket(line.at_ms, HOUR_MS)
             self._count(("post", minute, line.source, line.lang), frozenset(("",)), line.is_repost)
             self._count(("hashtag", minute, line.source, line.lang), line.tags, line.is_repost)
+            self._count(("spelling", hour, line.source, line.lang), line.spellings, line.is_repost)
             self._count(("word", hour, line.source, line.lang), line.words, line.is_repost)
 
     def _count(self, key: tuple[str, int | None, str, str], terms: frozenset[str], is_repost: bool) -> None:

@@ -58,13 +58,22 @@ def test_every_kind_comes_about_as_often_as_was_asked(stream: list[Line]) -> Non
 
 
 def test_every_control_message_and_every_way_to_be_dead_comes(stream: list[Line]) -> None:
-    terms = {(line.kind, line.term) for line in stream if line.kind in ("control", "dead")}
+    terms = {(line.source, line.term.partition("\t")[0]) for line in stream if line.kind in ("control", "dead")}
     assert terms == {
-        ("control", "delete"), ("control", "limit"), ("control", "scrub_geo"), ("control", "status_withheld"),
-        ("control", "user_withheld"), ("control", "warning"), ("control", "keep_alive"),
-        ("dead", "truncated or invalid JSON"), ("dead", "not a JSON object"), ("dead", "invalid UTF-8"),
-        ("dead", "missing id"), ("dead", "unknown shape"),
+        ("x", "delete"), ("x", "scrub_geo"), ("x", "status_withheld"), ("x", "user_withheld"), ("x", "warning"),
+        ("jetstream", "like"), ("jetstream", "repost"), ("jetstream", "follow"), ("jetstream", "delete"),
+        ("jetstream", "delete_like"), ("jetstream", "identity"), ("jetstream", "account"),
+        ("mastodon", "delete"), ("unknown", "keep_alive"),
+        ("x", "truncated or invalid JSON"), ("x", "not a JSON object"), ("x", "invalid UTF-8"), ("x", "missing id"),
+        ("x", "unknown shape"), ("jetstream", "missing text"), ("jetstream", "invalid UTF-8"),
+        ("mastodon", "missing created_at"), ("mastodon", "truncated or invalid JSON"),
     }  # fmt: skip
+
+
+def test_x_limits_what_it_delivers_at_the_height_of_a_burst_only(stream: list[Line]) -> None:
+    assert not [line for line in stream if line.term.startswith("limit")]
+    high = block(SETTINGS, START_MS, BURST_PERIOD // 2 // BLOCK)
+    assert [line for line in high if line.term.startswith("limit\ttrack=")]
 
 
 def test_languages_scripts_and_awkward_characters_are_mixed(stream: list[Line]) -> None:
@@ -86,6 +95,9 @@ def test_every_shape_that_is_hard_to_count_is_there(stream: list[Line]) -> None:
         b'"referenced_tweets":',
         b'"note_tweet":',
         b"timestamp_ms",
+        b'"facets":',
+        b'"tags":["',
+        b'\\"reblog\\":{',
     ):
         assert sum(mark in raw for raw in raws) > 100
     long_reposts = [raw for raw in raws if b'"retweeted_status"' in raw and b"extended_tweet" in raw]
@@ -94,28 +106,54 @@ def test_every_shape_that_is_hard_to_count_is_there(stream: list[Line]) -> None:
     assert any(len(json.loads(line.raw)["data"]["edit_history_tweet_ids"]) == 2 for line in edits)
 
 
-def test_a_duplicate_is_a_repeat_of_an_earlier_post_to_the_byte_or_a_later_version_of_it(stream: list[Line]) -> None:
+def test_a_duplicate_is_a_repeat_of_an_earlier_post_to_the_byte_or_another_version_of_it(stream: list[Line]) -> None:
     seen: set[bytes] = set()
-    firsts: set[str] = set()
+    names: set[str] = set()
+    versions: set[tuple[str, bool]] = set()
     for line in stream:
-        if line.kind == "post" and line.source == "x":
+        if line.kind == "post":
             seen.add(line.raw)
-            if line.raw.startswith(b'{"data"'):
-                firsts.add(json.loads(line.raw)["data"]["id"])
+            names.update(name_of(line.raw))
         elif line.kind == "duplicate" and line.raw not in seen:
-            assert json.loads(line.raw)["data"]["edit_history_tweet_ids"][0] in firsts
+            (name,) = name_of(line.raw)
+            assert name in names
+            versions.add((line.source, b"status.update" in line.raw))
+    assert versions == {("x", False), ("jetstream", False), ("mastodon", True), ("mastodon", False)}
+
+
+def name_of(raw: bytes) -> list[str]:
+    """What names a post through its versions, where it has any: X's first id, record key, URI."""
+    if raw.startswith(b'{"data"'):
+        return [str(json.loads(raw)["data"]["edit_history_tweet_ids"][0])]
+    if raw.startswith(b'{"did"'):
+        return [str(json.loads(raw)["did"] + json.loads(raw)["commit"]["rkey"])]
+    return [str(json.loads(json.loads(raw)["payload"])["uri"])] if raw.startswith(b'{"stream"') else []
 
 
 def test_what_an_entity_says_stands_in_the_text_at_its_indices(stream: list[Line]) -> None:
-    checked = 0
+    checked = Counter[str]()
     for line in stream:
         if line.kind == "post" and line.raw.startswith(b'{"created_at"'):
             post = json.loads(line.raw)
             for tag in post["entities"]["hashtags"]:
                 begin, end = tag["indices"]
                 assert post["text"][begin:end] in ("#" + tag["text"], "＃" + tag["text"])
-                checked += 1
-    assert checked > 1000
+                checked["x"] += 1
+        elif line.kind == "post" and line.source == "jetstream":
+            record = json.loads(line.raw)["commit"]["record"]
+            for facet in record.get("facets", ()):
+                begin, end = facet["index"]["byteStart"], facet["index"]["byteEnd"]
+                tag = facet["features"][0]["tag"]
+                assert record["text"].encode()[begin:end].decode() in ("#" + tag, "＃" + tag)
+                checked["jetstream"] += 1
+    assert min(checked["x"], checked["jetstream"]) > 1000
+
+
+def test_every_tag_has_a_spelling_and_some_have_several(stream: list[Line]) -> None:
+    posts = [line for line in stream if line.kind == "post"]
+    assert all(line.tags == {each.split("\t")[0] for each in line.spellings} for line in posts)
+    ways = {each for line in posts for each in line.spellings if each.startswith("strasse\t")}
+    assert {"strasse\tStraße", "strasse\tSTRASSE", "strasse\tstraße"} <= ways
 
 
 def test_late_and_implausible_times_are_among_them(stream: list[Line]) -> None:
@@ -150,9 +188,9 @@ def test_no_line_has_an_end_of_line_in_it(stream: list[Line]) -> None:
     assert not [line for line in stream if b"\n" in line.raw or b"\r" in line.raw]
 
 
-@pytest.mark.parametrize("dialect", ["x1", "x2", "text"])
+@pytest.mark.parametrize("dialect", ["x1", "x2", "text", "jetstream", "mastodon"])
 def test_one_dialect_alone(dialect: str) -> None:
     made = block(Settings(dialects=(dialect,), malformed=0, control=0, duplicates=0, edits=0), START_MS, 25)
-    head = {"x1": b'{"created_at"', "x2": b'{"data"', "text": b""}[dialect]
-    assert all(line.raw.startswith(head) for line in made)
-    assert {line.source for line in made} == {"text" if dialect == "text" else "x"}
+    heads = {"x1": b'{"created_at"', "x2": b'{"data"', "text": b"", "jetstream": b'{"did"', "mastodon": b'{"stream"'}
+    assert all(line.raw.startswith(heads[dialect]) for line in made)
+    assert {line.source for line in made} == {"x" if dialect in ("x1", "x2") else dialect}
