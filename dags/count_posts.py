@@ -1,9 +1,8 @@
 """count_posts: the streaming job runs on YARN, always; each run of the DAG is a lease on it."""
 
-from datetime import UTC, datetime, timedelta
-
 from airflow.sdk import DAG, Asset
 
+from hashtide_airflow.lease_dag import DAG_ARGS, TASK_ARGS
 from hashtide_airflow.operators.count import CountLease
 
 DOC = """
@@ -29,30 +28,19 @@ the checkpoint, and what came meanwhile waits in the topic.
 driver again by itself; when YARN gives up, the lease submits anew after 10, 20, 40 … at most 300 seconds, by YARN's own
 record of failures. A run turns red only when at its end there was no application to hand over; its log says why.
 
-Variables: `hashtide_generation`, `hashtide_trigger_interval_s` (read at a submit).
+Variables, read at a submit: `hashtide_generation`, `hashtide_trigger_interval_s`, `hashtide_retweets` (full, own),
+`hashtide_words` (plain, clean); the last two can't change within a generation.
 """
 
 with DAG(
     "count_posts",
     description="The streaming job on YARN: topic → count log. Each run is a lease on it.",
-    schedule="@continuous",
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=1,
-    # No dagrun_timeout: it would end the lease as a person does who wants the stream stopped.
-    default_args={"owner": "hashtide"},
-    tags=["hashtide", "stream"],
     doc_md=DOC,
+    **DAG_ARGS,
 ) as dag:
     CountLease(
         task_id="count",
         inlets=[Asset("posts", uri="hashtide://topic/posts")],
-        # For what nobody foresaw; an application that fails is submitted again without a retry.
-        retries=5,
-        retry_delay=timedelta(seconds=15),
-        retry_exponential_backoff=True,
-        max_retry_delay=timedelta(minutes=5),
-        # Bounds a submit, not the wait.
-        execution_timeout=timedelta(minutes=5),
         doc_md="Finds the streaming job by its YARN tag, or submits it; never twice.",
+        **TASK_ARGS,
     )

@@ -107,6 +107,8 @@ class Site:
             "HADOOP_CONF_DIR": str(self.home.hadoop_conf),
             "SPARK_CONF_DIR": str(self.home.spark_conf),
             "AIRFLOW_HOME": str(self.home.airflow),
+            # Where a lease puts a connection's token for the collector.
+            "HASHTIDE_SECRETS_DIR": str(self.home.secrets),
             # Each thread of a JVM may otherwise keep 64 MB of its own for malloc.
             "MALLOC_ARENA_MAX": "2",
         }

@@ -31,6 +31,11 @@ def collect_command(collecting: Collecting) -> list[str]:
     ]
 
 
+def check_command(source: str) -> list[str]:
+    """The collector's own word on an address, without collecting; it ends within seconds."""
+    return [PYTHON, str(JOBS / "collect.py"), "--check", "--source", source]
+
+
 def compact_command(count_log: str, generation: int) -> list[str]:
     """One pass of the compaction over everything that is committed."""
     return [PYTHON, str(JOBS / "compact.py"), "--count-log", count_log, "--generation", str(generation)]
@@ -82,4 +87,11 @@ def submit_command(counting: Counting, py_files: Path) -> list[str]:
         *("--bootstrap-servers", counting.bootstrap_servers),
         *("--topic", counting.topic),
         *("--trigger-interval-s", str(counting.trigger_interval_s)),
+        *_unless_default(counting),
     ]
+
+
+def _unless_default(counting: Counting) -> list[str]:
+    """What belongs to the generation and is its job's default: said only where it differs."""
+    chosen = {"--retweets": (counting.retweets, "full"), "--words": (counting.words, "plain")}
+    return [word for name, (value, usual) in chosen.items() if value != usual for word in (name, value)]

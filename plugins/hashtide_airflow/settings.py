@@ -6,6 +6,7 @@ The names are the contract's (docs/contracts.md, "Airflow"). Nothing here may be
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from airflow.sdk import BaseHook, Variable
 from psycopg2.extensions import make_dsn
@@ -55,6 +56,8 @@ class Counting(Frozen):
         root: the count log's root as Spark knows it, `hdfs://host:port/path`.
         generation: one checkpoint's life.
         trigger_interval_s: a batch at most this often.
+        retweets: whether a repost counts what it repeats (`full`), or its own words only (`own`).
+        words: how a text becomes words, `plain` or `clean`.
     """
 
     root: str = Field(pattern=r"^[a-z]+://")
@@ -62,6 +65,8 @@ class Counting(Frozen):
     bootstrap_servers: str = Field(min_length=3)
     topic: str = Field(pattern=r"^[a-zA-Z0-9._-]+$")
     trigger_interval_s: int = Field(ge=1, le=3600)
+    retweets: Literal["full", "own"] = "full"
+    words: Literal["plain", "clean"] = "plain"
 
 
 def variable(name: str, default: str | None = None) -> str:
@@ -74,6 +79,11 @@ def variable(name: str, default: str | None = None) -> str:
     if value is None or not str(value).strip():
         raise ValueError(f"the Airflow variable {name} is not set")
     return str(value).strip()
+
+
+def optional_variable(name: str) -> str:
+    """One Airflow variable, trimmed; empty where it is not set."""
+    return str(Variable.get(name, default="") or "").strip()
 
 
 def source() -> str:
@@ -119,22 +129,30 @@ def count_log_url() -> str:
     return f"webhdfs://{_bare(connection.host)}:{connection.port}{hdfs_root()}/counts"
 
 
-def collecting() -> Collecting:
-    """Everything that the collector is started with."""
+def collecting(asked_for: str | None = None) -> Collecting:
+    """Everything that the collector is started with.
+
+    Args:
+        asked_for: a run's own source; None is the variable's.
+    """
     servers, topic = kafka()
-    return Collecting(source=source(), spool=spool_dir(), bootstrap_servers=servers, topic=topic)
+    return Collecting(source=asked_for or source(), spool=spool_dir(), bootstrap_servers=servers, topic=topic)
 
 
 def counting() -> Counting:
     """Everything that the streaming job is started with."""
     servers, topic = kafka()
     connection = BaseHook.get_connection(HDFS)
-    return Counting(
-        root=f"hdfs://{_bare(connection.host)}:{connection.extra_dejson['rpc_port']}{hdfs_root()}",
-        generation=generation(),
-        bootstrap_servers=servers,
-        topic=topic,
-        trigger_interval_s=int(variable("hashtide_trigger_interval_s", "10")),
+    return Counting.model_validate(
+        {
+            "root": f"hdfs://{_bare(connection.host)}:{connection.extra_dejson['rpc_port']}{hdfs_root()}",
+            "generation": generation(),
+            "bootstrap_servers": servers,
+            "topic": topic,
+            "trigger_interval_s": int(variable("hashtide_trigger_interval_s", "10")),
+            "retweets": variable("hashtide_retweets", "full"),
+            "words": variable("hashtide_words", "plain"),
+        }
     )
 
 

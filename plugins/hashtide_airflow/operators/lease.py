@@ -61,7 +61,7 @@ class LeaseOperator(BaseOperator):
         """
         outcome, why = event["outcome"], event["why"]
         if outcome == "lease_over":
-            self.log.info("the lease is over: handing over to the next run, which attaches to what goes on")
+            self.log.info("%s: handing over to the next run, which attaches to what goes on", why or "lease over")
             return
         if outcome == "lease_over_without":
             raise AirflowFailException(f"at the lease's end nothing runs that could be handed over: {why}")

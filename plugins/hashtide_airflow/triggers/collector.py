@@ -14,7 +14,7 @@ from asgiref.sync import sync_to_async
 from hashtide_airflow import settings
 from hashtide_airflow.hooks.collector import CollectorHook, CollectorState
 from hashtide_airflow.stopping import stop_collector
-from hashtide_airflow.triggers.wish import to_its_end, wants_stop
+from hashtide_airflow.triggers.wish import somebody_waits, to_its_end, wants_stop
 
 STOP_S = 20.0  # Airflow gives on_kill 30 s
 
@@ -24,7 +24,8 @@ class CollectorTrigger(BaseTrigger):
 
     - `ended`: the process is gone and its source was not finished, and `not_before` has passed;
     - `source_changed`: the variable `hashtide_source` names another source than the collector's;
-    - `lease_over`: the lease's end has come, and the collector runs or has finished its source;
+    - `lease_over`: the lease's end has come, and the collector runs or has finished its source; or a run by hand waits
+      for its turn; or what this run asked for itself is collected;
     - `lease_over_without`: it has come, and the collector does neither.
 
     It runs where the collector does: the embedded stack has one host.
@@ -34,16 +35,23 @@ class CollectorTrigger(BaseTrigger):
         lease_ends_at: ISO 8601 with a zone.
         not_before: no `ended` before this moment, ISO 8601: the time to wait after failures. None: at once.
         poll_interval_s: between two looks.
+        source: what this run asked for itself; None: what the variable says.
     """
 
     def __init__(
-        self, spool: str, lease_ends_at: str, not_before: str | None = None, poll_interval_s: float = 5.0
+        self,
+        spool: str,
+        lease_ends_at: str,
+        not_before: str | None = None,
+        poll_interval_s: float = 5.0,
+        source: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.spool = spool
         self.lease_ends_at = lease_ends_at
         self.not_before = not_before
         self.poll_interval_s = poll_interval_s
+        self.source = source
         self.watched: tuple[int, float] | None = None  # pid and start of the collector that the last look saw
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -53,6 +61,7 @@ class CollectorTrigger(BaseTrigger):
             "lease_ends_at": self.lease_ends_at,
             "not_before": self.not_before,
             "poll_interval_s": self.poll_interval_s,
+            "source": self.source,
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -60,19 +69,29 @@ class CollectorTrigger(BaseTrigger):
         ends_at = datetime.fromisoformat(self.lease_ends_at)
         not_before = datetime.fromisoformat(self.not_before) if self.not_before else datetime.now(UTC)
         while True:
-            outcome, why = await sync_to_async(look)(Path(self.spool), settings.source)
-            if state := await sync_to_async(CollectorHook(Path(self.spool)).state)():
-                self.watched = (state.pid, state.started_at)
+            outcome, why = await sync_to_async(self._look)()
             now = datetime.now(UTC)
             if now >= ends_at:
                 outcome = "lease_over_without" if outcome == "ended" else "lease_over"
             elif outcome == "ended" and now < not_before:
                 outcome = "fine"
+            elif outcome == "fine" and self.source is None and await somebody_waits(self):
+                outcome, why = "lease_over", "a run by hand waits for its turn"
             if outcome != "fine":
                 yield TriggerEvent({"outcome": outcome, "why": why})  # type: ignore[no-untyped-call]
                 return
             left_s = (ends_at - now).total_seconds()
             await asyncio.sleep(max(0.0, min(self.poll_interval_s, left_s)))
+
+    def _look(self) -> tuple[str, str]:
+        state = CollectorHook(Path(self.spool)).state()
+        if state:
+            self.watched = (state.pid, state.started_at)
+        wanted, asked_for = settings.source, self.source
+        outcome, why = look(Path(self.spool), wanted if asked_for is None else lambda: asked_for)
+        if asked_for is not None and outcome == "fine" and state and state.status == "finished":
+            return "lease_over", "what was asked for is collected"
+        return outcome, why
 
     async def on_kill(self) -> None:
         """Stop the collector that was watched if the task was marked as failed; else leave it to the next lease."""

@@ -1,4 +1,4 @@
-"""What a person meant who ended a task's wait in the UI."""
+"""What a person wants of a task that waits, as far as Airflow tells a trigger."""
 
 from __future__ import annotations
 
@@ -27,6 +27,25 @@ def task_state(dag_id: str, run_id: str, task_id: str) -> str | None:
     states = RuntimeTaskInstance.get_task_states(dag_id=dag_id, task_ids=[task_id], run_ids=[run_id])
     found = states.get(run_id, {}).get(task_id)
     return str(found) if found else None
+
+
+@sync_to_async
+def queued_runs(dag_id: str) -> int:
+    """How many of the DAG's runs wait for their turn."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    return RuntimeTaskInstance.get_dr_count(dag_id=dag_id, states=["queued"])
+
+
+async def somebody_waits(trigger: BaseTrigger) -> bool:
+    """Whether a run by hand waits for this lease's end; no, where nobody can say."""
+    if trigger.task_instance is None:
+        return False
+    try:
+        return await queued_runs(trigger.task_instance.dag_id) > 0
+    except Exception as error:  # the supervisor or the API server is away; the next look asks again
+        log.warning("can't ask for the runs that wait: %s", error)
+        return False
 
 
 async def wants_stop(trigger: BaseTrigger) -> bool:

@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from hashtide_airflow import commands
 from hashtide_airflow.operators import collect as module
@@ -155,3 +156,52 @@ def wait_for_end(spool: Path) -> None:
     deadline = time.monotonic() + 10
     while alive(spool) and time.monotonic() < deadline:
         time.sleep(0.05)
+
+
+def test_a_token_is_in_no_argument_no_environment_no_log(
+    spool: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    canary = "canary-0123456789"
+    monkeypatch.setattr("hashtide_airflow.tokens.FOLDER", tmp_path / "secrets")
+    monkeypatch.setenv("AIRFLOW_CONN_HASHTIDE_X", json.dumps({"conn_type": "http", "password": canary}))
+    monkeypatch.setattr(module, "environment", lambda **more: {"PATH": os.environ["PATH"], **more})
+    deferred = turn(monkeypatch, "x:terms=rain")
+    process = psutil.Process(alive(spool))
+    assert process.environ()["HASHTIDE_X_TOKEN_FILE"] == f"{tmp_path}/secrets/x_token"
+    assert (tmp_path / "secrets" / "x_token").read_text().strip() == canary
+    seen = [process.cmdline(), process.environ(), deferred.kwargs, deferred.trigger.serialize(), capsys.readouterr()]
+    assert canary not in str(seen)
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, conf: dict[str, Any], usual: str = "simulator") -> TaskDeferred:
+    """One run by hand, from its beginning."""
+    monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_SOURCE", usual)
+    context: Any = {"params": conf, "dag_run": SimpleNamespace(conf=conf)}
+    with pytest.raises(TaskDeferred) as deferred:
+        CollectLease(task_id="collect").execute(context)
+    return deferred.value
+
+
+def test_a_run_by_hand_collects_its_own_source_and_the_next_lease_the_usual_one(
+    spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn(monkeypatch, "simulator")
+    deferred = asked(monkeypatch, {"source": "simulator:seed=9", "minutes": 2})
+    assert starts(spool)[-1] == "simulator:seed=9,duration_s=120"
+    assert isinstance(deferred.trigger, CollectorTrigger)
+    assert deferred.trigger.source == "simulator:seed=9,duration_s=120"
+    left_s = (datetime.fromisoformat(deferred.trigger.lease_ends_at) - datetime.now(UTC)).total_seconds()
+    assert 120 < left_s < 200
+    turn(monkeypatch, "simulator")
+    assert starts(spool) == ["simulator", "simulator:seed=9,duration_s=120", "simulator"]
+
+
+def test_what_the_collector_refuses_does_not_stop_the_one_that_runs(
+    spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn(monkeypatch, "simulator")
+    before = alive(spool)
+    with pytest.raises(AirflowFailException, match=r"refused: .*'nonsense'"):
+        asked(monkeypatch, {"source": "simulator:nonsense=1"})
+    assert alive(spool) == before
+    assert starts(spool) == ["simulator"]

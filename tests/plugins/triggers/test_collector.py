@@ -54,6 +54,7 @@ def test_serialize_carries_every_argument() -> None:
         "lease_ends_at": "2026-01-01T00:00:00+00:00",
         "not_before": "2026-01-01T00:00:01+00:00",
         "poll_interval_s": 0.5,
+        "source": "file:/a",
     }
     path, kwargs = CollectorTrigger(**given).serialize()  # type: ignore[arg-type]
     assert import_string(path) is CollectorTrigger
@@ -93,6 +94,33 @@ def test_it_hands_over_at_the_leases_end(tmp_path: Path) -> None:
 def test_a_finished_source_is_waited_on_and_handed_over(tmp_path: Path) -> None:
     write_state(tmp_path, status="finished", alive=False)
     assert fired(CollectorTrigger(str(tmp_path), soon(0.5), poll_interval_s=0.1))["outcome"] == "lease_over"
+
+
+@pytest.mark.parametrize("waiting", [0, 1])
+def test_a_run_by_hand_that_waits_ends_the_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waiting: int) -> None:
+    async def queued_runs(dag_id: str) -> int:
+        assert dag_id == "collect_posts"
+        return waiting
+
+    monkeypatch.setattr("hashtide_airflow.triggers.wish.queued_runs", queued_runs)
+    write_state(tmp_path)
+    trigger = CollectorTrigger(str(tmp_path), soon(1), poll_interval_s=0.1)
+    trigger.task_instance = SimpleNamespace(dag_id="collect_posts", run_id="r", task_id="t")  # type: ignore[assignment]
+    assert fired(trigger) == {"outcome": "lease_over", "why": "a run by hand waits for its turn" if waiting else ""}
+
+
+def test_what_a_run_asked_for_itself_is_waited_for_to_its_end(tmp_path: Path) -> None:
+    write_state(tmp_path, source="file:/a")
+    asked = CollectorTrigger(str(tmp_path), soon(60), poll_interval_s=0.1, source="file:/a")
+    event = fired(asked, lambda: write_state(tmp_path, source="file:/a", status="finished", alive=False))
+    assert event == {"outcome": "lease_over", "why": "what was asked for is collected"}
+
+
+def test_a_changed_variable_does_not_touch_what_a_run_asked_for_itself(tmp_path: Path) -> None:
+    write_state(tmp_path, source="file:/a")
+    event = fired(CollectorTrigger(str(tmp_path), soon(0.5), poll_interval_s=0.1, source="file:/a"))
+    assert event["outcome"] == "lease_over"
+    assert fired(CollectorTrigger(str(tmp_path), soon(5), poll_interval_s=0.1))["outcome"] == "source_changed"
 
 
 def test_a_changed_source_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,156 @@
+"""What a person asks to have collected in a run by hand: validated here, before it can reach a command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowFailException
+from pydantic import Field, ValidationError, field_validator
+
+from hashtide_airflow.addresses import KINDS, keys_of, split, with_keys
+from hashtide_airflow.settings import Frozen
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+# JSON Schema's patterns are JavaScript's in the form and Python's in the API: `$(?!\n)` is the very end in both.
+END = r"$(?!\n)"
+SOURCE = rf"^({'|'.join(KINDS)})(:[^\s\x00-\x1f\x7f]+)?{END}"
+LISTED = rf"^[^\x00-\x1f\x7f]+{END}"
+LANGS = rf"^[a-z]{{2,3}}(-[a-z0-9]{{2,8}})*( *, *[a-z]{{2,3}}(-[a-z0-9]{{2,8}})*)*{END}"
+NUMBER = r"-?[0-9]{1,3}(\.[0-9]{1,8})?"
+BOX = rf"^{NUMBER}( *, *{NUMBER}){{3}}{END}"
+
+# Whoever may trigger a run may neither send our tokens elsewhere nor spend more of our money.
+NOT_BY_FORM = frozenset({"url", "proxy", "budget_day", "budget_month", "usd_day", "usd_month", "usd_per_post"})
+
+
+def _text(title: str, description: str, pattern: str, longest: int = 500) -> Param:
+    kind = ["null", "string"]
+    return Param(None, type=kind, pattern=pattern, maxLength=longest, title=title, description=description)
+
+
+PARAMS = {
+    "source": _text("Source", "An address: jetstream, file:/data/posts.gz, … Empty: `hashtide_source`.", SOURCE),
+    "limit": Param(None, type=["null", "integer"], minimum=1, title="Limit", description="Stop after so many posts."),
+    "minutes": Param(
+        None, type=["null", "integer"], minimum=1, maximum=1440, title="Minutes", description="Stop after so long."
+    ),
+    "terms": _text("Terms", "Only posts with one of these, commas between.", LISTED),
+    "hashtags": _text("Hashtags", "Or one of these hashtags, without `#`, commas between.", LISTED),
+    "langs": _text("Languages", "Only posts in one of these: en, pt-br, commas between.", LANGS),
+    "box": _text("Box", "Only posts from within: west, south, east, north in degrees.", BOX),
+    "located_only": Param(False, type="boolean", title="Located only", description="Only authors who give a location."),
+}
+
+
+class CollectRequest(Frozen):
+    """One run's own source.
+
+    Attributes:
+        source: what to collect, the selection among its keys; None is what the variable says.
+        minutes: for so long at most; None is one lease.
+    """
+
+    source: str | None = None
+    limit: int | None = Field(default=None, ge=1, strict=True)
+    minutes: int | None = Field(default=None, ge=1, le=1440, strict=True)
+    terms: tuple[str, ...] = ()
+    hashtags: tuple[str, ...] = ()
+    langs: tuple[str, ...] = ()
+    box: tuple[float, ...] = ()
+    located_only: bool = Field(default=False, strict=True)
+
+    @field_validator("source")
+    @classmethod
+    def _is_address(cls, source: str | None) -> str | None:
+        if source is None:
+            return None
+        if not re.fullmatch(SOURCE, source) or len(split(source)) != 1:
+            raise ValueError("not the address of one source")
+        if refused := keys_of(source) & NOT_BY_FORM:
+            raise ValueError(f"{', '.join(sorted(refused))}: set in the variable hashtide_source only")
+        return source
+
+    @field_validator("terms", "hashtags")
+    @classmethod
+    def _are_text(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(LISTED, value) for value in values):
+            raise ValueError("control characters")
+        return values
+
+    @field_validator("langs")
+    @classmethod
+    def _are_languages(cls, langs: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(LANGS, lang) for lang in langs):
+            raise ValueError("not a language tag")
+        return langs
+
+    @field_validator("box")
+    @classmethod
+    def _is_box(cls, box: tuple[float, ...]) -> tuple[float, ...]:
+        if box:
+            west, south, east, north = box
+            if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
+                raise ValueError("west, south, east, north in degrees, south below north")
+        return box
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing was asked for: a lease like any other."""
+        return self == CollectRequest()
+
+    def address(self, usual: str) -> str:
+        """The whole address.
+
+        Args:
+            usual: the source where none is named.
+        """
+        keys: dict[str, str | list[str]] = {}
+        for name in ("terms", "hashtags", "langs"):
+            if values := getattr(self, name):
+                keys[name] = list(values)
+        if self.box:
+            keys["box"] = [f"{degrees:g}" for degrees in self.box]
+        if self.located_only:
+            keys["located"] = "1"
+        if self.limit:
+            keys["limit"] = str(self.limit)
+        if self.minutes:
+            keys["duration_s"] = str(self.minutes * 60)
+        return with_keys(self.source or usual, keys)
+
+
+def request_of(context: Context) -> CollectRequest:
+    """What this run asks for; a scheduled one asks for nothing.
+
+    Raises:
+        AirflowFailException: something else than the form's fields, or a value that they refuse.
+    """
+    return checked(dict(context["params"]), dict(context["dag_run"].conf or {}))
+
+
+def checked(params: Mapping[str, Any], conf: Mapping[str, Any]) -> CollectRequest:
+    """The request, if it is one.
+
+    Args:
+        params: the form's fields, with what the run's conf says laid over them.
+        conf: the run's conf; Airflow lets unknown keys pass, we don't.
+
+    Raises:
+        AirflowFailException: says what was wrong with which field.
+    """
+    if unknown := sorted(set(conf) - set(PARAMS)):
+        raise AirflowFailException(f"unknown parameters {unknown}; there are {sorted(PARAMS)}")
+    given = {name: value for name in PARAMS if (value := params.get(name)) not in (None, "")}
+    for name in ("terms", "hashtags", "langs", "box"):
+        if name in given:
+            given[name] = tuple(part.strip() for part in str(given[name]).split(",") if part.strip())
+    try:
+        return CollectRequest.model_validate(given)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
+        raise AirflowFailException(f"refused: {wrong}") from None

@@ -1,0 +1,98 @@
+"""The networks' tokens: from Airflow's connections, or the files that `up` was told of, into files for the collector.
+
+A token goes by no command line, no environment, no XCom and no log: the collector gets the path of a file (0400).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from airflow.sdk import BaseHook, Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.log import mask_secret
+
+from hashtide_airflow import settings
+from hashtide_airflow.addresses import kinds_of, servers_of
+
+X, MASTODON = "hashtide_x", "hashtide_mastodon"
+_HOME = Path(os.environ.get("AIRFLOW_HOME", tempfile.gettempdir()))
+FOLDER = Path(os.environ.get("HASHTIDE_SECRETS_DIR", _HOME / "secrets"))
+
+
+def token_files(source: str, *, named_by_form: bool = False) -> dict[str, str]:
+    """What the collector of this source needs in its environment: variable → path of a file with the token.
+
+    A connection goes before a file that `up` was told of (variables `hashtide_x_token_file` and
+    `hashtide_mastodon_token_file`), that before what Airflow's own environment names.
+
+    Args:
+        source: one or more addresses.
+        named_by_form: whoever may trigger a run chose the servers; they don't get a token that is meant for any server.
+
+    Raises:
+        ValueError: the connection is there and holds no token.
+    """
+    wanted = kinds_of(source)
+    found = {}
+    if "x" in wanted and (path := _file("x", _x(_connection(X)))):
+        found["HASHTIDE_X_TOKEN_FILE"] = path
+    if "mastodon" in wanted:
+        servers = [] if named_by_form else servers_of(source, "mastodon")
+        if path := _file("mastodon", _mastodon(_connection(MASTODON), servers)):
+            found["HASHTIDE_MASTODON_TOKEN_FILE"] = path
+    return found
+
+
+def _connection(name: str) -> Connection | None:
+    try:
+        return BaseHook.get_connection(name)
+    except AirflowNotFoundException:
+        return None
+
+
+def _x(connection: Connection | None) -> str:
+    if connection is None:
+        return ""
+    token = _one_line(X, connection.password)
+    mask_secret(token)
+    return token + "\n"
+
+
+def _mastodon(connection: Connection | None, servers: list[str]) -> str:
+    """Lines `host token`: the extra's hosts, and the password for the other servers."""
+    if connection is None:
+        return ""
+    by_host: dict[str, object] = {}
+    if connection.password:
+        by_host |= dict.fromkeys(servers, connection.password)
+    by_host |= connection.extra_dejson
+    lines = {host: _one_line(MASTODON, token) for host, token in by_host.items()}
+    if not lines:
+        raise ValueError(f"the Airflow connection {MASTODON} holds no token: neither a password nor an extra")
+    for token in lines.values():
+        mask_secret(token)
+    return "".join(f"{host} {token}\n" for host, token in sorted(lines.items()))
+
+
+def _one_line(connection: str, token: object) -> str:
+    text = str(token or "").strip()
+    if not text or any(character.isspace() for character in text):
+        raise ValueError(f"the Airflow connection {connection} holds no token, or one with white space in it")
+    return text
+
+
+def _file(network: str, text: str) -> str:
+    """The path of the file to hand on, written if there is something to write; empty where nobody named one."""
+    if not text:
+        return settings.optional_variable(f"hashtide_{network}_token_file")
+    FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = FOLDER / f"{network}_token"
+    aside = FOLDER / f".{network}_token.{os.getpid()}"
+    aside.unlink(missing_ok=True)
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o400)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    aside.replace(path)
+    return str(path)
