@@ -8,7 +8,7 @@ import pytest
 
 REPO = Path(__file__).resolve().parent.parent
 PARTS = ("dags", "plugins", "jobs", "stack")
-ENGINES = {"pyspark", "kafka", "tweepy"}
+ENGINES = {"pyspark", "kafka", "confluent_kafka", "tweepy"}
 JOB_PACKAGES = {"collecting", "counting", "compacting", "reporting"}
 JOB_MAINS = {path.stem for path in (REPO / "jobs").glob("*.py")}
 DAGS = {path.stem for path in (REPO / "dags").glob("*.py")}

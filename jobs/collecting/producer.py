@@ -1,10 +1,25 @@
 """The Kafka producer as the publisher wants it. See docs/decisions.md, Collect, for what was measured."""
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from kafka import KafkaProducer
-from kafka.producer.future import FutureRecordMetadata
+from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import Producer as Librdkafka
+
+Headers = list[tuple[str, str | bytes | None]]  # as confluent-kafka has it; ours are all bytes
+OnDelivery = Callable[[KafkaError | None, Message], None]
+# Below "kafka", so that who quietens that one hears nothing of librdkafka either.
+_log = logging.getLogger("kafka.librdkafka")
+
+
+class Unavailable(Exception):  # noqa: N818 - it says what is the matter
+    """No broker takes our records: nobody answers, the name does not resolve, or the topic is not there (or not so)."""
+
+
+class TooLarge(Exception):  # noqa: N818
+    """The broker refuses a record, or the batch that it went in, for its size."""
 
 
 @dataclass(frozen=True)
@@ -13,10 +28,10 @@ class Settings:
 
     Attributes:
         bootstrap_servers: `host:port`, several with commas.
-        in_flight_records, in_flight_bytes: what may be sent and not yet acknowledged; kafka-python has no bound.
-        batch_bytes: one batch of a partition, before compression.
+        in_flight_records, in_flight_bytes: what may be sent and not yet acknowledged. It bounds the memory.
+        batch_bytes, batch_records: one batch of a partition, before compression.
         max_request_bytes: a record above it is not tried.
-        delivery_timeout_s: after it a record's future fails, and everything from there on is sent anew.
+        delivery_timeout_s: after it a record counts as failed, and everything from there on is sent anew.
     """
 
     bootstrap_servers: str
@@ -24,6 +39,7 @@ class Settings:
     in_flight_records: int = 20_000
     in_flight_bytes: int = 32 * 1024 * 1024
     batch_bytes: int = 256 * 1024
+    batch_records: int = 10_000
     linger_ms: int = 20
     compression: str | None = "lz4"
     max_request_bytes: int = 4 * 1024 * 1024
@@ -31,46 +47,118 @@ class Settings:
     request_timeout_s: float = 30
     connect_timeout_s: float = 5
 
+    def for_librdkafka(self) -> dict[str, str | int | bool]:
+        """The same in its words, and what does not change: all replicas, each record once in the life of a producer."""
+        return {
+            "bootstrap.servers": self.bootstrap_servers,
+            "client.id": "hashtide-collect",
+            "acks": "all",
+            "enable.idempotence": True,
+            "compression.type": self.compression or "none",
+            "batch.size": self.batch_bytes,
+            "batch.num.messages": self.batch_records,
+            "linger.ms": self.linger_ms,
+            "message.max.bytes": self.max_request_bytes,
+            "message.timeout.ms": int(self.delivery_timeout_s * 1000),
+            "request.timeout.ms": int(self.request_timeout_s * 1000),
+            "socket.timeout.ms": int(self.request_timeout_s * 1000),
+            "socket.connection.setup.timeout.ms": int(self.connect_timeout_s * 1000),
+            "reconnect.backoff.max.ms": 5_000,
+            # Never reached: the publisher's window is smaller. Its own bound blocks nobody, it refuses.
+            "queue.buffering.max.messages": 2 * self.in_flight_records + 1000,
+            "queue.buffering.max.kbytes": 2 * (self.in_flight_bytes + self.max_request_bytes) // 1024,
+        }
+
+
+class Topic(NamedTuple):
+    """What the broker says of our topic.
+
+    Attributes:
+        cluster_id: of the cluster that it is in; None where the broker does not say.
+    """
+
+    partitions: int
+    cluster_id: str | None
+
 
 class Producer(Protocol):
-    """What of KafkaProducer is used."""
+    """What the publisher needs of one."""
 
-    def send(
-        self, topic: str, value: bytes, key: bytes, headers: list[tuple[str, bytes]], partition: int
-    ) -> FutureRecordMetadata:
-        """Queues a record; the future says what became of it."""
+    def topic(self) -> Topic:
+        """Looks the topic up.
+
+        Raises:
+            Unavailable: nobody answers, or it is not there.
+        """
         ...
 
-    def partitions_for(self, topic: str) -> set[int]:
-        """The topic's partitions."""
+    def send(self, value: bytes, key: bytes, headers: Headers, partition: int, on_delivery: OnDelivery) -> None:
+        """Queues a record; `on_delivery` is called from `poll`, in the order of the partition's records.
+
+        Raises:
+            TooLarge: above `max_request_bytes`.
+            Unavailable: the topic is gone, or has fewer partitions now.
+        """
         ...
 
-    def close(self, timeout: float) -> None:
-        """Ends it; what is not acknowledged within the timeout (seconds) fails."""
+    def poll(self, timeout_s: float) -> None:
+        """Waits until something is acknowledged or has failed, at most so long, and tells who sent it."""
+        ...
+
+    def close(self) -> None:
+        """Ends it at once; what is not acknowledged may or may not be in the topic."""
         ...
 
 
-def kafka_producer(settings: Settings) -> Producer:
-    """An idempotent producer that waits for all replicas.
+def failure(error: KafkaError) -> TooLarge | Unavailable:
+    """What a delivery's error means for the publisher."""
+    words = " ".join(error.str().split())
+    return TooLarge(words) if error.code() == KafkaError.MSG_SIZE_TOO_LARGE else Unavailable(words)
 
-    Raises:
-        KafkaError: no broker answers within the connect timeout.
-    """
-    producer: Producer = KafkaProducer(
-        bootstrap_servers=settings.bootstrap_servers.split(","),
-        client_id="hashtide-collect",
-        acks="all",
-        enable_idempotence=True,
-        compression_type=settings.compression,
-        batch_size=settings.batch_bytes,
-        linger_ms=settings.linger_ms,
-        max_request_size=settings.max_request_bytes,
-        delivery_timeout_ms=int(settings.delivery_timeout_s * 1000),
-        request_timeout_ms=int(settings.request_timeout_s * 1000),
-        max_block_ms=int(settings.connect_timeout_s * 1000),
-        bootstrap_timeout_ms=int(settings.connect_timeout_s * 1000),
-        reconnect_backoff_max_ms=5_000,
-        allow_auto_create_topics=False,
-        metrics_enabled=False,  # nobody reads them, and they cost time per request
-    )
-    return producer
+
+class KafkaProducer:
+    """An idempotent producer that waits for all replicas: confluent-kafka's, bound to one topic."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Begins to connect; `topic` tells whether it did.
+
+        Raises:
+            Unavailable: an address that is none.
+        """
+        self._topic = settings.topic
+        self._timeout_s = settings.connect_timeout_s
+        try:
+            self._producer = Librdkafka(settings.for_librdkafka(), logger=_log)
+        except KafkaException as error:
+            raise failure(error.args[0]) from error
+
+    def topic(self) -> Topic:
+        """Looks the topic up.
+
+        Raises:
+            Unavailable: nobody answers, or it is not there.
+        """
+        try:
+            found = self._producer.list_topics(self._topic, timeout=self._timeout_s)
+        except KafkaException as error:
+            raise Unavailable(f"nobody answers: {failure(error.args[0])}") from error
+        metadata = found.topics[self._topic]
+        if metadata.error is not None or not metadata.partitions:
+            raise Unavailable(f"topic {self._topic!r} is not there")
+        return Topic(len(metadata.partitions), found.cluster_id)
+
+    def send(self, value: bytes, key: bytes, headers: Headers, partition: int, on_delivery: OnDelivery) -> None:
+        """Queues a record; see `Producer.send`."""
+        try:
+            self._producer.produce(self._topic, value, key, partition, headers=headers, on_delivery=on_delivery)
+        except KafkaException as error:
+            raise failure(error.args[0]) from error
+
+    def poll(self, timeout_s: float) -> None:
+        """Waits until something is acknowledged or has failed, at most so long, and tells who sent it."""
+        self._producer.poll(timeout_s)
+
+    def close(self) -> None:
+        """Ends it at once, without waiting for what is under way."""
+        self._producer.purge()
+        self._producer.flush(1)

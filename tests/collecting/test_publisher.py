@@ -4,14 +4,14 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import repeat
 from pathlib import Path
 
 import pytest
-from kafka.errors import KafkaConnectionError, KafkaTimeoutError, MessageSizeTooLargeError
-from kafka.future import Future
+from confluent_kafka import KafkaError
 
 from collecting.lines import Line
-from collecting.producer import Settings
+from collecting.producer import Headers, OnDelivery, Settings, TooLarge, Topic
 from collecting.publisher import Publisher
 from collecting.spool import Spool
 from tests.brokers import Broker
@@ -189,40 +189,39 @@ def test_a_name_that_does_not_resolve_is_tried_again(spool: Spool) -> None:
         assert "Kafka at no-such-host.invalid:9092: " in str(publisher.trouble)
 
 
-class Pending(Future):  # type: ignore[misc]
-    """A record's future, answered by the test."""
-
-    def get(self, timeout: float) -> None:
-        time.sleep(timeout)
-        if not self.is_done:
-            raise KafkaTimeoutError("not yet")
+Answer = KafkaError | None
+TIMED_OUT = KafkaError(KafkaError._MSG_TIMED_OUT, "Local: Message timed out")
+TOO_LARGE = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, "Broker: Message size too large")
 
 
 class ScriptedProducer:
-    """Answers each send as the script says: an exception, or None for an acknowledgement."""
+    """Answers each send, at the next poll, as the script says: an error, or None for an acknowledgement."""
 
-    def __init__(self, script: Iterator[Exception | None], sent: list[bytes]) -> None:
+    def __init__(self, script: Iterator[Answer], sent: list[bytes], cluster_id: str = "cluster-1") -> None:
         self._script = script
         self._sent = sent
+        self._cluster_id = cluster_id
+        self._waiting: list[tuple[OnDelivery, Answer]] = []
 
-    def send(self, topic: str, value: bytes, key: bytes, headers: list[tuple[str, bytes]], partition: int) -> Future:  # noqa: ARG002
-        answer = next(self._script, None)
+    def topic(self) -> Topic:
+        return Topic(1, self._cluster_id)
+
+    def send(self, value: bytes, key: bytes, headers: Headers, partition: int, on_delivery: OnDelivery) -> None:  # noqa: ARG002
         self._sent.append(value)
-        future = Future()
-        if answer is None:
-            future.success(None)
-        else:
-            future.failure(answer)
-        return future
+        self._waiting.append((on_delivery, next(self._script, None)))
 
-    def partitions_for(self, topic: str) -> set[int]:  # noqa: ARG002
-        return {0}
+    def poll(self, timeout_s: float) -> None:
+        if not self._waiting:
+            time.sleep(timeout_s)
+        for on_delivery, answer in self._waiting:
+            on_delivery(answer, None)  # type: ignore[arg-type]
+        self._waiting.clear()
 
-    def close(self, timeout: float) -> None:
+    def close(self) -> None:
         pass
 
 
-def published_by_script(spool: Spool, *script: Exception | None) -> list[bytes]:
+def published_by_script(spool: Spool, *script: Answer) -> list[bytes]:
     sent: list[bytes] = []
     answers = iter(script)
     publisher = Publisher(spool, Settings("h:1", "t"), connect=lambda _: ScriptedProducer(answers, sent))
@@ -233,54 +232,131 @@ def published_by_script(spool: Spool, *script: Exception | None) -> list[bytes]:
 
 def test_a_failed_record_and_all_after_it_are_sent_again(spool: Spool) -> None:
     put(spool, b"one", b"two", b"three")
-    sent = published_by_script(spool, None, KafkaTimeoutError("expired"), None)
+    sent = published_by_script(spool, None, TIMED_OUT, None)
     assert sent == [b"one", b"two", b"three", b"two", b"three"]
 
 
-def test_a_record_that_is_too_large_is_replaced_and_only_that_one(spool: Spool) -> None:
-    put(spool, b"one", b"two", b"three")
-    sent = published_by_script(spool, None, MessageSizeTooLargeError("no"), None)
-    assert sent[:3] == [b"one", b"two", b"three"]
-    assert b'"reason": "record too large"' in sent[3]
-    assert sent[4:] == [b"three"]
+def test_of_a_batch_that_is_too_large_only_the_record_at_fault_is_replaced(spool: Spool) -> None:
+    put(spool, b"one", b"two", b"three", b"four", b"five")
+    # The batch of the second to fourth is refused; then they go one by one, and it is the third.
+    sent = published_by_script(spool, None, TOO_LARGE, TOO_LARGE, TOO_LARGE, None, None, TOO_LARGE)
+    assert sent[:7] == [b"one", b"two", b"three", b"four", b"five", b"two", b"three"]
+    assert b'"reason": "record too large"' in sent[7]
+    assert sent[8:] == [b"four", b"five"]
+
+
+def test_one_by_one_means_a_batch_and_a_window_of_one(spool: Spool) -> None:
+    put(spool, b"one", b"two")
+    used: list[Settings] = []
+    answers = iter([TOO_LARGE, TOO_LARGE])
+
+    def connect(settings: Settings) -> ScriptedProducer:
+        used.append(settings)
+        return ScriptedProducer(answers, [])
+
+    with Running(Publisher(spool, Settings("h:1", "t"), connect=connect)) as publisher:
+        eventually(lambda: publisher.acked == spool.durable and len(used) == 3)
+    assert [(each.batch_records, each.in_flight_records) for each in used] == [
+        (10_000, 20_000),
+        (1, 1),
+        (10_000, 20_000),
+    ]
+
+
+def test_a_topic_that_refuses_even_the_note_is_said_and_nothing_is_left_out(spool: Spool) -> None:
+    put(spool, b"one", b"two")
+    answers: Iterator[Answer] = repeat(TOO_LARGE)
+    publisher = Publisher(spool, Settings("h:1", "t"), connect=lambda _: ScriptedProducer(answers, []))
+    with Running(publisher):
+        eventually(lambda: publisher.trouble is not None)
+        assert "topic 't' refuses even a short note" in str(publisher.trouble)
+    assert spool.acked.records == 0
+
+
+def test_a_record_that_the_client_itself_refuses_is_replaced(spool: Spool) -> None:
+    put(spool, b"one", b"two")
+    sent: list[bytes] = []
+
+    class Strict(ScriptedProducer):
+        def send(self, value: bytes, key: bytes, headers: Headers, partition: int, on_delivery: OnDelivery) -> None:
+            if value == b"two":
+                raise TooLarge("no")
+            super().send(value, key, headers, partition, on_delivery)
+
+    with Running(Publisher(spool, Settings("h:1", "t"), connect=lambda _: Strict(iter(()), sent))) as publisher:
+        eventually(lambda: publisher.acked == spool.durable)
+    assert b'"reason": "record too large"' in sent[-1]
 
 
 def test_the_position_is_kept_only_up_to_what_is_acknowledged(spool: Spool) -> None:
     put(spool, b"one", b"two")
     sent: list[bytes] = []
 
-    def broken() -> Iterator[Exception | None]:
+    def broken() -> Iterator[Answer]:
         yield None
         while True:
-            yield KafkaConnectionError("gone")
+            yield TIMED_OUT
 
     answers = broken()
     publisher = Publisher(spool, Settings("h:1", "t"), connect=lambda _: ScriptedProducer(answers, sent))
     with Running(publisher):
         eventually(lambda: len(sent) > 2)
-        assert publisher.trouble == "Kafka at h:1: KafkaConnectionError: gone"
+        eventually(lambda: publisher.trouble == "Kafka at h:1: Local: Message timed out")
     assert spool.acked.records == 1
 
 
 def test_no_more_is_under_way_than_the_window_allows_and_nothing_counts_before_it_is_acknowledged(spool: Spool) -> None:
     put(spool, *(b"x" * 100 for _ in range(12)))
-    under_way: list[Pending] = []
+    under_way: list[OnDelivery] = []
+    answered = 0
 
     class Silent(ScriptedProducer):
-        def send(self, *_args: object, **_named: object) -> Future:
-            under_way.append(Pending())
-            return under_way[-1]
+        def send(self, value: bytes, key: bytes, headers: Headers, partition: int, on_delivery: OnDelivery) -> None:  # noqa: ARG002
+            under_way.append(on_delivery)
 
     publisher = Publisher(spool, Settings("h:1", "t", in_flight_records=5), connect=lambda _: Silent(iter(()), []))
     # Answers: (how many of the sent are acknowledged by now, how many may have been sent then).
     with Running(publisher):
-        for acknowledged, sent in ((0, 5), (3, 8), (8, 12)):
-            for future in under_way[:acknowledged]:
-                if not future.is_done:
-                    future.success(None)
+        for acknowledged, sent in ((0, 5), (3, 8), (8, 12), (12, 12)):
+            for on_delivery in under_way[answered:acknowledged]:
+                on_delivery(None, None)  # type: ignore[arg-type]
+            answered = acknowledged
             eventually(lambda acknowledged=acknowledged: publisher.acked.records == acknowledged)  # type: ignore[misc]
             time.sleep(0.3)  # time enough to do what it must not
             assert (publisher.acked.records, len(under_way)) == (acknowledged, sent)
-        for future in under_way[8:]:
-            future.success(None)
+        assert publisher.acked == spool.durable
+
+
+def test_what_is_acknowledged_out_of_order_waits_for_what_is_before_it(spool: Spool) -> None:
+    put(spool, b"one", b"two", b"three")
+    under_way: list[OnDelivery] = []
+
+    class Silent(ScriptedProducer):
+        def send(self, value: bytes, key: bytes, headers: Headers, partition: int, on_delivery: OnDelivery) -> None:  # noqa: ARG002
+            under_way.append(on_delivery)
+
+    publisher = Publisher(spool, Settings("h:1", "t"), connect=lambda _: Silent(iter(()), []))
+    with Running(publisher):
+        eventually(lambda: len(under_way) == 3)
+        for place, acknowledged in ((2, 0), (0, 1), (1, 3)):
+            under_way[place](None, None)  # type: ignore[arg-type]
+            time.sleep(0.3)
+            assert publisher.acked.records == acknowledged
+
+
+def test_a_broker_of_another_cluster_gets_nothing_and_is_named(spool: Spool) -> None:
+    put(spool, b"one")
+    sent: list[bytes] = []
+    cluster = ["cluster-1"]
+    publisher = Publisher(
+        spool, Settings("h:1", "t"), connect=lambda _: ScriptedProducer(iter([None, TIMED_OUT]), sent, cluster[0])
+    )
+    with Running(publisher):
         eventually(lambda: publisher.acked == spool.durable)
+        cluster[0] = "cluster-2"
+        put(spool, b"two")  # fails, so it connects anew: to the stranger
+        eventually(lambda: "this is cluster cluster-2, and the spool belongs to cluster-1" in str(publisher.trouble))
+        assert sent == [b"one", b"two"]
+        cluster[0] = "cluster-1"
+        eventually(lambda: publisher.acked == spool.durable)
+    assert sent == [b"one", b"two", b"two"]
