@@ -197,6 +197,18 @@ def logs(
 
 
 @app.command()
+def tail(
+    home: HomeOption = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=100_000, help="How many of the newest.")] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come.")] = False,
+) -> None:
+    """Show the newest posts of the topic as a person reads them."""
+    from stack import tail as tail_
+
+    raise typer.Exit(tail_.run(_site_as_it_is(home).endpoints, lines, follow=follow))
+
+
+@app.command()
 def psql(
     home: HomeOption = None,
     command: Annotated[str | None, typer.Option("--command", "-c", help="Run this and return.")] = None,
