@@ -207,6 +207,11 @@ class FakeX:
             assert live is not None
             return live
 
+    def wait_until_free(self, within_s: float = 20.0) -> None:
+        """Until nobody is connected."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._live() is None, within_s), "somebody is still connected"
+
     def drained(self, within_s: float = 20.0) -> None:
         """Waits until each line fed is either sent or missed."""
         with self._changed:
