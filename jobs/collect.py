@@ -5,6 +5,7 @@ With --simulator-truth or --simulator-lines it collects nothing, but makes a sim
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -22,6 +23,7 @@ from collecting.selection import Selection
 from collecting.simulation import truth
 from collecting.simulation.settings import Settings as SimulatorSettings
 from collecting.sources import open_source
+from collecting.sources.auto import settled
 from collecting.sources.simulator import SimulatorSource, parse_cursor
 from collecting.spool import Spool
 from collecting.state import State
@@ -79,17 +81,17 @@ def main(argv: list[str] | None = None) -> int:
     return FAILED
 
 
-def _source(given: argparse.Namespace) -> Source:
+def _source(given: argparse.Namespace, address: str) -> Source:
     """What the address and the options beside it name. Raises SourceError."""
     keys = {"limit": given.limit, "duration_s": given.duration, "located": "1" if given.located_only else None}
     asked = {key: value for key, value in keys.items() if value is not None}
-    return open_source(given.source, Selection.from_address(Address("options", settings=asked)))
+    return open_source(address, Selection.from_address(Address("options", settings=asked)))
 
 
 def _check(given: argparse.Namespace) -> int:
     """Only the reason on stderr: the launcher shows it as it is."""
     try:
-        _source(given)
+        _source(given, given.source)
     except SourceError as error:
         sys.stderr.write(f"{error}\n")
         return WRONG_ARGUMENTS
@@ -99,9 +101,10 @@ def _check(given: argparse.Namespace) -> int:
 def _collect(given: argparse.Namespace) -> int:
     stop = _stop_on_signals()
     spool = Spool(given.spool.absolute(), budget_bytes=given.spool_budget_mb * 2**20)
+    os.environ.setdefault("HASHTIDE_SPEND_FILE", str(spool.directory / "x-spend.json"))  # beside what was paid for
     try:
         try:
-            source = _source(given)
+            source = _source(given, settled(given.source, spool.directory))
         except SourceError as error:
             State(given.source, state.FAILED, str(error)).write(spool.directory)
             log.error("%s", error)  # noqa: TRY400

@@ -10,12 +10,14 @@ from collecting.sources.repeats import WithoutRepeats
 from collecting.sources.selected import Selected
 from collecting.sources.several import SeveralSources
 from collecting.sources.simulator import SimulatorSource
+from collecting.sources.x import XSource
 
 # The selection is told to a source whose network can do some of it (`server_side` says which keys); the address that
 # it gets has its own keys only.
 _KINDS: dict[str, Callable[[Address, Selection], Source]] = {
     "file": FileSource.from_address,
     "simulator": SimulatorSource.from_address,
+    "x": XSource.from_address,
 }
 
 
