@@ -23,7 +23,6 @@ from collecting.selection import Selection
 from collecting.simulation import truth
 from collecting.simulation.settings import Settings as SimulatorSettings
 from collecting.sources import open_source
-from collecting.sources.auto import settled
 from collecting.sources.simulator import SimulatorSource, parse_cursor
 from collecting.spool import Spool
 from collecting.state import State
@@ -81,17 +80,17 @@ def main(argv: list[str] | None = None) -> int:
     return FAILED
 
 
-def _source(given: argparse.Namespace, address: str) -> Source:
+def _source(given: argparse.Namespace) -> Source:
     """What the address and the options beside it name. Raises SourceError."""
     keys = {"limit": given.limit, "duration_s": given.duration, "located": "1" if given.located_only else None}
     asked = {key: value for key, value in keys.items() if value is not None}
-    return open_source(address, Selection.from_address(Address("options", settings=asked)))
+    return open_source(given.source, Selection.from_address(Address("options", settings=asked)))
 
 
 def _check(given: argparse.Namespace) -> int:
     """Only the reason on stderr: the launcher shows it as it is."""
     try:
-        _source(given, given.source)
+        _source(given)
     except SourceError as error:
         sys.stderr.write(f"{error}\n")
         return WRONG_ARGUMENTS
@@ -104,7 +103,7 @@ def _collect(given: argparse.Namespace) -> int:
     os.environ.setdefault("HASHTIDE_SPEND_FILE", str(spool.directory / "x-spend.json"))  # beside what was paid for
     try:
         try:
-            source = _source(given, settled(given.source, spool.directory))
+            source = _source(given)
         except SourceError as error:
             State(given.source, state.FAILED, str(error)).write(spool.directory)
             log.error("%s", error)  # noqa: TRY400
