@@ -106,6 +106,8 @@ class Site:
             "JAVA_HOME": str(java),
             "HADOOP_CONF_DIR": str(self.home.hadoop_conf),
             "SPARK_CONF_DIR": str(self.home.spark_conf),
+            # Where a Spark of a task's own finds Kafka's connector.
+            "HASHTIDE_PARTS": str(self.parts.jars.parent),
             "AIRFLOW_HOME": str(self.home.airflow),
             # Where a lease puts a connection's token for the collector.
             "HASHTIDE_SECRETS_DIR": str(self.home.secrets),

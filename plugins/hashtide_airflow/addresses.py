@@ -20,11 +20,6 @@ def kinds_of(source: str) -> set[str]:
     return {address.partition(":")[0] for address in split(source)}
 
 
-def keys_of(address: str) -> set[str]:
-    """The names of the keys that one address sets."""
-    return {part.partition("=")[0] for part in _parts(address) if _is_key(part)}
-
-
 def servers_of(source: str, kind: str) -> list[str]:
     """The hosts (with a port, where one is given) that the sources of a kind name."""
     items = [

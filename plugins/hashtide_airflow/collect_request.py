@@ -10,7 +10,7 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 from pydantic import Field, ValidationError, field_validator
 
-from hashtide_airflow.addresses import KINDS, keys_of, split, with_keys
+from hashtide_airflow.addresses import KINDS, split, with_keys
 from hashtide_airflow.settings import Frozen
 
 if TYPE_CHECKING:
@@ -18,14 +18,13 @@ if TYPE_CHECKING:
 
 # JSON Schema's patterns are JavaScript's in the form and Python's in the API: `$(?!\n)` is the very end in both.
 END = r"$(?!\n)"
-SOURCE = rf"^({'|'.join(KINDS)})(:[^\s\x00-\x1f\x7f]+)?{END}"
+# Whoever may trigger a run may neither send our tokens elsewhere nor spend more of our money.
+NOT_BY_FORM = ("url", "proxy", "budget_day", "budget_month", "usd_day", "usd_month", "usd_per_post")
+SOURCE = rf"^(?!.*[:,]({'|'.join(NOT_BY_FORM)})=)({'|'.join(KINDS)})(:[^\s\x00-\x1f\x7f]+)?{END}"
 LISTED = rf"^[^\x00-\x1f\x7f]+{END}"
 LANGS = rf"^[a-z]{{2,3}}(-[a-z0-9]{{2,8}})*( *, *[a-z]{{2,3}}(-[a-z0-9]{{2,8}})*)*{END}"
 NUMBER = r"-?[0-9]{1,3}(\.[0-9]{1,8})?"
 BOX = rf"^{NUMBER}( *, *{NUMBER}){{3}}{END}"
-
-# Whoever may trigger a run may neither send our tokens elsewhere nor spend more of our money.
-NOT_BY_FORM = frozenset({"url", "proxy", "budget_day", "budget_month", "usd_day", "usd_month", "usd_per_post"})
 
 
 def _text(title: str, description: str, pattern: str, longest: int = 500) -> Param:
@@ -70,9 +69,7 @@ class CollectRequest(Frozen):
         if source is None:
             return None
         if not re.fullmatch(SOURCE, source) or len(split(source)) != 1:
-            raise ValueError("not the address of one source")
-        if refused := keys_of(source) & NOT_BY_FORM:
-            raise ValueError(f"{', '.join(sorted(refused))}: set in the variable hashtide_source only")
+            raise ValueError(f"not the address of one source, or one with {', '.join(NOT_BY_FORM)}")
         return source
 
     @field_validator("terms", "hashtags")

@@ -9,9 +9,12 @@ import sys
 from datetime import date
 from pathlib import Path
 
+from hashtide_airflow.explore_request import ExploreRequest
 from hashtide_airflow.settings import JOBS, Collecting, Counting
 
 PYTHON = sys.executable
+# local[2] in a worker: a heap of its own size, whatever the streaming job's driver has.
+EXPLORE_ENVIRONMENT = {"PYSPARK_SUBMIT_ARGS": "--driver-memory 640m pyspark-shell"}
 
 
 def tag_of(generation: int) -> str:
@@ -49,6 +52,27 @@ def report_command(day: date, top: int, source: str | None, lang: str | None, ou
     if lang:
         command += ["--lang", lang]
     return [*command, "--out", str(out)]
+
+
+def explore_command(look: ExploreRequest, bootstrap_servers: str, topic: str) -> list[str]:
+    """A look at the counts on the console. The arguments are validated already (`explore_request`)."""
+    return [
+        PYTHON,
+        str(JOBS / "count.py"),
+        *("--mode", look.mode),
+        *("--source", look.source),
+        *("--sink", "console"),
+        *("--metric", look.metric),
+        *("--top", str(look.top)),
+        *("--window-s", str(look.window_s)),
+        *("--slide-s", str(look.slide_s)),
+        *("--duration-s", str(look.seconds)),
+        *("--words", look.words),
+        *("--retweets", look.retweets),
+        *("--bootstrap-servers", bootstrap_servers),
+        *("--topic", topic),
+        *("--master", "local[2]"),
+    ]
 
 
 def submit_command(counting: Counting, py_files: Path) -> list[str]:

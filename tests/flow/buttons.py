@@ -79,6 +79,10 @@ class Buttons:
         state = json.loads((self.home / "spool" / "state.json").read_bytes())
         return str(state["pid"]) if state["status"] == "running" else ""
 
+    def source(self) -> str:
+        """What the collector said last that it reads."""
+        return str(json.loads((self.home / "spool" / "state.json").read_bytes())["source"])
+
     def purple(self, dag: str, *, not_run: str = "", least_try: int = 1) -> bool:
         """Whether the lease watches: in another run than that one, at that try at least."""
         run = self.run_id(dag)

@@ -34,15 +34,46 @@ def buttons(stack: RunningStack) -> Iterator[Buttons]:
         buttons.pause(dag, True)
 
 
-@BOTH
-def test_triggering_by_hand_waits_its_turn_and_starts_nothing(buttons: Buttons, dag: str) -> None:
-    before = buttons.working(dag)
-    run = buttons.trigger(dag, {}).json()["dag_run_id"]
+def test_triggering_count_posts_by_hand_waits_its_turn_and_starts_nothing(buttons: Buttons) -> None:
+    before = buttons.working("count_posts")
+    run = buttons.trigger("count_posts", {}).json()["dag_run_id"]
     time.sleep(SETTLE_S)
-    assert buttons.ask("GET", f"{dag}/dagRuns/{run}").json()["state"] == "queued"
-    assert buttons.working(dag) == before
-    assert buttons.ask("DELETE", f"{dag}/dagRuns/{run}").ok
-    assert buttons.working(dag) == before
+    assert buttons.ask("GET", f"count_posts/dagRuns/{run}").json()["state"] == "queued"
+    assert buttons.working("count_posts") == before
+    assert buttons.ask("DELETE", f"count_posts/dagRuns/{run}").ok
+    assert buttons.working("count_posts") == before
+
+
+def test_triggering_collect_posts_by_hand_is_the_next_lease_at_once(buttons: Buttons) -> None:
+    before = buttons.working("collect_posts")
+    run = buttons.trigger("collect_posts", {}).json()["dag_run_id"]
+    wait_until(lambda: buttons.task("collect_posts", run)[0] == "deferred", "the run by hand attaches")
+    assert buttons.working("collect_posts") == before
+
+
+def test_the_form_of_collect_posts_collects_something_else_and_then_the_usual_again(buttons: Buttons) -> None:
+    asked = "simulator:posts=300,rate=0,seed=5"
+    run = buttons.trigger("collect_posts", {"source": asked, "minutes": 10}).json()["dag_run_id"]
+    wait_until(lambda: buttons.source() == f"{asked},duration_s=600", "what the form says is collected")
+    wait_until(lambda: buttons.ask("GET", f"collect_posts/dagRuns/{run}").json()["state"] == "success", "to its end")
+    wait_until(lambda: buttons.purple("collect_posts", not_run=run), "the next lease")
+    assert buttons.source() == "simulator:rate=20"
+
+
+@pytest.mark.parametrize(
+    ("dag", "conf"),
+    [
+        ("collect_posts", {"source": "file:/a b"}),
+        ("collect_posts", {"source": "simulator:posts=1\n--help"}),
+        ("collect_posts", {"limit": "5; id"}),
+        ("explore_counts", {"source": "tcp:$(id)"}),
+        ("explore_counts", {"seconds": 0}),
+    ],
+)
+def test_what_no_form_takes_is_refused_before_there_is_a_run(buttons: Buttons, dag: str, conf: dict[str, Any]) -> None:
+    answer = buttons.trigger(dag, conf)
+    assert answer.status_code == 400
+    assert f"Invalid input for param {next(iter(conf))}" in answer.json()["detail"]
 
 
 @BOTH
@@ -120,9 +151,6 @@ def test_a_report_of_something_else_is_refused_before_there_is_a_run(buttons: Bu
 
 @BOTH
 def test_marking_failed_is_a_restart(buttons: Buttons, dag: str) -> None:
-    time.sleep(
-        SETTLE_S
-    )  # in the second before the triggerer takes the wait over, there is nobody who could stop anything
     before, run = buttons.working(dag), buttons.run_id(dag)
     buttons.mark_task(dag, "failed")
     wait_until(lambda: buttons.working(dag) not in ("", before), "another one works")
@@ -131,9 +159,19 @@ def test_marking_failed_is_a_restart(buttons: Buttons, dag: str) -> None:
         assert buttons.applications()[before] == "SUCCEEDED"  # stopped after its batch, not killed
 
 
+def test_marking_failed_is_a_restart_too_while_the_task_waits_for_a_worker(buttons: Buttons) -> None:
+    before = buttons.working("collect_posts")
+    buttons.clear("collect_posts")  # from here on, until the new try is deferred, no trigger could be told
+    buttons.mark_run("collect_posts", "failed")
+    wait_until(lambda: buttons.working("collect_posts") not in ("", before), "another one works")
+    after = buttons.working("collect_posts")
+    wait_until(lambda: buttons.purple("collect_posts"), "and is watched")
+    time.sleep(SETTLE_S)
+    assert buttons.working("collect_posts") == after  # once
+
+
 @BOTH
 def test_paused_and_marked_failed_it_stops_for_good(buttons: Buttons, dag: str) -> None:
-    time.sleep(SETTLE_S)
     before = buttons.working(dag)
     buttons.pause(dag, True)
     buttons.mark_run(dag, "failed")

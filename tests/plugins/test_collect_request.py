@@ -16,6 +16,11 @@ HOSTILE: list[dict[str, Any]] = [
     {"source": "--help"},
     {"source": "file:/a b"},
     {"source": "x\x00"},
+    # A form sends no token elsewhere and raises no budget.
+    {"source": "x:url=http://elsewhere.example"},
+    {"source": "x:terms=a,proxy=socks5://elsewhere.example"},
+    {"source": "x:usd_day=1000"},
+    {"source": "x:terms=a,budget_month=1000000"},
     {"limit": 0},
     {"limit": "5; id"},
     {"limit": 1.5},
@@ -78,20 +83,6 @@ def test_the_form_refuses_it_before_there_is_a_run(values: dict[str, Any]) -> No
 def test_the_task_refuses_it_too(values: dict[str, Any]) -> None:
     with pytest.raises(AirflowFailException, match=f"refused: {next(iter(values))}"):
         checked(values, values)
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "x:url=http://elsewhere.example",
-        "x:terms=a,proxy=socks5://elsewhere.example",
-        "x:usd_day=1000",
-        "x:budget_month=1000000",
-    ],
-)
-def test_a_form_sends_no_token_elsewhere_and_raises_no_budget(source: str) -> None:
-    with pytest.raises(AirflowFailException, match="set in the variable hashtide_source only"):
-        checked({"source": source}, {"source": source})
 
 
 def test_unknown_fields_are_refused() -> None:

@@ -22,11 +22,13 @@ class JobOperator(BaseOperator):
     """One job, one process, a list of arguments; never a shell.
 
     Returns:
-        The JSON object in the job's last line (an XCom).
+        The JSON object in the job's last line (an XCom), where it has a result.
 
     Args:
         command: makes the list of arguments from the task's context, when the task runs.
         secrets: environment variable → connection, whose connection string it gets. Secrets travel no other way.
+        environment: more of the job's environment, nothing secret.
+        has_result: whether its last line is a JSON object; else what it says is in the log only.
         is_nothing_new: says of the job's result that nothing was done: the task is then skipped, and its assets are
             not updated. None: every result is something.
 
@@ -40,24 +42,30 @@ class JobOperator(BaseOperator):
         *,
         command: Callable[[Context], list[str]],
         secrets: Mapping[str, str],
+        environment: Mapping[str, str] | None = None,
+        has_result: bool = True,
         is_nothing_new: Callable[[dict[str, Any]], bool] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.command = command
         self.secrets = secrets
+        self.environment = dict(environment or {})
+        self.has_result = has_result
         self.is_nothing_new = is_nothing_new
         self.process = ProcessHook()
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def execute(self, context: Context) -> dict[str, Any] | None:
         """Run it."""
         command = self.command(context)
         secrets = {name: settings.dsn(connection) for name, connection in self.secrets.items()}
-        status, line = self.process.run_command(command, env=environment(**secrets))
+        status, line = self.process.run_command(command, env=environment(**self.environment, **secrets))
         if status == WRONG_ARGUMENTS:
             raise AirflowFailException(f"wrong arguments: {line}")
         if status != 0:
             raise AirflowException(f"ended with status {status}: {line}")
+        if not self.has_result:
+            return None
         result = result_of(line)
         if self.is_nothing_new and self.is_nothing_new(result):
             raise AirflowSkipException(f"nothing new: {line}")

@@ -19,7 +19,9 @@ def run(code: str, is_nothing_new: Callable[[dict[str, Any]], bool] | None = Non
         secrets={"HASHTIDE_COMPACTOR_DSN": "hashtide_compactor"},
         is_nothing_new=is_nothing_new,
     )
-    return operator.execute({})
+    result = operator.execute({})
+    assert result is not None
+    return result
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +58,16 @@ def test_wrong_arguments_are_not_tried_again() -> None:
 def test_a_job_that_does_not_say_what_it_did_has_failed(line: str) -> None:
     with pytest.raises(AirflowException, match="not a JSON object"):
         result_of(line)
+
+
+def test_what_a_job_without_a_result_says_is_in_the_log(capfd: pytest.CaptureFixture[str]) -> None:
+    code = "import os; print('a table of', os.environ['LOOK'])"
+    operator = JobOperator(
+        task_id="look",
+        command=lambda _: [sys.executable, "-c", code],
+        secrets={},
+        environment={"LOOK": "hashtags"},
+        has_result=False,
+    )
+    assert operator.execute({}) is None
+    assert "a table of hashtags" in "".join(capfd.readouterr())
