@@ -43,9 +43,7 @@ PARAMS = {
     "window_s": _number(20, "Window", "Seconds; in mode window.", 86_400),
     "slide_s": _number(10, "Slide", "Seconds from one window's begin to the next one's; in mode window.", 86_400),
     "seconds": _number(60, "For", "Seconds to look.", 3600),
-    "words": _choice(
-        "Words", "On white space (plain), or without URLs and stop words (clean).", "plain", "clean"
-    ),
+    "words": _choice("Words", "On white space (plain), or without URLs and stop words (clean).", "plain", "clean"),
     "retweets": _choice("Reposts", "Count what they repeat (full), or their own words only (own).", "full", "own"),
 }
 
