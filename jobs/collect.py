@@ -4,6 +4,7 @@ With --simulator-truth or --simulator-lines it collects nothing, but makes a sim
 """
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
@@ -23,6 +24,7 @@ from collecting.selection import Selection
 from collecting.simulation import truth
 from collecting.simulation.settings import Settings as SimulatorSettings
 from collecting.sources import open_source
+from collecting.sources.auto import settled
 from collecting.sources.simulator import SimulatorSource, parse_cursor
 from collecting.spool import Spool
 from collecting.state import State
@@ -47,6 +49,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--limit", metavar="N", help="end after N posts, over the address's life in the spool")
     parser.add_argument("--located-only", action="store_true", help="only posts whose author says where they are")
     parser.add_argument("--duration", metavar="S", help="end after S seconds")
+    parser.add_argument("--verbose", action="store_true", help="print topic, partition and offset of each record")
     parser.add_argument(
         "--simulator-truth", type=Path, metavar="FILE", help="write what must be counted, as JSON, and end"
     )
@@ -80,17 +83,17 @@ def main(argv: list[str] | None = None) -> int:
     return FAILED
 
 
-def _source(given: argparse.Namespace) -> Source:
+def _source(given: argparse.Namespace, address: str) -> Source:
     """What the address and the options beside it name. Raises SourceError."""
     keys = {"limit": given.limit, "duration_s": given.duration, "located": "1" if given.located_only else None}
     asked = {key: value for key, value in keys.items() if value is not None}
-    return open_source(given.source, Selection.from_address(Address("options", settings=asked)))
+    return open_source(address, Selection.from_address(Address("options", settings=asked)))
 
 
 def _check(given: argparse.Namespace) -> int:
     """Only the reason on stderr: the launcher shows it as it is."""
     try:
-        _source(given)
+        _source(given, given.source)
     except SourceError as error:
         sys.stderr.write(f"{error}\n")
         return WRONG_ARGUMENTS
@@ -103,13 +106,14 @@ def _collect(given: argparse.Namespace) -> int:
     os.environ.setdefault("HASHTIDE_SPEND_FILE", str(spool.directory / "x-spend.json"))  # beside what was paid for
     try:
         try:
-            source = _source(given)
+            source = _source(given, settled(given.source, spool.directory))
         except SourceError as error:
             State(given.source, state.FAILED, str(error)).write(spool.directory)
             log.error("%s", error)  # noqa: TRY400
             return WRONG_ARGUMENTS
         settings = Settings(given.bootstrap_servers, given.topic)
-        last = Collector(given.source, source, spool, Publisher(spool, settings)).run(stop)
+        publisher = Publisher(spool, settings, on_acked=_print_place if given.verbose else None)
+        last = Collector(given.source, source, spool, publisher).run(stop)
     finally:
         spool.close()
     log.info(
@@ -122,6 +126,11 @@ def _collect(given: argparse.Namespace) -> int:
     if last.error:
         log.error("%s", last.error)
     return FAILED if last.status == state.FAILED else DONE
+
+
+def _print_place(topic: str | None, partition: int | None, offset: int | None) -> None:
+    with contextlib.suppress(BrokenPipeError):  # whoever reads has seen enough; the records go on
+        sys.stdout.write(f"{topic}[{partition}]@{offset}\n")
 
 
 def _stop_on_signals() -> threading.Event:

@@ -171,6 +171,7 @@ class Collector:
             self._address,
             status,
             error="; ".join(each for each in troubles if each) or None,
+            collects=self._source.slug,
             lines_read=self._spool.lines_read,
             records_acked=acked.records,
             lag_records=max(durable.records - acked.records, 0),

@@ -25,6 +25,7 @@ class State:
         source: the address.
         status: `running`, `finished` (the source has ended, all is acknowledged), `stopped` or `failed`.
         error: why it failed, or what holds it up at the moment; one line.
+        collects: slug of the source that stands behind the address: of `auto` it says which it is.
         lines_read, records_acked: over the spool's life; notes are records, but no lines.
         lag_records: in the spool and not yet acknowledged.
         pid_started_at: epoch seconds; with the pid it names the process for good.
@@ -33,6 +34,7 @@ class State:
     source: str
     status: str
     error: str | None = None
+    collects: str = ""
     lines_read: int = 0
     records_acked: int = 0
     lag_records: int = 0

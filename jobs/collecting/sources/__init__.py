@@ -3,13 +3,16 @@
 from collections.abc import Callable
 
 from collecting.addresses import Address, split
-from collecting.lines import Source, SourceError
+from collecting.lines import Skipping, Source, SourceError
 from collecting.selection import Selection
 from collecting.sources.file import FileSource
+from collecting.sources.jetstream import JetstreamSource
+from collecting.sources.mastodon import MastodonSource
 from collecting.sources.repeats import WithoutRepeats
 from collecting.sources.selected import Selected
 from collecting.sources.several import SeveralSources
 from collecting.sources.simulator import SimulatorSource
+from collecting.sources.tcp import TcpSource
 from collecting.sources.x import XSource
 
 # The selection is told to a source whose network can do some of it (`server_side` says which keys); the address that
@@ -17,8 +20,17 @@ from collecting.sources.x import XSource
 _KINDS: dict[str, Callable[[Address, Selection], Source]] = {
     "file": FileSource.from_address,
     "simulator": SimulatorSource.from_address,
+    "jetstream": JetstreamSource.from_address,
+    "mastodon": MastodonSource.from_address,
+    "auto": JetstreamSource.from_address,  # where a spool is given, sources/auto.py settles first which it is
+    "tcp": TcpSource.from_address,
     "x": XSource.from_address,
 }
+
+
+def addresses_of(text: str) -> list[str]:
+    """Several addresses with white space between, apart."""
+    return split(text, _KINDS)
 
 
 def open_source(text: str, beside: Selection | None = None) -> Source:
@@ -31,7 +43,7 @@ def open_source(text: str, beside: Selection | None = None) -> Source:
     Raises:
         SourceError: unknown kind or key, a value that is none, a file that is not there.
     """
-    addresses = [Address.parse(each) for each in split(text, _KINDS)]
+    addresses = [Address.parse(each) for each in addresses_of(text)]
     beside = beside or Selection()
     if len(addresses) == 1:
         return _open(addresses[0], beside)
@@ -43,4 +55,6 @@ def _open(address: Address, beside: Selection) -> Source:
         raise SourceError(f"unknown source {address.kind!r}; known are {', '.join(_KINDS)}")
     selection = Selection.from_address(address).and_also(beside)
     source = _KINDS[address.kind](address.without(Selection.model_fields), selection)
-    return Selected(WithoutRepeats(source) if source.cursor_inclusive else source, selection)
+    if source.cursor_inclusive and not isinstance(source, Skipping):
+        source = WithoutRepeats(source)
+    return Selected(source, selection)
