@@ -1,7 +1,8 @@
 """How fast a file gets into the topic, and where the time goes: `python bench/collect.py [--records 200000]`.
 
 The environment's HASHTIDE_PARTS names the fetched parts; a broker of its own is started from them. Every figure is of
-one run on one machine: compare the ratios. Prints one JSON object a line.
+one run on one machine: compare the ratios. Prints one JSON object a line. `--only all` measures the whole only, to be
+run in turn with another version of the code.
 """
 # ruff: noqa: E402 - the jobs are no installed package: their folder goes on the path first
 
@@ -9,6 +10,7 @@ import argparse
 import json
 import logging
 import os
+import subprocess
 import sys
 import tempfile
 import threading
@@ -30,6 +32,7 @@ from collecting.sources import open_source
 from collecting.spool import Spool
 from tests.brokers import Broker
 
+JOBS = Path(__file__).resolve().parent.parent / "jobs"
 BUDGET_BYTES = 8 * 2**30
 
 
@@ -130,6 +133,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--records", type=int, default=200_000)
     parser.add_argument("--bytes", type=int, default=1000)
+    parser.add_argument("--only", choices=["all", "processes"], help="the whole in one process, or in several")
     given = parser.parse_args()
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as name:
@@ -139,12 +143,17 @@ def main() -> None:
         broker.format()
         try:
             broker.start()
-            _measure(folder, given.records, broker)
+            if given.only is None:
+                _measure_parts(folder, given.records, broker)
+            if given.only != "processes":
+                _measure_whole(folder, given.records, broker)
+            if given.only != "all":
+                _measure_processes(folder, given.records, broker)
         finally:
             broker.stop()
 
 
-def _measure(folder: Path, records: int, broker: Broker) -> None:
+def _measure_parts(folder: Path, records: int, broker: Broker) -> None:
     path = folder / "posts.jsonl"
     plain_s = timed("plain read", records, lambda: read_plain(path))
     timed("file source", records, lambda: read_source(path), plain_s)
@@ -155,8 +164,44 @@ def _measure(folder: Path, records: int, broker: Broker) -> None:
             publish_all, folder / "spool", Settings(broker.bootstrap_servers, topic, compression=compression)
         )
         timed(f"spool to acknowledged, {compression}", records, publish, plain_s)
-    settings = Settings(broker.bootstrap_servers, broker.create_topic("all"))
-    timed("all, as it runs", records, lambda: collect_all(path, folder / "whole", settings), plain_s)
+
+
+def _measure_whole(folder: Path, records: int, broker: Broker) -> None:
+    """Three times: the first run warms the broker's JVM up."""
+    path = folder / "posts.jsonl"
+    for number in (1, 2, 3):
+        settings = Settings(broker.bootstrap_servers, broker.create_topic(f"all-{number}"))
+        timed(f"all, as it runs, {number}", records, lambda: collect_all(path, folder / f"whole-{number}", settings))  # noqa: B023
+
+
+def _measure_processes(folder: Path, records: int, broker: Broker) -> None:
+    """One, two and three collectors at once, each with a spool and a file of its own; their start included."""
+    for processes in (1, 2, 3):
+        topic = broker.create_topic(f"processes-{processes}")
+        began_s = time.perf_counter()
+        running = [
+            subprocess.Popen(
+                [
+                    sys.executable, str(JOBS / "collect.py"), "--source", f"file:{folder}/posts.jsonl",
+                    "--spool", str(folder / f"spool-{processes}-{number}"), "--spool-budget-mb", "8192",
+                    "--bootstrap-servers", broker.bootstrap_servers, "--topic", topic,
+                ],
+                stderr=subprocess.DEVNULL,
+            )
+            for number in range(processes)
+        ]  # fmt: skip
+        ended = [os.wait4(each.pid, 0) for each in running]
+        took_s = time.perf_counter() - began_s
+        row = {
+            "what": f"{processes} processes",
+            "records_per_s": round(processes * records / took_s),
+            "cpu_s_per_million": round(
+                sum(use.ru_utime + use.ru_stime for *_, use in ended) / processes / records * 1e6, 1
+            ),
+            "rss_mb_most": max(use.ru_maxrss for *_, use in ended) // 1024,
+            "exit": [os.waitstatus_to_exitcode(status) for _, status, _ in ended],
+        }
+        sys.stdout.write(json.dumps(row) + "\n")
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ class Settings:
     bootstrap_servers: str
     topic: str
     in_flight_records: int = 20_000
-    in_flight_bytes: int = 32 * 1024 * 1024
+    in_flight_bytes: int = 8 * 1024 * 1024
     batch_bytes: int = 256 * 1024
     batch_records: int = 10_000
     linger_ms: int = 20
