@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka.consumer.fetcher import ConsumerRecord
 
 from tests.brokers import Broker
 
@@ -171,3 +172,119 @@ def test_killed_again_and_again_it_loses_no_line(tmp_path: Path, broker: Broker)
     assert all(raws[number - 1] == value for number, value in numbers.items())
     posts = {raw for number, raw in enumerate(raws, 1) if number not in numbers}
     assert {record.value for record in broker.read(topic) if not record.key.startswith(b"line:")} == posts
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--limit", "0"], "limit=0"),
+        (["--limit", "many"], "limit=many"),
+        (["--duration", "-1"], "duration_s=-1"),
+        (["--duration", "nan"], "duration_s=nan"),
+    ],
+)
+def test_an_option_that_selects_is_refused_like_a_key_of_the_address(options: list[str], why: str) -> None:
+    refused = simulate("--check", "--source", "simulator", *options)
+    assert refused.returncode == 2
+    assert why in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+@pytest.mark.kafka
+def test_a_limit_is_that_many_posts_and_each_place_is_printed(tmp_path: Path, broker: Broker) -> None:
+    topic, spool = broker.create_topic("limited"), tmp_path / "spool"
+    source = "simulator:posts=5000,seed=4,dialects=x1+x2+text,duplicates=0.1,malformed=0.05,control=0.1"
+    done = collect(source, spool, broker.bootstrap_servers, topic, "--limit", "700", "--verbose")
+    assert done.returncode == 0, done.stderr
+    assert state_in(spool)["status"] == "finished"
+    records = broker.read(topic)
+    assert len(posts_in(records)) == 700
+    assert len(records) > 800  # also what is no post, or one that came before
+    assert set(done.stdout.splitlines()) == {f"{topic}[{each.partition}]@{each.offset}" for each in records}
+
+
+@pytest.mark.kafka
+def test_a_limit_holds_over_kills(tmp_path: Path, broker: Broker) -> None:
+    topic, spool = broker.create_topic("limited-killed"), tmp_path / "spool"
+    keys = "posts=200000,rate=1500,seed=4,dialects=x1+x2+text,duplicates=0.1,start=2026-01-01,langs=en+de+ja,limit=4000"
+    chance = random.Random(2)  # noqa: S311
+    kills = 0
+    while kills < 60:
+        with subprocess.Popen(
+            command(f"simulator:{keys}", spool, broker.bootstrap_servers, topic), stderr=subprocess.DEVNULL
+        ) as one:
+            try:
+                one.wait(timeout=0.9 + chance.random())
+            except subprocess.TimeoutExpired:
+                os.kill(one.pid, signal.SIGKILL)
+                one.wait(timeout=10)
+                kills += 1
+                continue
+        break
+    assert kills >= 3
+    assert state_in(spool)["status"] == "finished"
+    assert len(posts_in(broker.read(topic))) == 4000
+
+
+@pytest.mark.kafka
+def test_the_time_that_is_up_is_a_clean_end(tmp_path: Path, broker: Broker) -> None:
+    topic, spool = broker.create_topic("timed"), tmp_path / "spool"
+    began_s = time.monotonic()
+    done = collect("simulator:rate=300", spool, broker.bootstrap_servers, topic, "--duration", "2")
+    assert done.returncode == 0
+    assert time.monotonic() - began_s < 30
+    last = state_in(spool)
+    assert (last["status"], last["lag_records"]) == ("finished", 0)
+    assert len(broker.read(topic)) == last["records_acked"] > 100
+
+
+@pytest.mark.kafka
+def test_several_sources_flow_into_one_topic_and_each_goes_on_after_a_kill(tmp_path: Path, broker: Broker) -> None:
+    topic, spool = broker.create_topic("several"), tmp_path / "spool"
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_text("".join(f"{name}{n} #tag\n" for n in range(5000)))
+    source = " ".join(f"file:{tmp_path}/{name},pace={pace}" for name, pace in (("a", 900), ("b", 1500), ("c", 2500)))
+    for _ in range(3):
+        with subprocess.Popen(
+            command(source, spool, broker.bootstrap_servers, topic), stderr=subprocess.DEVNULL
+        ) as one:
+            time.sleep(1.6)
+            os.kill(one.pid, signal.SIGKILL)
+    assert collect(source, spool, broker.bootstrap_servers, topic).returncode == 0
+    last = state_in(spool)
+    assert (last["status"], last["lines_read"], last["lag_records"]) == ("finished", 15_000, 0)
+    by_key = {record.key: record.value for record in broker.read(topic)}
+    assert sorted(by_key.values()) == sorted(f"{n}{i} #tag".encode() for n in "abc" for i in range(5000))
+
+
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_it_at_once(tmp_path: Path, first: signal.Signals) -> None:
+    spool = tmp_path / "spool"
+    with subprocess.Popen(command("simulator:rate=200", spool), stderr=subprocess.DEVNULL) as one:
+        while not (spool / "state.json").exists() or not state_in(spool)["lines_read"]:
+            time.sleep(0.05)
+        one.send_signal(signal.SIGSTOP)  # as if it hung, so that both are there before it ends by itself
+        one.send_signal(first)
+        one.send_signal(signal.SIGCONT)
+        time.sleep(0.05)
+        one.send_signal(signal.SIGTERM)
+        assert one.wait(timeout=30) in (0, -signal.SIGTERM)
+
+
+def posts_in(records: list[ConsumerRecord]) -> set[str]:
+    """The different posts, told by nothing of ours: what the simulator writes, read by the standard library."""
+    found = set()
+    for record in records:
+        try:
+            post = json.loads(record.value)
+        except ValueError:
+            if record.value and not record.value.lstrip().startswith(b"{"):
+                found.add(record.key.decode())  # a line of text
+            continue
+        inner = post.get("data", post) if isinstance(post, dict) else None
+        if not isinstance(inner, dict):
+            continue
+        number = (inner.get("edit_history_tweet_ids") or [inner.get("id_str") or inner.get("id")])[0]
+        if number and (inner.get("text") or inner.get("full_text")) is not None:
+            found.add(str(number))
+    return found

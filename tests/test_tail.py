@@ -57,8 +57,8 @@ def test_nothing_of_other_records_does_either(value: bytes | None, dialect: str 
 
 
 def test_hashtags_are_coloured_and_those_beside_the_text_follow() -> None:
-    tags: dict[str, object] = {"entities": {"hashtags": [{"text": "Rain"}, {"text": "besides"}, {"text": "besides"}]}}
-    shown = tail.rendered(tail.Seen(0, 0, 0, "x", x_post(1, "#rain falls", **tags)))
+    tags = {"hashtags": [{"text": "Rain"}, {"text": "besides"}, {"text": "besides"}]}
+    shown = tail.rendered(tail.Seen(0, 0, 0, "x", x_post(1, "#rain falls", entities=tags)))
     assert shown.plain.endswith("#rain falls #besides")
     coloured = {shown.plain[span.start : span.end].strip() for span in shown.spans if "green" in str(span.style)}
     assert coloured == {"#rain", "#besides"}
