@@ -18,8 +18,9 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "jobs")]
 from pyspark.sql import DataFrame, SparkSession  # noqa: E402
 from pyspark.sql import functions as F  # noqa: E402, N812
 
-from counting import counts, terms  # noqa: E402
+from counting import counts, terms, words  # noqa: E402
 from counting.formats import parse, post_key  # noqa: E402
+from counting.meaning import Meaning  # noqa: E402
 from counting.session import start_session  # noqa: E402
 from tests.counting.sample import records  # noqa: E402
 
@@ -53,7 +54,7 @@ def in_plain_python(posts: int) -> None:
     def with_terms() -> None:
         for dialect, value in lines:
             parsed = parse(dialect, value)
-            terms.words(parsed.text)
+            words.plain(parsed.text)
             terms.hashtags(parsed.hashtags)
 
     show(
@@ -87,7 +88,7 @@ def in_spark(folder: Path, posts: int) -> None:
         return lambda: build(topic(spark, source)).write.format("noop").mode("overwrite").save()
 
     def parsed(frame: DataFrame) -> DataFrame:
-        return counts.parse(counts.with_processed_at(frame))
+        return counts.parse(counts.with_processed_at(frame), Meaning())
 
     show(
         lines,
@@ -97,7 +98,7 @@ def in_spark(folder: Path, posts: int) -> None:
             "parse (mapInArrow)": run(parsed),
             "… and dedupe": run(lambda frame: counts.dedupe(parsed(frame), 120)),
             "… and explode": run(lambda frame: counts.explode(counts.dedupe(parsed(frame), 120))),
-            "… and count: the whole": run(lambda frame: counts.counts(frame, 120)),
+            "… and count: the whole": run(lambda frame: counts.counts(frame, 120, Meaning())),
         },
     )
     spark.stop()

@@ -16,6 +16,7 @@ from counting import query
 from counting.batches import CountLog
 from counting.checkpoint import Checkpoint
 from counting.files import Files
+from counting.meaning import hold
 from counting.session import start_session
 from counting.settings import Settings, parse_arguments
 from counting.topic import TopicUnreadable, require_topic, resolve_starting_offsets
@@ -51,7 +52,7 @@ def run(spark: SparkSession, settings: Settings, asked_to_end: Callable[[], bool
     Raises:
         TopicUnreadable: the topic does not exist, or no broker answers.
         RowsDropped: the counts are no longer whole.
-        ValueError: the checkpoint is damaged.
+        ValueError: the checkpoint is damaged, or the generation counts otherwise than asked for.
         OSError: the file system failed.
     """
     files = Files(spark, settings.root)
@@ -61,7 +62,9 @@ def run(spark: SparkSession, settings: Settings, asked_to_end: Callable[[], bool
     if files.exists(settings.dropped_marker):
         raise RowsDropped(files.read_text(settings.dropped_marker))
     checkpoint = Checkpoint(files, settings.checkpoint)
-    if checkpoint.is_new():
+    is_new = checkpoint.is_new()
+    hold(files, settings.meaning_file, settings.meaning, is_new=is_new)
+    if is_new:
         offsets = resolve_starting_offsets(settings.bootstrap_servers, settings.topic, settings.starting_offsets)
         log.info("new generation %d from %s", settings.generation, offsets)
     else:

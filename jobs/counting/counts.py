@@ -5,10 +5,14 @@
 Event time is only a key. The watermark runs on `processed_at`, the batch's own time, so nothing is ever too late.
 """
 
+from collections.abc import Iterator
+
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from counting.meaning import Meaning
 from counting.records import PARSED, parse_batches
 
 KEY = ["arrival", "bucket", "metric", "source", "lang", "term"]
@@ -29,9 +33,13 @@ def with_processed_at(records: DataFrame) -> DataFrame:
     return records.select(*_RECORD, F.current_timestamp().alias("processed_at"))
 
 
-def parse(records: DataFrame) -> DataFrame:
+def parse(records: DataFrame, meaning: Meaning) -> DataFrame:
     """One row a record, as PARSED says. Python over Arrow batches; everything behind it is Catalyst."""
-    return records.mapInArrow(parse_batches, from_arrow_schema(PARSED, prefer_timestamp_ntz=False))
+
+    def parsed(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return parse_batches(batches, meaning)
+
+    return records.mapInArrow(parsed, from_arrow_schema(PARSED, prefer_timestamp_ntz=False))
 
 
 def dedupe(parsed: DataFrame, horizon_min: int) -> DataFrame:
@@ -46,11 +54,13 @@ def dedupe(parsed: DataFrame, horizon_min: int) -> DataFrame:
 
 
 def explode(parsed: DataFrame) -> DataFrame:
-    """One row for each thing that is counted: the record itself, each hashtag, each word.
+    """One row for each thing that is counted: the record itself, each hashtag, each spelling, each word.
 
     Columns: processed_at, bucket, metric, source, lang, term, is_repost.
     """
-    things = F.concat(F.array("term"), "hashtags", "words")  # the place in it says which metric it counts for
+    things = F.concat(
+        F.array("term"), "hashtags", "spellings", "words"
+    )  # the place in it says which metric it counts for
     exploded = parsed.select(
         "processed_at",
         "kind",
@@ -59,14 +69,17 @@ def explode(parsed: DataFrame) -> DataFrame:
         "is_repost",
         _plausible("event_at").alias("event_at"),
         F.size("hashtags").alias("hashtags"),
+        F.size("spellings").alias("spellings"),
         F.posexplode(things).alias("position", "term"),
     )
     metric = (
         F.when(F.col("position") == 0, F.col("kind"))
         .when(F.col("position") <= F.col("hashtags"), "hashtag")
+        .when(F.col("position") <= F.col("hashtags") + F.col("spellings"), "spelling")
         .otherwise("word")
     )
-    bucket = F.when(metric == "word", F.date_trunc("hour", "event_at")).otherwise(F.date_trunc("minute", "event_at"))
+    by_hour = metric.isin("word", "spelling")
+    bucket = F.when(by_hour, F.date_trunc("hour", "event_at")).otherwise(F.date_trunc("minute", "event_at"))
     return exploded.select(
         "processed_at", bucket.alias("bucket"), metric.alias("metric"), "source", "lang", "term", "is_repost"
     )
@@ -82,9 +95,9 @@ def count(exploded: DataFrame) -> DataFrame:
     )
 
 
-def counts(records: DataFrame, horizon_min: int) -> DataFrame:
+def counts(records: DataFrame, horizon_min: int, meaning: Meaning) -> DataFrame:
     """The whole way, from the topic's records to counts."""
-    return count(explode(dedupe(parse(with_processed_at(records)), horizon_min)))
+    return count(explode(dedupe(parse(with_processed_at(records), meaning), horizon_min)))
 
 
 def _plausible(event_at: str) -> Column:

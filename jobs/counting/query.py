@@ -26,7 +26,7 @@ def read_topic(spark: SparkSession, settings: Settings, starting_offsets: str) -
 def start(records: DataFrame, settings: Settings, checkpoint: Checkpoint, count_log: CountLog) -> StreamingQuery:
     """Starts counting. Update mode: a batch has the keys that it changed, with absolute counts."""
     writer = (
-        counts(records, settings.horizon_min)
+        counts(records, settings.horizon_min, settings.meaning)
         .writeStream.queryName(settings.name)
         .outputMode("update")
         .option("checkpointLocation", checkpoint.url)

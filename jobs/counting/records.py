@@ -9,10 +9,13 @@ import pyarrow.compute as pc
 from counting import terms
 from counting.formats import parse
 from counting.formats.parsed import Parsed
+from counting.meaning import Meaning
 
 _TIMESTAMP = pa.timestamp("us", "UTC")
 _MAX_US = 253_402_300_800_000_000  # the year 10000: what lies outside of the calendar is implausible anyway
 _MAX_EPOCH_MS_DIGITS = 15
+SEPARATOR = "\t"
+"""Between a term and what else its row says; no term has it in it, control characters are removed."""
 
 PARSED = pa.schema(
     [
@@ -24,29 +27,35 @@ PARSED = pa.schema(
         ("lang", pa.string()),
         ("term", pa.string()),
         ("hashtags", pa.list_(pa.string())),
+        ("spellings", pa.list_(pa.string())),
         ("words", pa.list_(pa.string())),
         ("is_repost", pa.bool_()),
     ]
 )
-"""One row a record; `record_id` is its identity for the dedupe."""
+"""One row a record; `record_id` is its identity for the dedupe. A spelling is `IDENTITY<TAB>SPELLING`."""
 
 
-def parse_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def parse_batches(batches: Iterator[pa.RecordBatch], meaning: Meaning | None = None) -> Iterator[pa.RecordBatch]:
     """Parses batches of the columns topic, partition, offset, timestamp, key, value, headers, processed_at.
+
+    Args:
+        batches: of the topic.
+        meaning: what is counted of a post; the defaults where it is None.
 
     Yields:
         Batches of PARSED, one row a record, in the same order.
     """
+    meaning = meaning or Meaning()
     for batch in batches:
-        yield _parse_batch(batch)
+        yield _parse_batch(batch, meaning)
 
 
-def _parse_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+def _parse_batch(batch: pa.RecordBatch, meaning: Meaning) -> pa.RecordBatch:
     columns = {name: batch.column(name) for name in batch.schema.names}
     headers = columns["headers"]
     processed_at = columns["processed_at"].cast(_TIMESTAMP)
     rows = [
-        _row(*record)
+        _row(meaning, *record)
         for record in zip(
             columns["topic"].to_pylist(),
             columns["partition"].to_pylist(),
@@ -61,7 +70,7 @@ def _parse_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
             strict=True,
         )
     ]
-    fields = list(zip(*rows, strict=True)) if rows else [()] * 9
+    fields = list(zip(*rows, strict=True)) if rows else [()] * len(_row_types())
     arrays = [pa.array(field, kind) for field, kind in zip(fields, _row_types(), strict=True)]
     arrays.insert(PARSED.get_field_index("processed_at"), processed_at)
     return pa.RecordBatch.from_arrays(arrays, schema=PARSED)
@@ -72,6 +81,7 @@ def _row_types() -> list[pa.DataType]:
 
 
 def _row(
+    meaning: Meaning,
     topic: str,
     partition: int,
     offset: int,
@@ -87,20 +97,36 @@ def _row(
     parsed = parse(None if dialect is None else dialect.decode("ascii", "replace"), value)
     place = f"{topic}[{partition}]@{offset}"
     own_key = key.decode("utf-8", "backslashreplace") if key and collector is not None else place
-    term = parsed.term
-    if parsed.kind == "dead":
-        term = f"{place} {term}"
+    spelled = meaning.hashtags(parsed)
     return (
         parsed.post_id if parsed.post_id is not None else f"{parsed.kind}/{own_key}",
         parsed.kind,
         _event_us(parsed, received_at, timestamp_us, processed_at_us),
         parsed.source,
         parsed.lang,
-        term,
-        terms.hashtags(parsed.hashtags),
-        terms.words(parsed.text),
+        _own_term(parsed, place),
+        terms.hashtags(spelled),
+        _spellings(spelled),
+        meaning.terms(parsed),
         parsed.is_repost,
     )
+
+
+def _own_term(parsed: Parsed, place: str) -> str:
+    """What the books keep of the record itself."""
+    if parsed.kind == "dead":
+        return f"{place} {parsed.term}"
+    if parsed.kind == "control" and parsed.about:
+        return f"{parsed.term}{SEPARATOR}{parsed.about}"
+    return parsed.term
+
+
+def _spellings(tags: tuple[str, ...]) -> list[str]:
+    """Each different way in which the post spells a hashtag."""
+    if not tags:
+        return []
+    pairs = ((terms.identity(tag), terms.spelling(tag)) for tag in tags)
+    return list(dict.fromkeys(f"{identity}{SEPARATOR}{spelling}" for identity, spelling in pairs if identity))
 
 
 def _event_us(parsed: Parsed, received_at: bytes | None, timestamp_us: int, processed_at_us: int) -> int:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from counting.meaning import RETWEETS, WORDS, Meaning, Retweets, Words
 from counting.session import default_shuffle_partitions
 
 EARLIEST = "earliest"
@@ -37,6 +38,8 @@ class Settings(BaseModel):
     topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
     trigger_interval_s: Annotated[float, Field(ge=0)]
     starting_offsets: Annotated[str, AfterValidator(_starting_offsets)]
+    retweets: Retweets
+    words: Words
     horizon_min: Annotated[int, Field(ge=1)]
     max_records_per_batch: Annotated[int, Field(ge=1)]
     shuffle_partitions: Annotated[int, Field(ge=1)]
@@ -48,6 +51,16 @@ class Settings(BaseModel):
     def name(self) -> str:
         """The application's name in YARN."""
         return f"hashtide count generation={self.generation}"
+
+    @property
+    def meaning(self) -> Meaning:
+        """What is counted of a post."""
+        return Meaning(retweets=self.retweets, words=self.words)
+
+    @property
+    def meaning_file(self) -> str:
+        """The file below root that holds what the generation's counts mean."""
+        return f"{self.checkpoint}.settings"
 
     @property
     def checkpoint(self) -> str:
@@ -79,6 +92,12 @@ def parse_arguments(argv: Sequence[str] | None = None) -> Settings:
         "--starting-offsets",
         default=EARLIEST,
         help="of a new checkpoint: `earliest`, or JSON of each partition's first offset",
+    )
+    parser.add_argument(
+        "--retweets", choices=RETWEETS, default="full", help="whose text and hashtags a repost counts (default full)"
+    )
+    parser.add_argument(
+        "--words", choices=WORDS, default="plain", help="split on white space, or without URLs, stop words … (plain)"
     )
     parser.add_argument("--horizon-min", type=int, default=120, help="minutes over which repeats are known")
     parser.add_argument("--max-records-per-batch", type=int, default=500_000)

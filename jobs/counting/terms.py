@@ -37,11 +37,6 @@ def hashtags(spellings: Iterable[str]) -> list[str]:
     return different(spellings)
 
 
-def words(text: str) -> list[str]:
-    """The different words of one post, by identity: its text split on white space."""
-    return different(text.split())
-
-
 def different(spellings: Iterable[str]) -> list[str]:
     """The identities of the spellings, each once, in order, without empty ones."""
     seen = dict.fromkeys(_cached(each) if len(each) <= MAX_LENGTH else identity(each) for each in spellings)

@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow.parquet as pq
 from kafka.consumer.fetcher import ConsumerRecord
 
-from tests.flow.recount import Recount, TopicRecord, recount
+from tests.flow.reading.records import TopicRecord
+from tests.flow.recount import Recount, recount
 
 Key = tuple[str, datetime, str, str, str]
 
@@ -65,10 +66,15 @@ def expected(consumed: Iterable[ConsumerRecord], log: Path) -> Recount:
 def assert_exact(consumed: list[ConsumerRecord], log: Path) -> Recount:
     """Every count equals the recount's; nothing is missing and nothing is more."""
     truth, counted = expected(consumed, log), latest_counts(log)
-    plain = {key: pair for key, pair in counted.items() if key[0] not in ("dead", "gap")}
+    plain = {key: pair for key, pair in counted.items() if key[0] not in ("control", "dead", "gap")}
     wrong = {key: (plain.get(key), truth.counts.get(key)) for key in plain.keys() | truth.counts.keys()}
     wrong = {key: pair for key, pair in wrong.items() if pair[0] != pair[1]}
     assert not wrong, f"{len(wrong)} keys differ, as (counted, recounted): {list(wrong.items())[:5]}"
+    said = {(key[1], key[2], key[4]): pair[0] for key, pair in counted.items() if key[0] == "control"}
+    assert said == {
+        (bucket, source, f"{kind}\t{about}" if about else kind): messages
+        for (bucket, source, kind, about), messages in truth.said.items()
+    }
     dead = {key[4] for key in counted if key[0] == "dead"}
     assert dead == {f"{place} {why}" for place, why in truth.dead.items()}
     gaps = {key[4] for key in counted if key[0] == "gap"}

@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from counting import counts
+from counting.meaning import Meaning
 from tests.counting.test_records import POST, record
 
 pytestmark = pytest.mark.spark
@@ -22,7 +23,7 @@ RECORD = (
 )
 PARSED = (
     "record_id string, kind string, processed_at timestamp, event_at timestamp, source string, lang string, "
-    "term string, hashtags array<string>, words array<string>, is_repost boolean"
+    "term string, hashtags array<string>, spellings array<string>, words array<string>, is_repost boolean"
 )
 EXPLODED = (
     "processed_at timestamp, bucket timestamp, metric string, source string, lang string, term string, "
@@ -76,7 +77,8 @@ def run(request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path) -> 
 
 def parsed(record_id: str, **changed: Any) -> dict[str, Any]:
     plain = {"record_id": record_id, "kind": "post", "processed_at": AT, "event_at": AT - timedelta(hours=1)}
-    plain |= {"source": "x", "lang": "en", "term": "", "hashtags": ["a"], "words": ["#a", "b"], "is_repost": False}
+    plain |= {"source": "x", "lang": "en", "term": "", "hashtags": ["a"], "spellings": ["a\ta"]}
+    plain |= {"words": ["#a", "b"], "is_repost": False}
     return plain | changed
 
 
@@ -90,7 +92,7 @@ def test_parse_keeps_the_batchs_time_and_gives_one_row_a_record(run: Run) -> Non
     rows = run(
         RECORD,
         [record(POST, offset=1), record(b"[]", offset=2)],
-        lambda records: counts.parse(counts.with_processed_at(records)),
+        lambda records: counts.parse(counts.with_processed_at(records), Meaning()),
     )
     assert [(row.record_id, row.kind) for row in rows] == [
         ("x:1800000000000000000", "post"),
@@ -113,20 +115,24 @@ def test_dedupe_keeps_one_of_each_identity(run: Run) -> None:
     assert sorted(row.record_id for row in kept) == ["dead/line:1", "post/line:1", "x:1", "x:2"]
 
 
-def test_explode_has_a_row_for_the_post_each_hashtag_and_each_word(run: Run) -> None:
-    rows = run(PARSED, [parsed("x:1", hashtags=["a", "b"], words=["#a", "c"], is_repost=True)], counts.explode)
+def test_explode_has_a_row_for_the_post_each_hashtag_spelling_and_word(run: Run) -> None:
+    post = parsed("x:1", hashtags=["a", "b"], spellings=["a\ta", "a\tA", "b\tB"], words=["#a", "c"], is_repost=True)
+    rows = run(PARSED, [post], counts.explode)
     minute, hour = datetime(2026, 1, 1, 11, 3, tzinfo=UTC), datetime(2026, 1, 1, 11, tzinfo=UTC)
     assert sorted((row.metric, row.term, row.bucket.astimezone(UTC), row.is_repost) for row in rows) == [
         ("hashtag", "a", minute, True),
         ("hashtag", "b", minute, True),
         ("post", "", minute, True),
+        ("spelling", "a\tA", hour, True),
+        ("spelling", "a\ta", hour, True),
+        ("spelling", "b\tB", hour, True),
         ("word", "#a", hour, True),
         ("word", "c", hour, True),
     ]
 
 
 def test_explode_has_one_row_for_what_is_no_post(run: Run) -> None:
-    dead = parsed("dead/1", kind="dead", term="posts[0]@1 missing id", hashtags=[], words=[], lang="und")
+    dead = parsed("dead/1", kind="dead", term="posts[0]@1 missing id", hashtags=[], spellings=[], words=[], lang="und")
     (row,) = run(PARSED, [dead], counts.explode)
     assert (row.metric, row.term) == ("dead", "posts[0]@1 missing id")
 
@@ -143,7 +149,7 @@ def test_explode_has_one_row_for_what_is_no_post(run: Run) -> None:
 def test_an_implausible_event_time_has_a_bucket_of_its_own(
     spark: SparkSession, tmp_path: Path, event_at: datetime, bucket: datetime
 ) -> None:
-    rows = in_batch(spark, tmp_path, PARSED, [parsed("x:1", event_at=event_at, words=[])], counts.explode)
+    rows = in_batch(spark, tmp_path, PARSED, [parsed("x:1", event_at=event_at, spellings=[], words=[])], counts.explode)
     assert {row.bucket.astimezone(UTC) for row in rows} == {bucket}
 
 
@@ -169,13 +175,15 @@ def test_the_whole_way_counts_posts_that_contain_a_term(run: Run) -> None:
     second = json.dumps({"id_str": "1800000000000000001", "text": "b #A #a", "lang": "en"}).encode()
     sent = [POST, second, POST, b"plain b"]
     records = [record(value, offset=number) for number, value in enumerate(sent)]
-    found = run(RECORD, records, lambda frame: counts.counts(frame, 120))
+    found = run(RECORD, records, lambda frame: counts.counts(frame, 120, Meaning()))
     counted = Counter[tuple[str, str, str]]()
     for row in found:
         counted[row.metric, row.source, row.term] += row.posts
     assert counted == {
         ("post", "x", ""): 2,
         ("hashtag", "x", "a"): 2,
+        ("spelling", "x", "a\ta"): 2,
+        ("spelling", "x", "a\tA"): 1,
         ("word", "x", "#a"): 2,
         ("word", "x", "b"): 2,
         ("post", "text", ""): 1,
@@ -188,12 +196,17 @@ def test_event_times_of_years_ago_are_not_late_in_a_running_stream(spark: SparkS
     new = {"id_str": "1800000000000000001", "text": "b", "timestamp_ms": str(int(datetime.now(UTC).timestamp() * 1000))}
     old = {"id_str": "1800000000000000002", "text": "b", "timestamp_ms": "1300000000000"}
     records = [record(json.dumps(each).encode()) for each in (new, old)]
-    found = in_streaming(spark, tmp_path, RECORD, records, lambda frame: counts.counts(frame, 1))
+    found = in_streaming(spark, tmp_path, RECORD, records, lambda frame: counts.counts(frame, 1, Meaning()))
     years = sorted(row.bucket.astimezone(UTC).year for row in found if row.metric == "post")
     assert years == [2011, datetime.now(UTC).year]
 
 
 def test_the_optimiser_does_not_fold_the_batchs_time_away(spark: SparkSession) -> None:
     frame = spark.createDataFrame([], RECORD)
-    plan = counts.parse(counts.with_processed_at(frame)).select(F.col("processed_at"))._jdf.queryExecution().toString()
+    plan = (
+        counts.parse(counts.with_processed_at(frame), Meaning())
+        .select(F.col("processed_at"))
+        ._jdf.queryExecution()
+        .toString()
+    )
     assert "MapInArrow" in plan.split("== Physical Plan ==")[1]

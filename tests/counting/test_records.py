@@ -1,11 +1,13 @@
 """Kafka records as Arrow batches → parsed rows, without Spark."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from counting.meaning import Meaning
 from counting.records import PARSED, parse_batches
 
 AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -34,9 +36,9 @@ def record(value: bytes | None, key: bytes | None = None, offset: int = 7, **hea
     return place | {"timestamp": APPENDED, "key": key, "value": value, "headers": pairs, "processed_at": AT}
 
 
-def parsed(*records: dict[str, Any]) -> list[dict[str, Any]]:
+def parsed(*records: dict[str, Any], meaning: Meaning | None = None) -> list[dict[str, Any]]:
     batch = pa.RecordBatch.from_pylist(list(records), schema=RECORDS)
-    (out,) = parse_batches(iter([batch]))
+    (out,) = parse_batches(iter([batch]), meaning)
     assert out.schema == PARSED
     rows: list[dict[str, Any]] = out.to_pylist()
     return rows
@@ -53,6 +55,7 @@ def test_a_post_is_named_by_its_own_id_and_timed_by_itself() -> None:
         "lang": "en",
         "term": "",
         "hashtags": ["a"],
+        "spellings": ["a\ta"],
         "words": ["#a", "b"],
         "is_repost": False,
     }
@@ -97,6 +100,41 @@ def test_of_a_repeated_header_the_last_counts_and_order_is_kept() -> None:
     none = record(b"[]", offset=3)
     none["headers"] = None
     assert [row["kind"] for row in parsed(without, twice, none)] == ["dead", "post", "dead"]
+
+
+RETWEET = json.dumps(
+    {
+        "id_str": "1800000000000000002",
+        "text": "RT @a: Hello #On…",
+        "lang": "en",
+        "entities": {"hashtags": [{"text": "On"}]},
+        "retweeted_status": {
+            "text": "Hello #One #TWO #two",
+            "entities": {"hashtags": [{"text": t} for t in ("One", "TWO", "two")]},
+        },
+    }
+).encode()
+
+
+def test_a_repost_counts_the_original_in_full_or_its_own_text() -> None:
+    (full,), (own,) = parsed(record(RETWEET)), parsed(record(RETWEET), meaning=Meaning(retweets="own"))
+    assert (full["hashtags"], full["words"]) == (["one", "two"], ["hello", "#one", "#two"])
+    assert full["spellings"] == ["one\tOne", "two\tTWO", "two\ttwo"]
+    assert (own["hashtags"], own["spellings"]) == (["on"], ["on\tOn"])
+    assert own["words"] == ["rt", "@a:", "hello", "#on..."]
+    assert full["is_repost"]
+    assert own["is_repost"]
+
+
+def test_words_are_clean_where_that_was_asked_for() -> None:
+    line = b'{"id_str": "1800000000000000003", "text": "The rain, https://a.example/b @you!", "lang": "en"}'
+    assert parsed(record(line))[0]["words"] == ["the", "rain,", "https://a.example/b", "@you!"]
+    assert parsed(record(line), meaning=Meaning(words="clean"))[0]["words"] == ["rain"]
+
+
+def test_a_control_message_says_what_it_is_about() -> None:
+    rows = parsed(record(b'{"delete":{"status":{"id":5,"id_str":"5","user_id":3}}}'), record(b""))
+    assert [row["term"] for row in rows] == ["delete\tx:5", "keep_alive"]
 
 
 def test_an_empty_batch_stays_empty() -> None:

@@ -19,6 +19,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         500_000,
         "earliest",
     )
+    assert (settings.retweets, settings.words) == ("full", "plain")
     assert (settings.master, settings.until_caught_up) == (None, False)
     assert settings.shuffle_partitions >= 1
 
@@ -27,6 +28,7 @@ def test_names_and_paths_carry_the_generation() -> None:
     settings = parse_arguments([*NEEDED, "--generation", "7"])
     assert settings.name == "hashtide count generation=7"
     assert settings.checkpoint == "checkpoint/generation=7"
+    assert settings.meaning_file == "checkpoint/generation=7.settings"
     assert settings.stop_marker == "stop/generation=7"
 
 
