@@ -1,4 +1,4 @@
-"""The collector as a process: exit statuses, signals, and kills in the middle of a replay into a real broker."""
+"""The collector as a process: exit statuses, signals, and what a limit or several sources are worth over kills."""
 
 import json
 import os
@@ -136,42 +136,6 @@ def test_a_simulator_that_was_interrupted_sends_what_its_truth_says(tmp_path: Pa
     expected = Counter((tmp_path / "lines").read_bytes().split(b"\n")[:-1])
     assert Counter(record.value for record in broker.read(topic)) == expected
     assert json.loads((tmp_path / "truth").read_text())["books"]["records"] == 2000
-
-
-@pytest.mark.kafka
-def test_killed_again_and_again_it_loses_no_line(tmp_path: Path, broker: Broker) -> None:
-    topic, spool, lines = broker.create_topic("killed"), tmp_path / "spool", 60_000
-    start = "start=2026-01-01T00:00:00Z"
-    simulate("--source", f"simulator:posts={lines},seed=9,{start}", "--simulator-lines", str(tmp_path / "a.jsonl"))
-    # Twelve seconds of reading, killed after two at the most: three kills and more, however fast the machine is.
-    source = f"file:{tmp_path}/a.jsonl,pace=5000"
-    chance = random.Random(1)  # noqa: S311
-    kills = 0
-    while kills < 12:
-        with subprocess.Popen(
-            command(source, spool, broker.bootstrap_servers, topic), stderr=subprocess.DEVNULL
-        ) as one:
-            try:
-                one.wait(timeout=1.0 + chance.random() * 1.2)
-            except subprocess.TimeoutExpired:
-                os.kill(one.pid, signal.SIGKILL)
-                one.wait(timeout=10)
-                kills += 1
-                continue
-        break
-    assert kills >= 3
-    assert collect(source, spool, broker.bootstrap_servers, topic).returncode == 0
-    last = state_in(spool)
-    assert (last["status"], last["lines_read"], last["lag_records"]) == ("finished", lines, 0)
-
-    raws = (tmp_path / "a.jsonl").read_bytes().split(b"\n")[:-1]
-    by_key = {record.key: record.value for record in broker.read(topic)}
-    without_id = [key for key in by_key if key.startswith(b"line:")]
-    # Each line of the file that has no post's id is there under its own place; every post is there under its id.
-    numbers = {int(key.decode().rsplit(":", 2)[1]): by_key[key] for key in without_id}
-    assert all(raws[number - 1] == value for number, value in numbers.items())
-    posts = {raw for number, raw in enumerate(raws, 1) if number not in numbers}
-    assert {record.value for record in broker.read(topic) if not record.key.startswith(b"line:")} == posts
 
 
 @pytest.mark.parametrize(
