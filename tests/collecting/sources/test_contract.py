@@ -1,4 +1,4 @@
-"""What every source promises, whatever it reads."""
+"""What every source promises that can read again what it has read; see test_live_contract.py for the others."""
 
 import gzip
 import threading
@@ -41,7 +41,20 @@ def simulator(folder: Path) -> str:  # noqa: ARG001
     return "simulator:posts=2300,seed=3,malformed=0.05"
 
 
-SOURCES = [plain, gz, zst_of_two_frames, several_files, simulator]
+def selected(folder: Path) -> str:
+    return f"{plain(folder)},langs=und+en,dialect=text"
+
+
+def limited(folder: Path) -> str:
+    return f"{several_files(folder)},limit=303,dialect=text"
+
+
+def one_of_several(folder: Path) -> str:
+    (folder / "empty").touch()
+    return f"{plain(folder)} file:{folder}/empty"
+
+
+SOURCES = [plain, gz, zst_of_two_frames, several_files, simulator, selected, limited, one_of_several]
 
 
 @pytest.fixture(params=SOURCES, ids=lambda made: made.__name__)
