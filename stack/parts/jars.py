@@ -11,7 +11,9 @@ from pathlib import Path
 from stack.parts.report import PartsError
 
 LOCK = Path(__file__).parent / "jars.lock.tsv"
-FOLDERS = ("connector", "hadoop", "kafka")
+TEST_LOCK = Path(__file__).parent / "connect.lock.tsv"
+"""Kafka Connect: what only tests need."""
+FOLDERS = ("connect", "connector", "hadoop", "kafka")
 
 
 class WrongDigestError(PartsError):
@@ -96,9 +98,9 @@ def missing(jars: Sequence[Jar], root: Path) -> list[Jar]:
 
 
 def remove_unlisted(jars: Sequence[Jar], root: Path) -> None:
-    """Removes jars of an older list: the daemons' class paths take a folder whole."""
+    """Removes jars of an older list from the list's folders: the daemons' class paths take a folder whole."""
     listed = {root / jar.path for jar in jars}
-    for folder in FOLDERS:
+    for folder in sorted({jar.folder for jar in jars}):
         for path in (root / folder).glob("*.jar"):
             if path not in listed:
                 path.unlink()

@@ -25,6 +25,7 @@ def _nobody_marks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Outside of Airflow nobody can be asked for a task's state; wishes and locks are this test's own."""
     for lease in ("collect", "count"):
         monkeypatch.setattr(f"hashtide_airflow.operators.{lease}.is_marked_failed", lambda _: False)
+    monkeypatch.setattr("hashtide_airflow.backoff.RESUME_AFTER_S", 0.0)
     monkeypatch.setattr("hashtide_airflow.wishes.FOLDER", tmp_path / "wishes")
     monkeypatch.setattr("hashtide_airflow.stopping.LOCKS", tmp_path / "locks")
 

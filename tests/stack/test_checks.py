@@ -79,7 +79,7 @@ def test_the_last_line_is_the_tally_alone(monkeypatch: pytest.MonkeyPatch, capsy
         java_home = Path("/nonexistent")
 
     monkeypatch.setattr(checks, "ensure_environment", lambda *_, **__: Path(sys.executable))
-    monkeypatch.setattr(checks, "fetch", lambda *_: NoParts())
+    monkeypatch.setattr(checks, "fetch", lambda *_, with_tests: NoParts() if with_tests else None)
     monkeypatch.setattr(checks, "chosen", lambda *_: [Check("present", "this")])
     assert checks.run(True, []) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "1 passed, 0 failed, 0 skipped"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -10,8 +11,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
-from hashtide_airflow import settings
-from hashtide_airflow.backoff import poll_delay_s
+from hashtide_airflow import backoff, settings
 from hashtide_airflow.commands import tag_of
 from hashtide_airflow.hooks.yarn import Application, Unreachable, YarnHook
 from hashtide_airflow.stopping import stop_stream
@@ -68,6 +68,7 @@ class ApplicationTrigger(BaseTrigger):
         """Ask YARN until there is something to decide."""
         ends_at = datetime.fromisoformat(self.lease_ends_at)
         not_before = datetime.fromisoformat(self.not_before) if self.not_before else datetime.now(UTC)
+        resume_from = time.monotonic() + backoff.RESUME_AFTER_S
         unanswered, seen = 0, ""
         while True:
             newest, unknown = await self._newest()
@@ -77,10 +78,11 @@ class ApplicationTrigger(BaseTrigger):
                 seen = now_seen
             unanswered = unanswered + 1 if unknown else 0
             if event := self._event(newest, unknown, ends_at, not_before):
+                await asyncio.sleep(max(0.0, resume_from - time.monotonic()))
                 yield TriggerEvent(event)  # type: ignore[no-untyped-call]
                 return
             left_s = (ends_at - datetime.now(UTC)).total_seconds()
-            await asyncio.sleep(max(0.0, min(poll_delay_s(unanswered, self.poll_interval_s), left_s)))
+            await asyncio.sleep(max(0.0, min(backoff.poll_delay_s(unanswered, self.poll_interval_s), left_s)))
 
     async def _newest(self) -> tuple[Application | None, str]:
         """The application that counts: the active one, else the last; and why it is unknown, if it is."""

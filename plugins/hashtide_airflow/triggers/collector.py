@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
-from hashtide_airflow import settings
+from hashtide_airflow import backoff, settings
 from hashtide_airflow.hooks.collector import CollectorHook, CollectorState
 from hashtide_airflow.stopping import stop_collector
 from hashtide_airflow.triggers.wish import somebody_waits, to_its_end, wants_stop
@@ -68,6 +69,7 @@ class CollectorTrigger(BaseTrigger):
         """Look until there is something to decide."""
         ends_at = datetime.fromisoformat(self.lease_ends_at)
         not_before = datetime.fromisoformat(self.not_before) if self.not_before else datetime.now(UTC)
+        resume_from = time.monotonic() + backoff.RESUME_AFTER_S
         while True:
             outcome, why = await sync_to_async(self._look)()
             now = datetime.now(UTC)
@@ -78,6 +80,7 @@ class CollectorTrigger(BaseTrigger):
             elif outcome == "fine" and self.source is None and await somebody_waits(self):
                 outcome, why = "lease_over", "a run by hand waits for its turn"
             if outcome != "fine":
+                await asyncio.sleep(max(0.0, resume_from - time.monotonic()))
                 yield TriggerEvent({"outcome": outcome, "why": why})  # type: ignore[no-untyped-call]
                 return
             left_s = (ends_at - now).total_seconds()

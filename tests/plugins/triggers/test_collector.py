@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -184,6 +185,15 @@ def test_the_next_one_is_not_stopped_for_what_was_meant_for_the_last(
 ) -> None:
     write_state(tmp_path)
     assert killed(tmp_path, monkeypatch, "failed", (1, 2.0)) == []
+
+
+def test_it_does_not_fire_while_the_worker_that_deferred_may_linger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashtide_airflow.backoff.RESUME_AFTER_S", 1.0)
+    began = time.monotonic()
+    assert fired(CollectorTrigger(str(tmp_path), soon(60)))["outcome"] == "ended"
+    assert time.monotonic() - began >= 1.0
 
 
 def test_it_remembers_what_it_watched(tmp_path: Path) -> None:

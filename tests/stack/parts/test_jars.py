@@ -9,6 +9,7 @@ import pytest
 
 from stack.parts import PartsError
 from stack.parts.jars import (
+    TEST_LOCK,
     Jar,
     StoppedError,
     WrongDigestError,
@@ -34,6 +35,21 @@ def test_the_list_names_every_jar_of_the_three_parts_with_its_digest() -> None:
     assert sum(jar.size_bytes for jar in jars) == 164_196_475
     assert {jar.folder for jar in jars} == {"connector", "hadoop", "kafka"}
     assert "hadoop/hadoop-hdfs-3.5.0-tests.jar" in {str(jar.path) for jar in jars}, "holds the daemons' webapps"
+
+
+def test_what_only_tests_need_is_a_list_of_its_own() -> None:
+    of_tests = read_lock(TEST_LOCK)
+    assert {jar.folder for jar in of_tests} == {"connect"}
+    assert {"connect-runtime", "connect-file"} <= {jar.artifact for jar in of_tests}
+    assert not {jar.file_name for jar in of_tests} & {jar.file_name for jar in read_lock() if jar.folder == "kafka"}
+
+
+def test_a_shorter_list_leaves_the_folders_of_the_other_alone(tmp_path: Path) -> None:
+    for folder in ("kafka", "connect"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "old-1.0.jar").touch()
+    remove_unlisted([jar_of(b"one", folder="kafka")], tmp_path)
+    assert [path.parent.name for path in tmp_path.rglob("*.jar")] == ["connect"]
 
 
 @pytest.mark.parametrize(
