@@ -10,27 +10,28 @@ from pathlib import Path
 import pytest
 
 from collecting.collector import Collector
-from collecting.lines import Gap, Line, Source, SourceError
+from collecting.lines import Gap, Item, Line, Passed, Source, SourceError
 from collecting.producer import Headers, OnDelivery, Settings, Topic, Unavailable
 from collecting.publisher import Publisher
 from collecting.sources.repeats import WithoutRepeats
 from collecting.spool import Spool
 from collecting.state import State
 
-Item = Line | Gap | Exception
+Listed = Item | Exception
 
 
 class ListedSource:
     """Yields what it was given, after the cursor (its index); raises what is an exception; waits at None."""
 
     cursor_inclusive = False
+    trouble: str | None = None
 
-    def __init__(self, *items: Item | None, waits: bool = True, slug: str = "listed") -> None:
+    def __init__(self, *items: Listed | None, waits: bool = True, slug: str = "listed") -> None:
         self._items = items
         self.waits = waits
         self.slug = slug
 
-    def read(self, after: str | None, stop: threading.Event) -> Iterator[Line | Gap]:
+    def read(self, after: str | None, stop: threading.Event) -> Iterator[Item]:
         first = 0 if after is None else int(after) + (not self.cursor_inclusive)
         for item in self._items[first:]:
             if stop.is_set():
@@ -178,6 +179,33 @@ def test_a_gap_becomes_a_note_in_its_place(run: Run, kafka: ListBroker) -> None:
     assert (last.lines_read, last.records_acked) == (2, 3)
     run(source)
     assert len(kafka.values) == 3
+
+
+def test_a_gap_of_one_of_several_names_that_one(run: Run, kafka: ListBroker) -> None:
+    run(ListedSource(Gap("1", "missed", source="its-own")))
+    assert json.loads(kafka.values[0])["hashtide"]["gap"]["source"] == "its-own"
+
+
+def test_what_was_passed_over_is_not_read_again_and_is_no_record(run: Run, kafka: ListBroker) -> None:
+    last = run(ListedSource(line(0), Passed("7")))
+    assert (last.lines_read, last.records_acked, kafka.values) == (1, 1, [b"0"])
+    run(ListedSource(*map(line, range(10))))
+    assert kafka.values == [b"0", b"8", b"9"]
+
+
+def test_what_holds_the_source_up_is_said_while_it_runs(run: Run, tmp_path: Path) -> None:
+    stop = threading.Event()
+    source = ListedSource(line(0), None)
+    source.trouble = "401 from the network"
+    running = threading.Thread(target=run, args=(source,), kwargs={"stop": stop})
+    running.start()
+    try:
+        eventually(lambda: (tmp_path / "spool" / "state.json").exists())
+        eventually(lambda: state_in(tmp_path)["error"] == "401 from the network")
+    finally:
+        stop.set()
+        running.join(timeout=30)
+    assert state_in(tmp_path)["error"] is None
 
 
 def test_an_inclusive_source_does_not_bring_again_what_the_spool_has(run: Run, kafka: ListBroker) -> None:
