@@ -5,6 +5,7 @@ each line (KeyError where a rule has no tag), loses a torn last line, logs its h
 """
 
 import contextlib
+import http.client
 import json
 import threading
 import time
@@ -113,6 +114,7 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
         return Stream(response, self._silence_s)
 
     def _ask(self, method: str, route: str, **kwargs: Any) -> requests.Response:
+        self.session.close()  # a connection kept from the last call may be gone by now; nothing else is closed
         try:
             response: requests.Response = self.session.request(
                 method,
@@ -196,6 +198,8 @@ def _network_reason(error: Exception) -> str:
     """The innermost words: requests wraps urllib3, which wraps the system's error."""
     inner: BaseException = error
     while (cause := inner.__cause__ or inner.__context__) is not None:
+        if isinstance(inner, http.client.IncompleteRead):
+            return "cut off in the middle"
         inner = cause
     text = str(inner) or type(inner).__name__
     return text if isinstance(inner, OSError) and inner.strerror else f"{type(inner).__name__}: {text}"

@@ -191,8 +191,8 @@ def test_after_a_disconnect_it_is_back_and_tells_the_gap_exactly(x: FakeX, how: 
     [gap] = reading.gaps
     assert gap.begin is not None
     assert gap.end is not None
-    assert gap.begin.timestamp() <= lost_at
-    assert lost_at - gap.begin.timestamp() < 0.3  # a keep-alive's distance, and some
+    # The last byte was sent before the server's end, and may be noted here a moment after it.
+    assert -0.1 < lost_at - gap.begin.timestamp() < 0.3  # a keep-alive's distance, and some
     assert back_at <= gap.end.timestamp() < back_at + 0.3
     assert "connection broke" in gap.why or "ended the stream" in gap.why
 
