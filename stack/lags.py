@@ -58,7 +58,7 @@ def look(endpoints: Endpoints, generation: int) -> Lags:
     day, revision, made_at, compacted_at = _postgres(endpoints, generation)
     processed_at = manifest.get("processed_at")
     return Lags(
-        source=now.collector.source if now.collector else None,
+        source=now.collector.shown_source if now.collector else None,
         collector=now.collector.status if now.collector else None,
         collect_lag_records=_collect_lag(endpoints),
         stream=_stream(now),

@@ -182,6 +182,8 @@ class _MainJob:
                 time.sleep(LOOK_INTERVAL_S)
         self._note_first_counts()
         self._report.done(step, describe(now))
+        if now.collector and now.collector.shown_source != now.collector.source:
+            self._report.say(f"Collecting from {now.collector.shown_source}.")
 
     def _is_done(self, now: Snapshot) -> bool:
         """The source is at its end, all of it in the topic, all of the topic in Postgres."""

@@ -11,7 +11,7 @@ from stack.settings import REPOSITORY
 
 CHECK_WITHIN_S = 60.0
 KINDS = ("simulator", "file", "x", "jetstream", "mastodon", "tcp", "auto")
-FIRST = "simulator"
+FIRST = "auto"
 """What a new home collects from where nothing was said."""
 
 POSTS_UNTIL_DONE = 20_000

@@ -14,6 +14,7 @@ from kafka.errors import KafkaError
 from stack import topic_recount
 from stack.books import Ledger, read_ledger
 from stack.endpoints import Endpoints
+from stack.source_address import split
 
 REQUEST_TIMEOUT_S = (5.0, 15.0)
 T = TypeVar("T")
@@ -30,6 +31,7 @@ class Collector:
         lines_read: lines taken from its sources, over the spool's life.
         records_acked: records that Kafka has acknowledged, over the spool's life.
         updated_at: when it wrote this, ISO 8601.
+        collects: slug of the source behind the address.
     """
 
     source: str
@@ -38,6 +40,14 @@ class Collector:
     lines_read: int
     records_acked: int
     updated_at: str
+    collects: str = ""
+
+    @property
+    def shown_source(self) -> str:
+        """The addresses as a person reads them: beside `auto` it says which it is."""
+        kinds = {address.partition(":")[0] for address in split(self.source)}
+        found = [word for word in self.collects.split("-") if word in ("jetstream", "simulator")]
+        return f"{self.source} ({found[0]})" if "auto" in kinds and found else self.source
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,7 @@ class Stages:
                 int(found["lines_read"]),
                 int(found["records_acked"]),
                 str(found["updated_at"]),
+                str(found.get("collects") or ""),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -133,3 +133,16 @@ def test_a_heartbeat_is_no_progress() -> None:
     earlier = Snapshot(collector, (), 1, Ledger())
     assert replace(earlier, collector=replace(collector, updated_at="later")).progress() == earlier.progress()
     assert replace(earlier, collector=replace(collector, lines_read=8)).progress() != earlier.progress()
+
+
+@pytest.mark.parametrize(
+    ("source", "collects", "shown"),
+    [
+        ("auto", "jetstream-0a1b2c3d", "auto (jetstream)"),
+        ("auto:overlap_s=1 x", "several-simulator-x-0a1b2c3d", "auto:overlap_s=1 x (simulator)"),
+        ("auto", "", "auto"),
+        ("simulator", "simulator-seed1-0a1b2c3d", "simulator"),
+    ],
+)
+def test_of_auto_one_sees_which_it_is(source: str, collects: str, shown: str) -> None:
+    assert Collector(source, "running", "", 0, 0, "", collects).shown_source == shown
