@@ -149,6 +149,10 @@ class FakeJetstream:
         """Answers the next connections so."""
         self._refusals += [_Refusal(status, headers or {}, body)] * times
 
+    def forgive(self) -> None:
+        """No refusals any more."""
+        self._refusals.clear()
+
     # -- what it has seen
 
     @property

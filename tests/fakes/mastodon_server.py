@@ -159,6 +159,10 @@ class FakeMastodon:
         """Answers the next calls of a stream so."""
         self._refusals += [_Refusal(status, headers or {})] * times
 
+    def forgive(self) -> None:
+        """No refusals any more."""
+        self._refusals.clear()
+
     # -- what it has seen
 
     def wait_for_connection(self, within_s: float = 20.0, *, after: int = 0) -> Connection:

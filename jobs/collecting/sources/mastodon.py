@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode, urlsplit
 
 import requests
+import requests.auth
 from urllib3.exceptions import HTTPError
 
 from collecting.addresses import Address, slug
@@ -30,8 +31,24 @@ CHUNK_BYTES = 64 * 1024
 OPEN_TIMEOUT_S = 10.0
 STOP_POLL_S = 0.2
 STEADY_S = 5.0  # a connection that lasted so long was a good one
-# Asked again it would say the same: no such stream or server, no right to it, or a tag that is none.
-HOPELESS = {400, 401, 403, 404, 405, 410, 422}
+TELL_EACH_S = 3600.0  # of a long hole the books know before it ends
+# Asked again it would say the same: moved, no such stream, no right to it, or a tag that is none.
+HOPELESS = {301, 302, 307, 308, 400, 401, 403, 404, 405, 410, 422}
+
+
+HEADERS = {"Accept": "text/event-stream", "Accept-Encoding": "identity", "User-Agent": "hashtide"}
+
+
+class _Bearer(requests.auth.AuthBase):
+    """The token, or nothing. Without an object like this, requests sends what ~/.netrc has for the host."""
+
+    def __init__(self, token: str | None) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token is not None:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
 
 
 class _Lost(Exception):  # noqa: N818 - it says what happened
@@ -119,9 +136,19 @@ class MastodonSource:
                 wait_s = max(lost.wait_s, self._backoff.next_s())
                 self.trouble = f"{self._host}: {why}"
                 log.warning("%s; again in %.1f s", self.trouble, wait_s)
+                yield from self._told_so_far(why)
                 stop.wait(wait_s)
+            except SourceError as error:
+                yield from self._told_so_far(str(error))
+                raise
             else:
                 return
+
+    def _told_so_far(self, why: str) -> Iterator[Gap]:
+        """A piece of a hole that is long already; the next one begins at its end."""
+        begin_ms = self._heard_ms
+        if begin_ms is not None and self._clock() - begin_ms / 1000 >= TELL_EACH_S:
+            yield Gap(self._heard(), why, _moment(begin_ms), _moment(self._heard_ms))
 
     def _connection(self, why: str, stop: threading.Event) -> Iterator[Item]:
         """One connection's events. Returns only when `stop` is set."""
@@ -153,32 +180,34 @@ class MastodonSource:
     def _opened(self) -> requests.Response:
         """The stream, when the server has said yes."""
         token = token_for(self._host)
-        headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity", "User-Agent": "hashtide"}
-        if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
-        response = self._asked(self._streaming_server(headers) + self._path, headers)
+        response = self._asked(self._streaming_server(token) + self._path, token)
         if response.status_code == 200:
             return response
         with response:
-            said = f"{self._host} answers {response.status_code} {response.reason}{_first_words(response)}"
+            moved = f" to {response.headers['Location']}" if "Location" in response.headers else ""
+            said = f"{self._host} answers {response.status_code} {response.reason}{moved}{_first_words(response)}"
             if response.status_code in HOPELESS:
                 missing = f" (no token for it: {TOKEN_FILE})" if token is None else ""
                 raise SourceError(f"source mastodon: {said}{missing if response.status_code in (401, 403) else ''}")
             raise _Lost(said, asked_wait_s(response.headers, datetime.now(UTC)) or 0.0)
 
-    def _streaming_server(self, headers: dict[str, str]) -> str:
+    def _streaming_server(self, token: str | None) -> str:
         """Where the server has its streams: often on a host of their own, which it names."""
         if self._streaming is None:
-            with self._asked(f"{self._server}/api/v2/instance", headers) as response:
+            with self._asked(f"{self._server}/api/v2/instance", token) as response:
                 if response.status_code in (429, *range(500, 600)):
                     wait_s = asked_wait_s(response.headers, datetime.now(UTC)) or 0.0
                     raise _Lost(f"{self._host} answers {response.status_code} {response.reason}", wait_s)
                 self._streaming = _named_streaming(response) or self._server
         return self._streaming
 
-    def _asked(self, url: str, headers: dict[str, str]) -> requests.Response:
+    def _asked(self, url: str, token: str | None) -> requests.Response:
+        """The answer's head. No redirects: they would take the token to whom it is not for."""
+        timeout = (OPEN_TIMEOUT_S, self._silence_s)
         try:
-            return requests.get(url, headers=headers, stream=True, timeout=(OPEN_TIMEOUT_S, self._silence_s))
+            return requests.get(
+                url, headers=HEADERS, auth=_Bearer(token), stream=True, timeout=timeout, allow_redirects=False
+            )
         except (requests.RequestException, HTTPError, OSError) as error:
             raise _Lost(_short(error)) from error
 

@@ -15,6 +15,13 @@ from tests.fakes.jetstream_server import FakeJetstream
 NOBODY = "ws://127.0.0.1:1"
 
 
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The servers are on this machine."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
 def test_it_is_jetstream_where_one_of_its_hosts_answers(tmp_path: Path) -> None:
     with FakeJetstream() as server:
         address = f"auto:{NOBODY},{server.url},overlap_s=3,langs=en"

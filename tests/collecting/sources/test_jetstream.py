@@ -20,6 +20,13 @@ from tests.fakes.jetstream_server import EventLog, FakeJetstream, post
 RECORDED = Path(__file__).resolve().parents[4] / "shared" / "data" / "jetstream"
 
 
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The servers are on this machine."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
 @pytest.fixture
 def server() -> Iterator[FakeJetstream]:
     with FakeJetstream() as fake:
@@ -187,7 +194,7 @@ def test_a_cursor_older_than_the_server_keeps_is_a_gap_between_the_events_we_hav
         server.end("cut")
         feed(server, range(10, 30))
         server.log.forget(keep=5)
-        server._refusals.clear()
+        server.forgive()
         reading.wait_for_lines(15)
     wire = [server.raw(index) for index in range(30)]
     assert reading.raw == wire[:10] + wire[25:]

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from collecting.addresses import Address
 from collecting.lines import Passed, SourceError
 from collecting.selection import Selection
+from collecting.sources import mastodon
 from collecting.sources.backoff import Backoff
 from collecting.sources.mastodon import MastodonSource
 from collecting.sources.several import SeveralSources
@@ -19,6 +21,13 @@ from tests.fakes.mastodon_server import FakeMastodon, event, status
 
 RECORDED = Path(__file__).resolve().parents[4] / "shared" / "data" / "mastodon"
 CLOSE_S = 0.3  # between the fake's clock reading and ours
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The servers are on this machine."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
 @pytest.fixture
@@ -47,10 +56,8 @@ def assert_gaps_are_the_holes(reading: Reading, server: FakeMastodon) -> None:
     holes = [hole for hole in server.holes() if hole[1] < time.time()]
     assert len(reading.gaps) == len(holes)
     for gap, (begin, end) in zip(reading.gaps, holes, strict=True):
-        assert gap.begin is not None
-        assert gap.end is not None
-        assert abs(gap.begin.timestamp() - begin) < CLOSE_S
-        assert abs(gap.end.timestamp() - end) < CLOSE_S
+        assert abs(_seconds(gap.begin) - begin) < CLOSE_S
+        assert abs(_seconds(gap.end) - end) < CLOSE_S
 
 
 def test_events_come_as_they_were_sent_without_thumps(server: FakeMastodon) -> None:
@@ -170,6 +177,46 @@ def test_a_quiet_stream_moves_its_cursor_by_thumps(server: FakeMastodon) -> None
         server.wait_for_connection()
         eventually(lambda: len(reading.items) > 3, lambda: "no thumps")
     assert {type(each) for each in reading.items} == {Passed}
+
+
+def test_of_a_long_hole_the_books_know_before_it_ends(server: FakeMastodon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mastodon, "TELL_EACH_S", 0.3)
+    with Reading(source_of(server)) as reading:
+        server.wait_for_connection()
+        feed(server, range(3))
+        reading.wait_for_lines(3)
+        server.refuse(503, times=1000)
+        server.end("cut")
+        reading.wait_for_gaps(3)
+        server.forgive()
+        server.wait_for_connection(after=1)
+        feed(server, range(3, 5))
+        reading.wait_for_lines(5)
+    (begin, end), *_ = server.holes()
+    assert [gap.begin for gap in reading.gaps[1:]] == [gap.end for gap in reading.gaps[:-1]]
+    assert abs(_seconds(reading.gaps[0].begin) - begin) < CLOSE_S
+    assert abs(_seconds(reading.gaps[-1].end) - end) < CLOSE_S
+
+
+def _seconds(moment: datetime | None) -> float:
+    assert moment is not None
+    return moment.timestamp()
+
+
+def test_a_redirect_is_told_and_not_followed_with_the_token(server: FakeMastodon) -> None:
+    server.refuse(301, headers={"Location": "https://elsewhere.example/"})
+    with Reading(source_of(server)) as reading:
+        assert "answers 301 Moved Permanently to https://elsewhere.example/" in reading.wait_for_error()
+
+
+def test_a_password_in_netrc_is_not_sent(server: FakeMastodon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login canary password hush\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    with Reading(source_of(server)):
+        server.wait_for_connection()
+    assert {authorization for _, authorization in server.asked} == {None}
 
 
 @pytest.mark.parametrize("answer", [401, 403, 404, 422])
