@@ -10,9 +10,10 @@ from dataclasses import replace
 
 from collecting import segments
 from collecting.cluster import Cluster
+from collecting.position import Position
 from collecting.producer import Headers, KafkaProducer, Producer, Settings, TooLarge, Unavailable
 from collecting.segments import Record
-from collecting.spool import Position, Spool
+from collecting.spool import Spool
 from collecting.window import Sent, Window
 from counting.formats import post_key
 

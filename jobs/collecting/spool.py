@@ -10,12 +10,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from collecting import segments
-from collecting.cursors import Cursors
+from collecting.archive import Archive
 from collecting.files import take_lock, write_all, write_atomically
 from collecting.lines import Line
+from collecting.position import NOWHERE, Position
 from collecting.segments import Header, Record, SpoolCorrupt
 
 log = logging.getLogger(__name__)
@@ -27,25 +27,6 @@ BUFFER_BYTES = 4 * 1024 * 1024
 # The archive may fill this share of the budget; the rest is room for the time when Kafka is away. Age alone removes
 # nothing: an old segment costs only its room, and a recount wants as much of the archive as there is.
 ARCHIVE_SHARE = 0.75
-
-
-class Position(NamedTuple):
-    """A point between two records.
-
-    Attributes:
-        segment: number of the segment.
-        offset: byte offset in it.
-        records: how many records the spool took before this point, over its life.
-        notes: how many of them were notes of the collector's own.
-    """
-
-    segment: int
-    offset: int
-    records: int
-    notes: int
-
-
-NOWHERE = Position(0, 0, 0, 0)
 
 
 class Spool:
@@ -70,8 +51,8 @@ class Spool:
         self.budget_bytes = budget_bytes
         self._segment_bytes = max(4096, min(segment_bytes, budget_bytes // 8))
         self._lock_file = take_lock(directory / "lock")
+        self._archive = Archive(directory)
         self._acked_path = directory / "acked.json"
-        self._cursors = Cursors(directory / "cursors.json")
         self._moved = threading.Condition()  # guards what follows up to _broken
         self._buffer: list[bytes] = []
         self._buffer_bytes = 0
@@ -85,14 +66,12 @@ class Spool:
         self._last_cursor: str | None = None  # of that source
         self._passed: str | None = None  # a cursor beyond it that is not written down yet
         self._pass_at_s = 0.0
-        self._sizes: dict[int, int] = {}
         try:
             self._recover()
             self.acked = self._load_acked()
         except BaseException:
             self._lock_file.close()
             raise
-        self._total_bytes = sum(self._sizes.values())
         self._trim()
         self._closing = threading.Event()
         self._syncer = threading.Thread(target=self._sync_often, name="spool-sync", daemon=True)
@@ -107,7 +86,7 @@ class Spool:
             self._last_cursor = None
         self._next_header = (source, slug)
         if self._last_cursor is None:
-            self._last_cursor = self._find_cursor(slug)
+            self._last_cursor = self._archive.find_cursor(slug)
         return self._last_cursor
 
     def append(self, line: Line, received_at: int) -> None:
@@ -188,8 +167,7 @@ class Spool:
         self._header = header
         with self._moved:
             self._written = self._durable = Position(number, len(start), header.first_record, header.first_note)
-            self._sizes[number] = len(start)
-            self._total_bytes += len(start)
+            self._archive.resize(number, len(start))
             self._moved.notify_all()
 
     def sync(self) -> None:
@@ -216,8 +194,7 @@ class Spool:
                 raise
             with self._moved:
                 self._durable = until
-                self._total_bytes += until.offset - self._sizes[until.segment]
-                self._sizes[until.segment] = until.offset
+                self._archive.resize(until.segment, until.offset)
                 self._moved.notify_all()
 
     def _sync_often(self) -> None:
@@ -244,12 +221,12 @@ class Spool:
     @property
     def size_bytes(self) -> int:
         """What all segments together take, up to the last sync."""
-        return self._total_bytes
+        return self._archive.total_bytes
 
     @property
     def full(self) -> bool:
         """True while the budget leaves no room, and waiting for an acknowledgement can make some."""
-        return self._total_bytes >= self.budget_bytes and self.acked.records < self._durable.records
+        return self.size_bytes >= self.budget_bytes and self.acked.records < self._durable.records
 
     def wait_for_more(self, after: Position, timeout_s: float) -> bool:
         """Waits until something after `after` is durable; False if the time was up first."""
@@ -266,8 +243,8 @@ class Spool:
         """
         durable = self.durable
         records, notes = after.records, after.notes
-        for number in [n for n in sorted(self._sizes) if after.segment <= n <= durable.segment]:
-            path = segments.segment_path(self.directory, number)
+        for number in [n for n in self._archive.numbers if after.segment <= n <= durable.segment]:
+            path = self._archive.path(number)
             header, first = segments.read_header(path)
             offset = max(first, after.offset) if number == after.segment else first
             limit = durable.offset if number == durable.segment else path.stat().st_size
@@ -289,61 +266,24 @@ class Spool:
     def _trim(self) -> None:
         limit = int(self.budget_bytes * ARCHIVE_SHARE)
         while self.size_bytes > limit:
-            number = min(self._sizes)
+            number = self._archive.numbers[0]
             if number >= self.acked.segment:
                 return
-            self._keep_last_cursor(number)
-            segments.segment_path(self.directory, number).unlink(missing_ok=True)
-            with self._moved:
-                self._total_bytes -= self._sizes.pop(number)
-
-    # -- cursors
-
-    def _keep_last_cursor(self, number: int) -> None:
-        """Before a segment goes: if no later one is of the same source, its last cursor is written down."""
-        slug = segments.read_header(segments.segment_path(self.directory, number))[0].slug
-        later = (n for n in sorted(self._sizes) if n > number)
-        if any(segments.read_header(segments.segment_path(self.directory, n))[0].slug == slug for n in later):
-            return
-        cursor = _last_cursor(segments.segment_path(self.directory, number))
-        if cursor is not None:
-            self._cursors.remember(slug, cursor)
-
-    def _find_cursor(self, slug: str) -> str | None:
-        """The source's last cursor: from its newest segment that has a line, else from what was written down."""
-        for number in sorted(self._sizes, reverse=True):
-            path = segments.segment_path(self.directory, number)
-            if segments.read_header(path)[0].slug == slug:
-                cursor = _last_cursor(path)
-                if cursor is not None:
-                    return cursor
-        return self._cursors.get(slug)
+            self._archive.remove(number)
 
     def tail(self, slug: str, limit: int) -> list[Record]:
-        """The source's last lines, at most `limit` and at most those of its last two segments, oldest first."""
-        newest = [
-            path
-            for number in sorted(self._sizes, reverse=True)
-            if segments.read_header(path := segments.segment_path(self.directory, number))[0].slug == slug
-        ][:2]
-        lines = [
-            record
-            for path in reversed(newest)
-            for record in segments.read_records(path, segments.read_header(path)[1])
-            if record.kind == segments.LINE
-        ]
-        return lines[-limit:]
+        """The source's last lines on disk, at most `limit` and at most those of two segments, oldest first."""
+        return self._archive.tail(slug, limit)
 
     # -- start and end
 
     def _recover(self) -> None:
         for rubbish in self.directory.glob("*.tmp"):
             rubbish.unlink()
-        numbers = segments.segment_numbers(self.directory)
-        self._sizes = {n: segments.segment_path(self.directory, n).stat().st_size for n in numbers}
-        if not numbers:
+        if not self._archive.numbers:
             return
-        path = segments.segment_path(self.directory, numbers[-1])
+        newest = self._archive.numbers[-1]
+        path = self._archive.path(newest)
         self._header, end = segments.read_header(path)
         self._next_header = (self._header.source, self._header.slug)
         count, notes = self._header.first_record, self._header.first_note
@@ -351,32 +291,26 @@ class Spool:
             end, notes = record.end, notes + (record.kind == segments.NOTE)
             count += record.kind != segments.PASSED
             self._last_cursor = record.cursor or None
-        torn = self._sizes[numbers[-1]] - end
+        torn = self._archive.size(newest) - end
         self._file_descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         if torn:
             log.warning("%s@%d: %d bytes that a crash left half-written are cut", path, end, torn)
             os.ftruncate(self._file_descriptor, end)
         os.fsync(self._file_descriptor)
-        self._sizes[numbers[-1]] = end
-        self._written = self._durable = Position(numbers[-1], end, count, notes)
+        self._archive.resize(newest, end)
+        self._written = self._durable = Position(newest, end, count, notes)
 
     def _load_acked(self) -> Position:
-        oldest = min(self._sizes, default=0)
+        oldest = next(iter(self._archive.numbers), 0)
         if not self._acked_path.exists():
-            return self._start_of(oldest)
+            return self._archive.start_of(oldest)
         acked = Position(**json.loads(self._acked_path.read_bytes()))
         if acked.records > self._durable.records:
             log.warning(
                 "the spool ends at %s, before the acknowledged %s: the disk lost something", self._durable, acked
             )
             return self._durable
-        return acked if acked.segment >= oldest else self._start_of(oldest)
-
-    def _start_of(self, number: int) -> Position:
-        if number not in self._sizes:
-            return NOWHERE
-        header, offset = segments.read_header(segments.segment_path(self.directory, number))
-        return Position(number, offset, header.first_record, header.first_note)
+        return acked if acked.segment >= oldest else self._archive.start_of(oldest)
 
     def close(self) -> None:
         """Syncs, and lets go of the lock."""
@@ -391,10 +325,3 @@ class Spool:
                 os.close(self._file_descriptor)
                 self._file_descriptor = -1
             self._lock_file.close()
-
-
-def _last_cursor(path: Path) -> str | None:
-    cursor = None
-    for record in segments.read_records(path, segments.read_header(path)[1]):
-        cursor = record.cursor or cursor
-    return cursor

@@ -4,8 +4,8 @@ from collections import deque
 
 from confluent_kafka import KafkaError, Message
 
+from collecting.position import Position
 from collecting.producer import Settings, TooLarge, Unavailable, failure
-from collecting.spool import Position
 
 
 class Sent:

@@ -13,8 +13,9 @@ import pytest
 from collecting import spool as spooling
 from collecting.files import LockHeld
 from collecting.lines import Line
+from collecting.position import NOWHERE, Position
 from collecting.segments import SpoolCorrupt, segment_numbers, segment_path
-from collecting.spool import NOWHERE, Position, Spool
+from collecting.spool import Spool
 
 BUDGET = 64 * 2**20
 Opener = Callable[..., Spool]

@@ -1,0 +1,94 @@
+"""The segments that are on disk: which there are, what they take, and where each source goes on."""
+
+import threading
+from pathlib import Path
+
+from collecting import segments
+from collecting.cursors import Cursors
+from collecting.position import NOWHERE, Position
+from collecting.segments import Record
+
+
+class Archive:
+    """A spool's segments by number. Any thread may ask; what is removed keeps its last cursor.
+
+    Attributes:
+        total_bytes: what all of them together take, up to the last sync.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.total_bytes = 0
+        self._directory = directory
+        self._cursors = Cursors(directory / "cursors.json")
+        self._lock = threading.Lock()
+        self._sizes: dict[int, int] = {}
+        for number in segments.segment_numbers(directory):
+            self.resize(number, self.path(number).stat().st_size)
+
+    def path(self, number: int) -> Path:
+        """Where segment `number` lies."""
+        return segments.segment_path(self._directory, number)
+
+    @property
+    def numbers(self) -> list[int]:
+        """Those that are there, oldest first."""
+        with self._lock:
+            return sorted(self._sizes)
+
+    def size(self, number: int) -> int:
+        """Bytes of one segment, up to the last sync."""
+        return self._sizes[number]
+
+    def resize(self, number: int, size: int) -> None:
+        """A segment is new, has grown, or was cut."""
+        with self._lock:
+            self.total_bytes += size - self._sizes.get(number, 0)
+            self._sizes[number] = size
+
+    def remove(self, number: int) -> None:
+        """Removes a segment. If no later one is of the same source, its last cursor is written down first."""
+        slug = self._slug(number)
+        if not any(self._slug(later) == slug for later in self.numbers if later > number):
+            cursor = _last_cursor(self.path(number))
+            if cursor is not None:
+                self._cursors.remember(slug, cursor)
+        self.path(number).unlink(missing_ok=True)
+        with self._lock:
+            self.total_bytes -= self._sizes.pop(number)
+
+    def start_of(self, number: int) -> Position:
+        """The point before a segment's first record; NOWHERE if there is no such segment."""
+        if number not in self._sizes:
+            return NOWHERE
+        header, offset = segments.read_header(self.path(number))
+        return Position(number, offset, header.first_record, header.first_note)
+
+    def find_cursor(self, slug: str) -> str | None:
+        """The source's last cursor: from its newest segment that has one, else from what was written down."""
+        for number in reversed(self.numbers):
+            if self._slug(number) == slug:
+                cursor = _last_cursor(self.path(number))
+                if cursor is not None:
+                    return cursor
+        return self._cursors.get(slug)
+
+    def tail(self, slug: str, limit: int) -> list[Record]:
+        """The source's last lines, at most `limit` and at most those of its last two segments, oldest first."""
+        newest = [self.path(number) for number in reversed(self.numbers) if self._slug(number) == slug][:2]
+        lines = [
+            record
+            for path in reversed(newest)
+            for record in segments.read_records(path, segments.read_header(path)[1])
+            if record.kind == segments.LINE
+        ]
+        return lines[-limit:]
+
+    def _slug(self, number: int) -> str:
+        return segments.read_header(self.path(number))[0].slug
+
+
+def _last_cursor(path: Path) -> str | None:
+    cursor = None
+    for record in segments.read_records(path, segments.read_header(path)[1]):
+        cursor = record.cursor or cursor
+    return cursor

@@ -1,0 +1,58 @@
+"""The segments on disk: what they take, and where a source goes on when its segments are gone."""
+
+from pathlib import Path
+
+from collecting.archive import Archive
+from collecting.position import NOWHERE, Position
+from collecting.segments import LINE, NOTE, PASSED, Header, encode_header, encode_record, segment_path
+
+
+def write_segment(directory: Path, number: int, slug: str, *records: tuple[int, str]) -> int:
+    """A segment with records of (kind, cursor); its size."""
+    content = encode_header(Header("address", slug, 10 * number, number))
+    for kind, cursor in records:
+        content += encode_record(kind, 0, cursor, None, cursor.encode())
+    segment_path(directory, number).write_bytes(content)
+    return len(content)
+
+
+def test_adds_up_what_is_there_what_grows_and_what_goes(tmp_path: Path) -> None:
+    first, second = (write_segment(tmp_path, number, "a", (LINE, "c")) for number in (1, 2))
+    archive = Archive(tmp_path)
+    assert (archive.numbers, archive.total_bytes) == ([1, 2], first + second)
+    archive.resize(2, second + 100)
+    archive.resize(3, 50)
+    assert (archive.numbers, archive.total_bytes, archive.size(2)) == ([1, 2, 3], first + second + 150, second + 100)
+
+
+def test_a_removed_segment_leaves_its_cursor_only_if_no_later_one_is_of_its_source(tmp_path: Path) -> None:
+    write_segment(tmp_path, 1, "a", (LINE, "a1"))
+    write_segment(tmp_path, 2, "b", (LINE, "b1"))
+    last = write_segment(tmp_path, 3, "a", (LINE, "a2"))
+    archive = Archive(tmp_path)
+    archive.remove(1)
+    assert not (tmp_path / "cursors.json").exists()
+    archive.remove(2)
+    assert (archive.numbers, archive.total_bytes) == ([3], last)
+    assert [Archive(tmp_path).find_cursor(slug) for slug in ("a", "b", "c")] == ["a2", "b1", None]
+
+
+def test_the_cursor_is_that_of_the_last_record_of_any_kind_that_has_one(tmp_path: Path) -> None:
+    write_segment(tmp_path, 1, "a", (LINE, "a1"), (PASSED, "a2"), (NOTE, ""))
+    write_segment(tmp_path, 2, "a")
+    assert Archive(tmp_path).find_cursor("a") == "a2"
+
+
+def test_the_tail_holds_lines_only_of_the_sources_last_two_segments(tmp_path: Path) -> None:
+    write_segment(tmp_path, 1, "a", (LINE, "a1"))
+    write_segment(tmp_path, 2, "a", (LINE, "a2"), (PASSED, "a3"))
+    write_segment(tmp_path, 3, "b", (LINE, "b1"))
+    write_segment(tmp_path, 4, "a", (NOTE, "a4"), (LINE, "a5"))
+    assert [record.cursor for record in Archive(tmp_path).tail("a", 9)] == ["a2", "a5"]
+    assert [record.cursor for record in Archive(tmp_path).tail("a", 1)] == ["a5"]
+
+
+def test_a_segment_begins_where_its_header_says(tmp_path: Path) -> None:
+    size = write_segment(tmp_path, 7, "a")
+    assert Archive(tmp_path).start_of(7) == Position(7, size, 70, 7)
+    assert Archive(tmp_path).start_of(8) == NOWHERE
