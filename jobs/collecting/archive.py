@@ -1,6 +1,7 @@
 """The segments that are on disk: which there are, what they take, and where each source goes on."""
 
 import threading
+from collections import deque
 from pathlib import Path
 
 from collecting import segments
@@ -20,7 +21,8 @@ class Archive:
         self.total_bytes = 0
         self._directory = directory
         self._cursors = Cursors(directory / "cursors.json")
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # the sizes
+        self._files = threading.Lock()  # nobody reads what is being removed
         self._sizes: dict[int, int] = {}
         for number in segments.segment_numbers(directory):
             self.resize(number, self.path(number).stat().st_size)
@@ -47,14 +49,15 @@ class Archive:
 
     def remove(self, number: int) -> None:
         """Removes a segment. If no later one is of the same source, its last cursor is written down first."""
-        slug = self._slug(number)
-        if not any(self._slug(later) == slug for later in self.numbers if later > number):
-            cursor = _last_cursor(self.path(number))
-            if cursor is not None:
-                self._cursors.remember(slug, cursor)
-        self.path(number).unlink(missing_ok=True)
-        with self._lock:
-            self.total_bytes -= self._sizes.pop(number)
+        with self._files:
+            slug = self._slug(number)
+            if not any(self._slug(later) == slug for later in self.numbers if later > number):
+                cursor = _last_cursor(self.path(number))
+                if cursor is not None:
+                    self._cursors.remember(slug, cursor)
+            self.path(number).unlink(missing_ok=True)
+            with self._lock:
+                self.total_bytes -= self._sizes.pop(number)
 
     def start_of(self, number: int) -> Position:
         """The point before a segment's first record; NOWHERE if there is no such segment."""
@@ -65,23 +68,23 @@ class Archive:
 
     def find_cursor(self, slug: str) -> str | None:
         """The source's last cursor: from its newest segment that has one, else from what was written down."""
-        for number in reversed(self.numbers):
-            if self._slug(number) == slug:
-                cursor = _last_cursor(self.path(number))
-                if cursor is not None:
-                    return cursor
-        return self._cursors.get(slug)
+        with self._files:
+            for number in reversed(self.numbers):
+                if self._slug(number) == slug:
+                    cursor = _last_cursor(self.path(number))
+                    if cursor is not None:
+                        return cursor
+            return self._cursors.get(slug)
 
     def tail(self, slug: str, limit: int) -> list[Record]:
         """The source's last lines, at most `limit` and at most those of its last two segments, oldest first."""
-        newest = [self.path(number) for number in reversed(self.numbers) if self._slug(number) == slug][:2]
-        lines = [
-            record
-            for path in reversed(newest)
-            for record in segments.read_records(path, segments.read_header(path)[1])
-            if record.kind == segments.LINE
-        ]
-        return lines[-limit:]
+        lines: deque[Record] = deque(maxlen=limit)  # two segments whole would be more memory than we may take
+        with self._files:
+            newest = [self.path(number) for number in reversed(self.numbers) if self._slug(number) == slug][:2]
+            for path in reversed(newest):
+                records = segments.read_records(path, segments.read_header(path)[1])
+                lines.extend(record for record in records if record.kind == segments.LINE)
+        return list(lines)
 
     def _slug(self, number: int) -> str:
         return segments.read_header(self.path(number))[0].slug

@@ -1,7 +1,11 @@
 """The segments on disk: what they take, and where a source goes on when its segments are gone."""
 
+import threading
 from pathlib import Path
 
+import pytest
+
+from collecting import segments
 from collecting.archive import Archive
 from collecting.position import NOWHERE, Position
 from collecting.segments import LINE, NOTE, PASSED, Header, encode_header, encode_record, segment_path
@@ -56,3 +60,22 @@ def test_a_segment_begins_where_its_header_says(tmp_path: Path) -> None:
     size = write_segment(tmp_path, 7, "a")
     assert Archive(tmp_path).start_of(7) == Position(7, size, 70, 7)
     assert Archive(tmp_path).start_of(8) == NOWHERE
+
+
+def test_what_is_read_is_not_removed_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in (1, 2, 3):
+        write_segment(tmp_path, number, "a", (LINE, f"a{number}"))
+    archive = Archive(tmp_path)
+    removing = threading.Thread(target=archive.remove, args=(1,))
+    read_header = segments.read_header
+
+    def header_while_another_thread_removes(path: Path) -> tuple[Header, int]:
+        if not removing.ident:
+            removing.start()
+            removing.join(timeout=0.5)
+        return read_header(path)
+
+    monkeypatch.setattr(segments, "read_header", header_while_another_thread_removes)
+    assert [record.cursor for record in archive.tail("a", 9)] == ["a2", "a3"]
+    removing.join(timeout=30)
+    assert archive.numbers == [2, 3]
