@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from pydantic import ValidationError
 
 from collecting.lines import SourceError
 from collecting.selection import Selection
-from collecting.sources.x.rules import LONGEST_RULE, rules_for
+from collecting.sources.x.policy import Failed
+from collecting.sources.x.rules import LONGEST_RULE, keep_in_line, rules_for
 from tests.fakes.x_rules import InvalidRule, tokens
 
 
@@ -159,3 +161,47 @@ def test_the_fakes_tokenizer_refuses_what_x_does() -> None:
     for wrong in ["", "has:geo", "lang:en", "(a", "a)", 'a "b', "x" * 1025, '"a"~2']:
         with pytest.raises(InvalidRule):
             tokens(wrong)
+
+
+class Answers:
+    """The calls of the rules, with answers as they are given."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*_: object) -> Any:
+            self.calls.append(name)
+            return self.answers.get(name)
+
+        return call
+
+
+ONE = {"data": [{"id": "1", "value": "old", "tag": "hashtide:1"}]}
+
+
+@pytest.mark.parametrize(
+    ("answers", "what"),
+    [
+        (
+            Answers(get_rules=ONE, delete_rules={"meta": {"summary": {"deleted": 0, "not_deleted": 1}}}),
+            "not remove 1 of 1",
+        ),
+        (Answers(get_rules={}, add_rules={"meta": {"summary": {"created": 0}}}), "added 0 of 1"),
+    ],
+)
+def test_what_x_did_not_do_this_time_is_tried_again(answers: Answers, what: str) -> None:
+    with pytest.raises(Failed, match=what):
+        keep_in_line(answers, ('"rain"',))
+
+
+def test_stale_rules_go_before_new_ones_come() -> None:
+    answers = Answers(get_rules=ONE)
+    keep_in_line(answers, ('"rain"',))
+    assert answers.calls == ["get_rules", "delete_rules", "add_rules"]
+
+
+@pytest.mark.parametrize("answer", [None, [], "x", {"data": None}, {"data": [1, None]}, {"data": [{}]}, {"meta": []}])
+def test_answers_of_no_known_shape_break_nothing(answer: Any) -> None:
+    keep_in_line(Answers(get_rules=answer, add_rules=answer, delete_rules=answer), ('"rain"',))

@@ -6,13 +6,13 @@ import random
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from collecting.lines import Line, SourceError
-from collecting.sources.x.policy import Backoff, Policy
+from collecting.sources.x.policy import Backoff, Failed, Policy
 from collecting.sources.x.splitter import Splitter
 from tests.collecting.sources.x.x_reading import CANARY, Reading, give_token, make
 from tests.fakes.x_server import RULES, STREAM, FakeX
@@ -330,6 +330,23 @@ def test_an_error_of_ours_is_not_swallowed(x: FakeX, monkeypatch: pytest.MonkeyP
     x.wait_until_free()  # and the connection, which costs money, is closed
 
 
+@pytest.mark.parametrize(("stable_s", "in_a_row"), [(60, [1, 2, 3]), (0, [1, 1, 1])])
+def test_only_a_connection_that_stood_ends_a_row_of_failures(x: FakeX, stable_s: float, in_a_row: list[int]) -> None:
+    seen = []
+
+    class Noting(Policy):
+        def wait_s(self, failed: Failed, failures: int, now: float, random: Callable[[], float]) -> float:
+            seen.append(failures)
+            return super().wait_s(failed, failures, now, random)
+
+    with Reading(make(x, policy=Noting(*[Backoff(0.02, 0.2)] * 4), stable_s=stable_s)):
+        for connections in range(3):
+            x.wait_for_connection(after=connections)
+            x.disconnect()
+        x.wait_for_connection(after=3)
+    assert seen == in_a_row
+
+
 # -- starts and stops
 
 
@@ -353,6 +370,18 @@ def test_a_new_start_tells_the_gap_since_the_last_byte(x: FakeX) -> None:
     assert stopped_at - 0.3 < gap.begin.timestamp() <= x.missed[0][1]
     assert x.holes()[0][1] <= gap.end.timestamp()
     assert second.raw == [post(3)]
+
+
+def test_a_clock_that_was_set_back_makes_no_hole_that_ends_before_it_begins(x: FakeX) -> None:
+    with Reading(make(x), after=f"7@{int(time.time() + 500) * 1000}") as reading:
+        x.wait_for_connection()
+        x.feed(post(1))
+        reading.wait_for_lines(1)
+    [gap] = reading.gaps
+    assert gap.begin is not None
+    assert gap.begin == gap.end
+    assert gap.begin.timestamp() <= time.time()
+    assert reading.cursors[1].startswith("8@")
 
 
 def test_the_first_start_has_missed_nothing(x: FakeX) -> None:

@@ -27,12 +27,20 @@ def give_token(folder: Path, monkeypatch: pytest.MonkeyPatch, token: str = CANAR
     return path
 
 
-def make(x: FakeX, *, more: str = "", policy: Policy = QUICK, gap_every_s: float = 3600, **clock: object) -> XSource:
+def make(
+    x: FakeX,
+    *,
+    more: str = "",
+    policy: Policy = QUICK,
+    stable_s: float = 0.05,
+    gap_every_s: float = 3600,
+    **clock: object,
+) -> XSource:
     silence = "" if "silence_s" in more else ",silence_s=1"
     address = Address.parse(f"x:terms=rain,url={x.url}{silence}{more}")
     own = address.without(Selection.model_fields)
     made = XSource.from_address(own, Selection.from_address(address))
-    timing = Timing(policy, stable_s=0.05, gap_every_s=gap_every_s)
+    timing = Timing(policy, stable_s=stable_s, gap_every_s=gap_every_s)
     return XSource(made._settings, timing=timing, **clock)  # type: ignore[arg-type]
 
 
