@@ -24,7 +24,17 @@ DATABASE = "hashtide"
 METADATA_DATABASE = "hashtide_airflow"
 # Hadoop's URIs, Spark's lists, supervisord's and Airflow's files each refuse other characters.
 _PLAIN_PATH = re.compile(r"[\w/.@+-]+", re.ASCII)
-_PASSED_ON = ("HOME", "USER", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+_PASSED_ON = (
+    "HOME",
+    "USER",
+    "LANG",
+    "TZ",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "HASHTIDE_SPEND_FILE",
+)
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 

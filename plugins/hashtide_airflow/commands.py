@@ -111,11 +111,6 @@ def submit_command(counting: Counting, py_files: Path) -> list[str]:
         *("--bootstrap-servers", counting.bootstrap_servers),
         *("--topic", counting.topic),
         *("--trigger-interval-s", str(counting.trigger_interval_s)),
-        *_unless_default(counting),
+        *("--retweets", counting.retweets),
+        *("--words", counting.words),
     ]
-
-
-def _unless_default(counting: Counting) -> list[str]:
-    """What belongs to the generation and is its job's default: said only where it differs."""
-    chosen = {"--retweets": (counting.retweets, "full"), "--words": (counting.words, "plain")}
-    return [word for name, (value, usual) in chosen.items() if value != usual for word in (name, value)]

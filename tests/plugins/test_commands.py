@@ -75,6 +75,7 @@ def test_submit_is_what_was_measured() -> None:
         *("--py-files", "/t/counting.zip", f"{JOBS}/count.py"),
         *("--root", "hdfs://h:8020/hashtide", "--generation", "2"),
         *("--bootstrap-servers", "k:9092", "--topic", "posts", "--trigger-interval-s", "10"),
+        *("--retweets", "full", "--words", "plain"),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import psutil
 from airflow.sdk import BaseHook
+
+from hashtide_airflow.hooks.process import locked
 
 LOG_BYTES = 10_000_000  # a longer log is put aside at the next start
 SAME_START_S = 2.0  # two readings of one process's start differ by clock ticks at most
@@ -99,23 +102,29 @@ class CollectorHook(BaseHook):
     def stop(self, timeout_s: float) -> bool:
         """End it: SIGTERM, so that it acknowledges what it has, and SIGKILL if that takes too long.
 
+        Where another one is already at it, this only waits: a second SIGTERM would end it at once.
+
         Returns:
             False where there was nothing to stop.
         """
         process = self.process()
         if process is None:
             return False
-        try:
-            process.terminate()
-            deadline = time.monotonic() + timeout_s
-            while is_alive(process) and time.monotonic() < deadline:
-                time.sleep(0.1)
-            if is_alive(process):
-                self.log.warning("the collector (pid %s) did not end in %s s: SIGKILL", process.pid, timeout_s)
-                process.kill()
-        except psutil.NoSuchProcess:
-            pass
+        deadline = time.monotonic() + timeout_s
+        while is_alive(process) and time.monotonic() < deadline:
+            with locked(self.spool / "stop.lock") as lock, contextlib.suppress(psutil.NoSuchProcess):
+                if lock is not None:
+                    self._end(process, deadline)
+            time.sleep(0.05)
         return True
+
+    def _end(self, process: psutil.Process, deadline: float) -> None:
+        process.terminate()
+        while is_alive(process) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        if is_alive(process):
+            self.log.warning("the collector (pid %s) does not end: SIGKILL", process.pid)
+            process.kill()
 
     def last_words(self, lines: int = 15) -> str:
         """The end of its log."""

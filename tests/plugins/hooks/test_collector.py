@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -64,6 +65,19 @@ def test_it_is_killed_if_it_does_not(hook: CollectorHook) -> None:
     process = started(hook, STUBBORN)
     assert hook.stop(0.3)
     assert process.wait(5) == -9
+
+
+def test_of_two_who_stop_it_one_signals(hook: CollectorHook) -> None:
+    """The collector takes a second SIGTERM for `at once`."""
+    counting = "import signal, sys, time\nseen = []\n"
+    counting += "signal.signal(15, lambda *_: (seen.append(1), time.sleep(1), sys.exit(len(seen))))\n"
+    process = started(hook, counting + "print('ready', flush=True)\ntime.sleep(60)")
+    both = [threading.Thread(target=hook.stop, args=(10,)) for _ in range(2)]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join()
+    assert process.wait(5) == 1
 
 
 def test_a_zombie_is_not_alive(hook: CollectorHook) -> None:
