@@ -82,7 +82,13 @@ class Topic(NamedTuple):
 
 
 class Producer(Protocol):
-    """What the publisher needs of one."""
+    """What the publisher needs of one.
+
+    Attributes:
+        complaint: what went wrong last between it and the brokers, one line; it goes on trying. None: nothing yet.
+    """
+
+    complaint: str | None
 
     def topic(self) -> Topic:
         """Looks the topic up.
@@ -127,8 +133,9 @@ class KafkaProducer:
         """
         self._topic = settings.topic
         self._timeout_s = settings.connect_timeout_s
+        self.complaint: str | None = None
         try:
-            self._producer = Librdkafka(settings.for_librdkafka(), logger=_log)
+            self._producer = Librdkafka(settings.for_librdkafka(), logger=_log, error_cb=self._complain)
         except KafkaException as error:
             raise failure(error.args[0]) from error
 
@@ -146,6 +153,10 @@ class KafkaProducer:
         if metadata.error is not None or not metadata.partitions:
             raise Unavailable(f"topic {self._topic!r} is not there")
         return Topic(len(metadata.partitions), found.cluster_id)
+
+    def _complain(self, error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # says only that the others were no better
+            self.complaint = str(failure(error))
 
     def send(self, value: bytes, key: bytes, headers: Headers, partition: int, on_delivery: OnDelivery) -> None:
         """Queues a record; see `Producer.send`."""

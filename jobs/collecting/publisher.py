@@ -99,7 +99,8 @@ class Publisher:
                 if window:
                     self._reap(producer, window, POLL_S)
                     if time.monotonic() - self._moved_at_s > QUIET_S:
-                        self.trouble = f"{self._where}: no acknowledgement for {QUIET_S:.0f} s"
+                        why = f" ({producer.complaint})" if producer.complaint else ""
+                        self.trouble = f"{self._where}: no acknowledgement for {QUIET_S:.0f} s{why}"
                 else:
                     self._save()
                     self._moved_at_s = time.monotonic()

@@ -53,6 +53,8 @@ class InclusiveSource(ListedSource):
 class ListBroker:
     """Keeps what is sent; refuses connections while it is away."""
 
+    complaint: str | None = None
+
     def __init__(self) -> None:
         self.values: list[bytes] = []
         self.away = False

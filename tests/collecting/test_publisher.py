@@ -197,6 +197,8 @@ TOO_LARGE = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, "Broker: Message size too 
 class ScriptedProducer:
     """Answers each send, at the next poll, as the script says: an error, or None for an acknowledgement."""
 
+    complaint: str | None = None
+
     def __init__(self, script: Iterator[Answer], sent: list[bytes], cluster_id: str = "cluster-1") -> None:
         self._script = script
         self._sent = sent
