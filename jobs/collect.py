@@ -78,7 +78,7 @@ def main(argv: list[str] | None = None) -> int:
         return _collect(given)
     except LockHeld as error:
         log.error("another collector works on this spool: %s", error)  # noqa: TRY400 - one line for a person
-    except (SpoolCorrupt, OSError, ValueError) as error:
+    except (SourceError, SpoolCorrupt, OSError, ValueError) as error:
         log.error("%s", error)  # noqa: TRY400
     return FAILED
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from collecting import state
-from collecting.lines import Gap, Line, Passed, Skipping, Source, SourceError, trouble_of
+from collecting import resuming, state
+from collecting.lines import Gap, Passed, Skipping, Source, SourceError, trouble_of
 from collecting.publisher import Publisher
 from collecting.segments import SpoolCorrupt
 from collecting.spool import Spool
@@ -75,8 +75,7 @@ class Reader:
     def _tell_what_is_held(self) -> None:
         if self._cursor is None or not isinstance(self._source, Skipping) or not self._source.skips:
             return
-        tail = self._spool.tail(self._source.slug, self._source.skips)
-        self._source.skip(Line(record.cursor, record.raw, record.dialect) for record in tail)
+        self._source.skip(resuming.held(self._source, self._spool.directory))
 
     def _wait_for_room(self, stop: threading.Event) -> None:
         """Kafka does not take what we have, and the budget is used up: reading stops until there is room."""
@@ -108,7 +107,11 @@ class Collector:
         self._source = source
         self._spool = spool
         self._publisher = publisher
-        self._reader = Reader(source, spool.begin(address, source.slug), spool)
+        own = spool.begin(address, source.slug)
+        cursor = resuming.cursor_for(source, own, spool.directory)
+        if cursor is not None and cursor != own:
+            spool.pass_over(cursor)
+        self._reader = Reader(source, cursor, spool)
         self._stop_reading = threading.Event()
         self._stop_publishing = threading.Event()
         self._publisher_error: str | None = None

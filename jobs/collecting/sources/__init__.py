@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from collecting.addresses import Address, split
 from collecting.lines import Skipping, Source, SourceError
-from collecting.selection import Selection
+from collecting.selection import FILTERS, Selection
 from collecting.sources.file import FileSource
 from collecting.sources.jetstream import JetstreamSource
 from collecting.sources.mastodon import MastodonSource
@@ -47,7 +47,9 @@ def open_source(text: str, beside: Selection | None = None) -> Source:
     beside = beside or Selection()
     if len(addresses) == 1:
         return _open(addresses[0], beside)
-    return Selected(SeveralSources([_open(each, Selection()) for each in addresses]), beside)
+    # Filters are each source's: which lines it has taken must not depend on what is read beside it.
+    filters = beside.without(frozenset({"limit", "duration_s"}))
+    return Selected(SeveralSources([_open(each, filters) for each in addresses]), beside.without(frozenset(FILTERS)))
 
 
 def _open(address: Address, beside: Selection) -> Source:

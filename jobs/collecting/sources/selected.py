@@ -44,6 +44,12 @@ class Selected:
         return trouble_of(self._source)
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """The slugs of the sources that this is made of, where it is made of several."""
+        parts: tuple[str, ...] = getattr(self._source, "parts", ())
+        return parts
+
+    @property
     def skips(self) -> int:
         """How many of the last lines it wants to be told of."""
         inner = self._source.skips if isinstance(self._source, Skipping) else 0
@@ -51,7 +57,7 @@ class Selected:
 
     def skip(self, held: Iterable[Line]) -> None:
         """Tells the source, and remembers which posts need not be counted to the limit again."""
-        lines: Iterator[Line] = (line._replace(cursor=_apart(line.cursor)[1] or "") for line in held)
+        lines: Iterator[Line] = (line._replace(cursor=apart(line.cursor)[1] or "") for line in held)
         if self._limit is not None:
             lines = self._remembering(lines)
         if isinstance(self._source, Skipping) and self._source.skips:
@@ -66,7 +72,7 @@ class Selected:
 
     def read(self, after: str | None, stop: threading.Event) -> Iterator[Item]:
         """Yields what is asked for, until there is no more of it. Raises as the source does."""
-        self._taken, inner = _apart(after)
+        self._taken, inner = apart(after)
         if self._limit is not None and self._taken >= self._limit:
             return
         if self._selection.duration_s is not None:
@@ -141,7 +147,7 @@ class Deadline(threading.Event):
         return self.is_set()
 
 
-def _apart(cursor: str | None) -> tuple[int, str | None]:
-    """How many posts were taken up to a cursor, and the source's own."""
+def apart(cursor: str | None) -> tuple[int, str | None]:
+    """How many posts were taken up to a cursor, and the source's own cursor."""
     found = _COUNTED.fullmatch(cursor or "")
     return (int(found[1]), found[2] or None) if found else (0, cursor)

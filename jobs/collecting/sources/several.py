@@ -15,6 +15,7 @@ from collecting.lines import Gap, Item, Line, Skipping, Source, SourceError, tro
 QUEUED_ITEMS = 64  # a source: few, since a line may have a megabyte; enough to hide the change of threads
 LOOK_INTERVAL_S = 0.2
 STOP_WITHIN_S = 5.0
+SEVERAL = "several"  # what the slugs begin with
 FIRST_RETRY_S, LAST_RETRY_S = 5.0, 900.0
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,8 @@ class SeveralSources:
             raise SourceError("several sources: one of them is given twice")
         self._clock = clock
         slugs = sorted(self._children)
-        self.slug = slug("several", "-".join(each.split("-")[0] for each in slugs), *slugs)
+        self.parts = tuple(self._children)
+        self.slug = slug(SEVERAL, "-".join(each.split("-")[0] for each in slugs), *slugs)
         self.waits = all(source.waits for source in sources)
         self.cursor_inclusive = any(source.cursor_inclusive for source in sources)
 
@@ -86,7 +88,7 @@ class SeveralSources:
     def skip(self, held: Iterable[Line]) -> None:
         """Tells each source of its own lines."""
         for line in held:
-            name, cursor = list(_cursors(line.cursor).items())[-1]
+            name, cursor = list(cursors_of(line.cursor).items())[-1]
             if name in self._children:
                 self._children[name].held.append(line._replace(cursor=cursor))
         for child in self._children.values():
@@ -100,7 +102,7 @@ class SeveralSources:
         Raises:
             SourceError: none of them can go on, for one reason or more.
         """
-        for name, cursor in _cursors(after).items():
+        for name, cursor in cursors_of(after).items():
             if name in self._children:
                 self._children[name].cursor = cursor
         reading = _Reading(self._children, self._clock)
@@ -220,7 +222,12 @@ class _Reading:
                 child.thread = None
 
 
-def _cursors(text: str | None) -> dict[str, str]:
+def cursors_of(text: str | None) -> dict[str, str]:
+    """Each source's own cursor by its slug; the one that the line came from is the last.
+
+    Raises:
+        SourceError: it is no cursor of several sources.
+    """
     if not text:
         return {}
     try:
