@@ -9,14 +9,14 @@ from bisect import bisect_left
 import regex
 
 _LETTER = r"\p{L}\p{M}"
-_ALNUM = (
+TAG_CHARACTER = (
     rf"[{_LETTER}\p{{Nd}}"
     r"_\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\u00b7]"
 )
 # Variation selectors are marks, hence letters to a hashtag, but after an emoji they end it.
-_BOUNDARY = rf"(?:^|\uFE0E|\uFE0F|(?!{_ALNUM}|&).)"
+_BOUNDARY = rf"(?:^|\uFE0E|\uFE0F|(?!{TAG_CHARACTER}|&).)"
 _HASHTAG = regex.compile(
-    rf"{_BOUNDARY}[#＃](?!\uFE0F|\u20E3)({_ALNUM}*[{_LETTER}]{_ALNUM}*)(?P<after>[#＃]|://)?",
+    rf"{_BOUNDARY}[#＃](?!\uFE0F|\u20E3)({TAG_CHARACTER}*[{_LETTER}]{TAG_CHARACTER}*)(?P<after>[#＃]|://)?",
     regex.DOTALL | regex.VERSION1,
 )
 # Every repetition has a bound: a megabyte of one word must not cost its square.
