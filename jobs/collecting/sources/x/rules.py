@@ -186,6 +186,8 @@ def _check_added(answer: Any, count: int) -> None:
     errors = answer.get("errors") if isinstance(answer, dict) else None
     if errors:
         first = errors[0] if isinstance(errors[0], dict) else {}
+        if first.get("title") == "DuplicateRule":  # one that is removed and not yet gone everywhere
+            raise Failed(f"X still has the rule {first.get('value')!r}")
         detail = "; ".join(map(str, first.get("details") or [first.get("detail") or first.get("title")]))
         raise SourceError(f"source x: X refuses the rule {first.get('value')!r}: {detail}")
     if _summary(answer).get("created", count) != count:

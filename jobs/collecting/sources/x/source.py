@@ -15,6 +15,7 @@ from collecting.lines import Gap, Item, Line, Passed, SourceError
 from collecting.selection import Selection
 from collecting.sources.x import rules, spend
 from collecting.sources.x.client import Client, Stream
+from collecting.sources.x.goodbye import said_goodbye
 from collecting.sources.x.policy import Failed, Policy, utc
 from collecting.sources.x.settings import Settings
 from collecting.sources.x.spend import Spending
@@ -179,20 +180,20 @@ class _Reading:
                 self._failures = 0
 
     def _lines(self, stream: Stream, stop: threading.Event) -> Iterator[Item]:
-        """Until `stop`, or the budget's end."""
+        """Until `stop`, or the budget's end. What our own stop tears is no line: the next gap begins before it."""
         splitter = Splitter()
         try:
             for chunk in stream.chunks(stop):
                 self._last_byte_at = self._clock()
                 yield from self._taken(splitter.feed(chunk))
-                if self._spending.exhausted() is not None:
+                over = self._spending.exhausted()
+                if over is not None:
+                    self._hole = _Hole(self._last_byte_at, [over.why])
                     return
         except Failed:
             if torn := splitter.rest():
                 yield from self._taken([torn])  # it comes again from nowhere: dead, and in the books
             raise
-        if not splitter.rest():  # else the gap begins before what was torn
-            yield Passed(self._cursor(self._last_byte_at))
 
     def _taken(self, lines: list[bytes]) -> Iterator[Item]:
         posts = [line for line in lines if line.strip()]
@@ -202,6 +203,8 @@ class _Reading:
         for raw in posts:
             self._count += 1
             yield Line(self._cursor(self._last_byte_at), raw, "x")
+        if goodbye := next(filter(None, map(said_goodbye, posts)), None):
+            raise Failed(f"X said: {goodbye}")
 
     # -- between two
 

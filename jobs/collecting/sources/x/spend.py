@@ -151,8 +151,10 @@ class Spending:
         return day + timedelta(days=1) if name == "day" else (day.replace(day=28) + timedelta(days=4)).replace(day=1)
 
     def _warn(self) -> None:
+        ahead_usd = self._ahead * self._budget.usd_per_post
         for name, tally, posts_end, usd_end in self._periods():
-            for unit, spent, end in (("posts", tally.posts - self._ahead, posts_end), ("dollars", tally.usd, usd_end)):
+            posts, usd = tally.posts - self._ahead, tally.usd - ahead_usd
+            for unit, spent, end in (("posts", posts, posts_end), ("dollars", usd, usd_end)):
                 key = (f"{unit} a {name}", tally.since)
                 if end is not None and key not in self._warned and spent >= WARN_AT * end:
                     self._warned.add(key)

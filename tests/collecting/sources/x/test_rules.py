@@ -189,6 +189,7 @@ ONE = {"data": [{"id": "1", "value": "old", "tag": "hashtide:1"}]}
             "not remove 1 of 1",
         ),
         (Answers(get_rules={}, add_rules={"meta": {"summary": {"created": 0}}}), "added 0 of 1"),
+        (Answers(get_rules={}, add_rules={"errors": [{"title": "DuplicateRule", "value": "a"}]}), "still has the rule"),
     ],
 )
 def test_what_x_did_not_do_this_time_is_tried_again(answers: Answers, what: str) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from collecting.lines import Line, SourceError
-from collecting.sources.x.policy import Backoff, Failed, Policy
+from collecting.sources.x.policy import Backoff, Failed, Policy, utc
+from collecting.sources.x.spend import Exhausted, Spending
 from collecting.sources.x.splitter import Splitter
 from tests.collecting.sources.x.x_reading import CANARY, Reading, give_token, make
 from tests.fakes.x_server import RULES, STREAM, FakeX
@@ -194,7 +195,24 @@ def test_after_a_disconnect_it_is_back_and_tells_the_gap_exactly(x: FakeX, how: 
     # The last byte was sent before the server's end, and may be noted here a moment after it.
     assert -0.1 < lost_at - gap.begin.timestamp() < 0.3  # a keep-alive's distance, and some
     assert back_at <= gap.end.timestamp() < back_at + 0.3
-    assert "connection broke" in gap.why or "ended the stream" in gap.why
+    said = {"cut": "cut off in the middle", "politely": "X ended the stream", "reset": "reset by peer"}
+    assert said.get(how, "X said: operational-disconnect: This stream has been") in gap.why
+
+
+def test_a_goodbye_ends_the_connection_also_where_x_leaves_it_open(x: FakeX) -> None:
+    bare = json.dumps(x.OPERATIONAL_DISCONNECT["errors"][0]).encode()
+    quoting = [post(1, "operational-disconnect"), b'{"errors":[{"title":"other","detail":"operational-disconnect"}]}']
+    with Reading(make(x)) as reading:
+        x.wait_for_connection()
+        for line in quoting:
+            x.feed(line)
+        reading.wait_for_lines(2)
+        x.feed(bare)
+        x.wait_for_connection(after=1)
+        reading.until(lambda: bool(reading.gaps), "a gap")
+    assert reading.raw == [*quoting, bare]
+    assert len(x.connections) == 2
+    assert "X said: operational-disconnect" in reading.gaps[0].why
 
 
 def test_a_silent_connection_is_dropped_and_opened_anew(x: FakeX) -> None:
@@ -495,6 +513,21 @@ def test_at_the_budgets_end_it_stops_says_so_and_goes_on_the_next_day(
     assert gap.end.timestamp() >= midnight
     assert "spent 4 of the budget of 5 posts a day" in caplog.text
     assert json.loads((tmp_path / "spend.json").read_text())["day"]["posts"] == 1
+
+
+def test_a_budget_that_is_renewed_while_it_ends_leaves_a_gap_all_the_same(
+    x: FakeX, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HASHTIDE_SPEND_FILE", str(tmp_path / "spend.json"))
+    ends = iter([None, Exhausted("used up", utc(time.time())), None])
+    monkeypatch.setattr(Spending, "exhausted", lambda _: next(ends, None))
+    with Reading(make(x)) as reading:
+        x.wait_for_connection()
+        x.feed(post(1))
+        x.wait_for_connection(after=1)
+        reading.until(lambda: bool(reading.gaps), "a gap")
+    [gap] = reading.gaps
+    assert gap.why.startswith("used up")  # X may not have noticed at once that we had gone
 
 
 def test_a_budget_without_a_file_to_keep_it_is_refused(x: FakeX) -> None:
