@@ -221,6 +221,43 @@ def test_several_sources_flow_into_one_topic_and_each_goes_on_after_a_kill(tmp_p
     assert sorted(by_key.values()) == sorted(f"{n}{i} #tag".encode() for n in "abc" for i in range(5000))
 
 
+@pytest.mark.kafka
+def test_a_line_server_is_read_until_a_stop_and_the_time_between_two_runs_is_in_the_books(
+    tmp_path: Path, broker: Broker
+) -> None:
+    topic, spool = broker.create_topic("line-server"), tmp_path / "spool"
+    (tmp_path / "lines").write_text("".join(f"line {n} #tag\n" for n in range(100_000)))
+    words = ["-p", "0", "-f", str(tmp_path / "lines"), "-d", "0.002"]
+    server = subprocess.Popen(
+        [sys.executable, str(ROOT / "jobs" / "serve_lines.py"), *words], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stderr is not None
+        port = server.stderr.readline().rsplit(":", 1)[1].strip()
+        lines = 0
+        for _ in range(2):
+            with subprocess.Popen(command(f"tcp:127.0.0.1:{port}", spool, broker.bootstrap_servers, topic)) as one:
+                while not (spool / "state.json").exists() or state_in(spool)["lines_read"] < lines + 200:
+                    time.sleep(0.05)
+                began_s = time.monotonic()
+                one.send_signal(signal.SIGTERM)
+                assert one.wait(timeout=60) == 0
+                assert time.monotonic() - began_s < 10
+            last = state_in(spool)
+            lines = last["lines_read"]
+            assert (last["status"], last["lag_records"]) == ("stopped", 0)
+    finally:
+        server.kill()
+        server.communicate()
+    values = Counter(record.value for record in broker.read(topic))
+    (gap,) = [json.loads(value)["hashtide"]["gap"] for value in values if value.startswith(b'{"hashtide"')]
+    assert gap["from"] < gap["to"]
+    sent = values.total() - 1
+    assert sent == last["lines_read"]
+    # The server began anew for its second client: the first line is there twice, each under its own place.
+    assert values[b"line 0 #tag"] == 2
+
+
 @pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_ends_it_at_once(tmp_path: Path, first: signal.Signals) -> None:
     spool = tmp_path / "spool"
