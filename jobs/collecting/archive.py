@@ -1,13 +1,13 @@
 """The segments that are on disk: which there are, what they take, and where each source goes on."""
 
 import threading
-from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from collecting import segments
 from collecting.cursors import Cursors
 from collecting.position import NOWHERE, Position
-from collecting.segments import Record
 
 
 class Archive:
@@ -76,15 +76,11 @@ class Archive:
                         return cursor
             return self._cursors.get(slug)
 
-    def tail(self, slug: str, limit: int) -> list[Record]:
-        """The source's last lines, at most `limit` and at most those of its last two segments, oldest first."""
-        lines: deque[Record] = deque(maxlen=limit)  # two segments whole would be more memory than we may take
+    @contextmanager
+    def nothing_removed(self) -> Iterator[None]:
+        """While this lasts, whoever removes waits."""
         with self._files:
-            newest = [self.path(number) for number in reversed(self.numbers) if self._slug(number) == slug][:2]
-            for path in reversed(newest):
-                records = segments.read_records(path, segments.read_header(path)[1])
-                lines.extend(record for record in records if record.kind == segments.LINE)
-        return list(lines)
+            yield
 
     def _slug(self, number: int) -> str:
         return segments.read_header(self.path(number))[0].slug

@@ -75,7 +75,8 @@ class Reader:
     def _tell_what_is_held(self) -> None:
         if self._cursor is None or not isinstance(self._source, Skipping) or not self._source.skips:
             return
-        self._source.skip(resuming.held(self._source, self._spool.directory))
+        with self._spool.nothing_removed():  # the publisher is at work already, and may make room
+            self._source.skip(resuming.held(self._source, self._spool.directory))
 
     def _wait_for_room(self, stop: threading.Event) -> None:
         """Kafka does not take what we have, and the budget is used up: reading stops until there is room."""

@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from collecting import segments
@@ -271,9 +272,9 @@ class Spool:
                 return
             self._archive.remove(number)
 
-    def tail(self, slug: str, limit: int) -> list[Record]:
-        """The source's last lines on disk, at most `limit` and at most those of two segments, oldest first."""
-        return self._archive.tail(slug, limit)
+    def nothing_removed(self) -> AbstractContextManager[None]:
+        """For whoever reads the segments of a spool that is being published: while this lasts none is removed."""
+        return self._archive.nothing_removed()
 
     # -- start and end
 

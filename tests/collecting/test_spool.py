@@ -232,15 +232,6 @@ def test_a_changed_setting_of_one_source_keeps_its_cursor(opened: Opener) -> Non
     assert spool.begin("file:a", "a") == "c3"
 
 
-def test_the_tail_is_the_sources_last_lines(opened: Opener) -> None:
-    spool = opened(budget_bytes=800_000)
-    put(spool, range(10))
-    spool.begin("file:b", "b")
-    put(spool, range(100, 103))
-    assert [record.cursor for record in spool.tail("a", 2)] == ["c8", "c9"]
-    assert [record.cursor for record in spool.tail("b", 99)] == ["c100", "c101", "c102"]
-
-
 def test_an_unwritable_disk_is_said_and_what_was_written_stays(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = opened()
     put(spool, range(3))
