@@ -9,7 +9,7 @@ import pytest
 from collecting.simulation.posts import Line, lines
 from collecting.simulation.settings import Settings
 from collecting.simulation.truth import Truth, write
-from counting import formats, terms
+from counting import formats, terms, words
 
 START_MS = 1_767_225_600_000
 SETTINGS = Settings(posts=30_000, seed=11, rate=0.0, malformed=0.02, implausible=0.01)
@@ -33,7 +33,7 @@ def test_the_formats_read_what_the_generator_put_in(said: bool) -> None:
         if kind == "post":
             found = (
                 parsed.source, parsed.lang, parsed.is_repost,
-                frozenset(terms.hashtags(parsed.hashtags)), frozenset(terms.words(parsed.text)),
+                frozenset(terms.hashtags(parsed.hashtags)), frozenset(words.plain(parsed.text)),
                 frozenset(f"{terms.identity(tag)}\t{terms.spelling(tag)}" for tag in parsed.hashtags),
             )  # fmt: skip
             made = line.source, line.lang, line.is_repost, line.tags, line.words, line.spellings
