@@ -147,7 +147,8 @@ class TcpSource:
     def _gap(self, why: str, since_ms: int) -> Gap:
         now_ms = self._now_ms()
         self._away_since_ms = now_ms
-        return Gap(self._cursor, f"{self._where}: {why}", _moment(since_ms), _moment(now_ms))
+        # Milliseconds are cut: it ends with the one that we are in, not before it.
+        return Gap(self._cursor, f"{self._where}: {why}", _moment(since_ms), _moment(now_ms + 1))
 
     @property
     def _cursor(self) -> str:
