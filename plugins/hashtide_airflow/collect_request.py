@@ -7,17 +7,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Param
-from airflow.sdk.exceptions import AirflowFailException
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from hashtide_airflow.addresses import KINDS, split, with_keys
+from hashtide_airflow.forms import END, refuse_unknown, validated
 from hashtide_airflow.settings import Frozen
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# JSON Schema's patterns are JavaScript's in the form and Python's in the API: `$(?!\n)` is the very end in both.
-END = r"$(?!\n)"
 # Whoever may trigger a run may neither send our tokens elsewhere nor spend more of our money.
 NOT_BY_FORM = ("url", "proxy", "budget_day", "budget_month", "usd_day", "usd_month", "usd_per_post")
 SOURCE = rf"^(?!.*[:,]({'|'.join(NOT_BY_FORM)})=)({'|'.join(KINDS)})(:[^\s\x00-\x1f\x7f]+)?{END}"
@@ -140,14 +138,9 @@ def checked(params: Mapping[str, Any], conf: Mapping[str, Any]) -> CollectReques
     Raises:
         AirflowFailException: says what was wrong with which field.
     """
-    if unknown := sorted(set(conf) - set(PARAMS)):
-        raise AirflowFailException(f"unknown parameters {unknown}; there are {sorted(PARAMS)}")
+    refuse_unknown(conf, PARAMS)
     given = {name: value for name in PARAMS if (value := params.get(name)) not in (None, "")}
     for name in ("terms", "hashtags", "langs", "box"):
         if name in given:
             given[name] = tuple(part.strip() for part in str(given[name]).split(",") if part.strip())
-    try:
-        return CollectRequest.model_validate(given)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
-        raise AirflowFailException(f"refused: {wrong}") from None
+    return validated(CollectRequest, given)

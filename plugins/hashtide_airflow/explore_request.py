@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from airflow.sdk import Param
-from airflow.sdk.exceptions import AirflowFailException
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from hashtide_airflow.forms import END, refuse_unknown, validated
 from hashtide_airflow.settings import Frozen
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# JSON Schema's patterns are JavaScript's in the form and Python's in the API: `$(?!\n)` is the very end in both.
-SOURCE = r"^(kafka|tcp:[A-Za-z0-9._-]+:[0-9]{1,5}|file:/[^\s\x00-\x1f\x7f]+)$(?!\n)"
+SOURCE = r"^(kafka|tcp:[A-Za-z0-9._-]+:[0-9]{1,5}|file:/[^\s\x00-\x1f\x7f]+)" + END
 MODES, METRICS = ("batch", "totals", "window"), ("hashtag", "word", "author")
 
 
@@ -94,10 +93,5 @@ def checked(params: Mapping[str, Any], conf: Mapping[str, Any]) -> ExploreReques
     Raises:
         AirflowFailException: says what was wrong with which field.
     """
-    if unknown := sorted(set(conf) - set(PARAMS)):
-        raise AirflowFailException(f"unknown parameters {unknown}; there are {sorted(PARAMS)}")
-    try:
-        return ExploreRequest.model_validate({name: params[name] for name in PARAMS if name in params})
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
-        raise AirflowFailException(f"refused: {wrong}") from None
+    refuse_unknown(conf, PARAMS)
+    return validated(ExploreRequest, {name: params[name] for name in PARAMS if name in params})

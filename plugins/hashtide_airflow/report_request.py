@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
+from hashtide_airflow.forms import END, refuse_unknown, validated
 from hashtide_airflow.settings import Frozen
 
 if TYPE_CHECKING:
@@ -18,9 +19,8 @@ if TYPE_CHECKING:
 
 ALL = "all"
 SOURCES = (ALL, "x", "jetstream", "mastodon", "text")
-# JSON Schema's patterns are JavaScript's in the form and Python's in the API: `$(?!\n)` is the very end in both.
-DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)"
-LANG = r"^(all|[a-z]{2,3}(-[a-z0-9]{2,8})*)$(?!\n)"
+DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}" + END
+LANG = r"^(all|[a-z]{2,3}(-[a-z0-9]{2,8})*)" + END
 LONGEST_LANG = 35  # what BCP 47 asks an implementation to hold
 
 PARAMS = {
@@ -91,14 +91,9 @@ def checked(params: Mapping[str, Any], conf: Mapping[str, Any], default_day: dat
     Raises:
         AirflowFailException: says what was wrong with which field.
     """
-    if unknown := sorted(set(conf) - set(PARAMS)):
-        raise AirflowFailException(f"unknown parameters {unknown}; there are {sorted(PARAMS)}")
+    refuse_unknown(conf, PARAMS)
     day = params.get("day")
     if day and not (isinstance(day, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", day)):
         raise AirflowFailException(f"day: {day!r} is not a date like 2026-01-31")
     chosen = {name: None if params.get(name) in (ALL, None) else params[name] for name in ("source", "lang")}
-    try:
-        return ReportRequest.model_validate({"day": day or default_day, "top": params.get("top", 50), **chosen})
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
-        raise AirflowFailException(f"refused: {wrong}") from None
+    return validated(ReportRequest, {"day": day or default_day, "top": params.get("top", 50), **chosen})
