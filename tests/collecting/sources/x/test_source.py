@@ -417,15 +417,18 @@ def test_ends_soon_after_it_is_told_to_stop_though_nothing_comes() -> None:
         x.wait_until_free()
 
 
-def test_no_thread_is_left_when_it_has_ended(x: FakeX) -> None:
+def test_a_connection_that_is_over_leaves_no_thread(x: FakeX) -> None:
+    def waiting() -> int:
+        return sum(thread.name == "x stop" for thread in threading.enumerate())
+
+    before = waiting()
     with Reading(make(x)) as reading:
-        x.wait_for_connection()
-        for connections in (1, 2):
-            x.disconnect()
+        for connections in range(4):
             x.wait_for_connection(after=connections)
-        reading.end()
-    time.sleep(0.3)
-    assert [thread.name for thread in threading.enumerate() if thread.name == "x stop"] == []
+            x.disconnect()
+        x.wait_for_connection(after=4)
+        reading.until(lambda: waiting() <= before + 1, "only the last one's")
+    reading.until(lambda: waiting() <= before, "none")
 
 
 def test_a_long_hole_is_told_in_pieces_that_touch(x: FakeX) -> None:

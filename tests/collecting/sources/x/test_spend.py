@@ -58,6 +58,7 @@ def test_goes_on_where_it_was_after_a_clean_stop(tmp_path: Path) -> None:
     path, budget = tmp_path / "a.json", Budget(posts_day=500)
     assert spend(path, 123, budget) == 123
     assert json.loads(path.read_text())["day"]["posts"] == 123
+    assert json.loads(path.read_text())["posts_in_advance"] == 0
     assert spend(path, 1000, budget) == 377
 
 
