@@ -10,9 +10,11 @@ from tests.flow.running_stack import RunningStack
 
 
 def assert_equal_to_recount(stack: RunningStack, expected: Recount) -> None:
-    """Counts, dead letters, gaps and the books of Postgres against the recount."""
+    """Counts, control messages, dead letters, gaps and the books of Postgres against the recount."""
     assert differences({key: tuple(pair) for key, pair in expected.counts.items()}, stack.counts()) == []
+    assert differences(expected.said, stack.control_messages()) == []
     assert differences(expected.dead, stack.dead_letters()) == []
+    assert expected.said_gaps() == stack.said_gaps()
     found = stack.query("select posts, control, dead, gaps, duplicates from books where generation = 1")
     assert found == [(expected.posts, expected.control, len(expected.dead), len(expected.gaps), expected.duplicates)]
 
@@ -25,14 +27,12 @@ def assert_equal_to_truth(result: Recount, truth: Mapping[str, Any]) -> None:
     found = _summed(
         ((key[0], "" if key[2] == "text" else f"{key[1]:%Y-%m-%dT%H:%M:%SZ}", *key[2:]), pair[0], pair[1])
         for key, pair in result.counts.items()
-        if key[0] != "control"
     )
     assert differences(expected, found) == []
     assert differences(truth["dead"], Counter(result.dead.values())) == []
     kinds: Counter[str] = Counter()
-    for key, pair in result.counts.items():
-        if key[0] == "control":
-            kinds[key[4]] += pair[0]
+    for (_, _, kind, about), messages in result.said.items():
+        kinds[f"{kind}\t{about}" if about else kind] += messages
     assert differences(truth["control"], kinds) == []
     books = truth["books"]
     assert (result.posts, result.duplicates) == (books["posts"], books["duplicates"])

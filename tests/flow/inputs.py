@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-RECORDED = REPOSITORY.parent / "shared" / "data" / "x_v1"
+RECORDED = REPOSITORY.parent / "shared" / "data"
 SIMULATED_POSTS = 200_000
 SIMULATOR = f"simulator:posts={SIMULATED_POSTS},seed=7,start=2026-01-31T00:00:00Z"
 
@@ -51,18 +51,56 @@ BROKEN = (
     BrokenLine(b"#tag " + _LONG.replace("w", "v").encode(), "post", "v" * 100 + "…"),
     BrokenLine(_post(9_000_008, "torn-emoji\ud83d"), "post", "torn-emoji\ufffd"),
     BrokenLine(_post(9_000_009, "plain-after-all", entities=[]), "post", "plain-after-all"),
+    BrokenLine(
+        b'{"did":"did:plc:a","kind":"commit","commit":{"operation":"create","collection":"app.bsky.feed.post","rkey":"b"}}',
+        "dead",
+        "missing text",
+    ),
+    BrokenLine(
+        b'{"event":"update","payload":"{\\"uri\\":\\"https://a/1\\",\\"content\\":\\"\\"}"}',
+        "dead",
+        "missing created_at",
+    ),
+    BrokenLine(b'{"event":"update","payload":"{\\"uri\\":"}', "dead", "truncated or invalid JSON"),
+    BrokenLine(b'{"schema":{"type":"string"},"payload":null}', "dead", "no value"),
+    BrokenLine(b'{"schema":null,"payload":"in an envelope #connect"}', "post", "envelope"),
+    BrokenLine(b'"in a string \\u0023connect"', "post", "string"),
+    BrokenLine(b'{"event":"filters_changed"}', "control", "filters_changed"),
+    BrokenLine(b'{"disconnect":{"code":4,"reason":"\\u0000"}}', "control", "disconnect"),
 )
 
 
 def recorded_lines() -> list[bytes]:
-    """The recorded v1.1 payloads and control messages as a stream would send them; empty where the data isn't there."""
+    """The recorded events of X, Jetstream and Mastodon as lines; empty where the data isn't there.
+
+    X's examples come a second time as Kafka Connect would bring them, which changes no count but the duplicates.
+    """
     if not RECORDED.exists():
         return []
-    updates = [json.loads(line)["tweet"] for line in _lines("tweet_updates.jsonl")]
-    control = [json.loads(line)["message"] for line in _lines("control_messages.jsonl")]
-    return [json.dumps(each, ensure_ascii=False).encode() for each in (*updates, *control)] + _lines(
-        "tweet_parser_examples.jsonl"
-    )
+    updates = [json.loads(line)["tweet"] for line in _lines("x_v1/tweet_updates.jsonl")]
+    control = [json.loads(line)["message"] for line in _lines("x_v1/control_messages.jsonl")]
+    examples = _lines("x_v1/tweet_parser_examples.jsonl")
+    schema = {"type": "string", "optional": False}
+    connect = [json.dumps({"schema": schema, "payload": line.decode()}).encode() for line in examples]
+    return [
+        *(json.dumps(each, ensure_ascii=False).encode() for each in (*updates, *control)),
+        *examples,
+        *connect,
+        *_lines("jetstream/events.jsonl"),
+        *_lines("jetstream/golden.jsonl"),
+        *_mastodon_envelopes(),
+    ]
+
+
+def _mastodon_envelopes() -> list[bytes]:
+    """The recorded server-sent events as the websocket would send them: a file has one event a line."""
+    events = []
+    for file in sorted((RECORDED / "mastodon").glob("*.sse")):
+        for event in file.read_text("utf-8").replace("\r\n", "\n").split("\n\n"):
+            fields = dict(line.split(": ", 1) for line in event.split("\n") if ": " in line)
+            if "data" in fields:
+                events.append({"stream": ["public"], "event": fields["event"], "payload": fields["data"]})
+    return [json.dumps(event).encode() for event in events]
 
 
 def _lines(name: str) -> list[bytes]:

@@ -5,6 +5,7 @@ import logging
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,8 @@ import requests
 from kafka import KafkaConsumer, TopicPartition
 
 from tests.flow.inputs import REPOSITORY
-from tests.flow.recount import Key, TopicRecord
+from tests.flow.reading.records import TopicRecord
+from tests.flow.recount import Key, Said
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +69,19 @@ class RunningStack:
             " from count_bucket where generation = 1 group by 1, 2, 3, 4, 5"
         )
         return {(row[0], row[1].astimezone(UTC), *row[2:5]): (row[5], row[6]) for row in found}
+
+    def control_messages(self) -> Counter[Said]:
+        """control_message, summed over arrival."""
+        found = self.query(
+            "select bucket, source, kind, about, sum(messages)::bigint from control_message where generation = 1"
+            " group by 1, 2, 3, 4"
+        )
+        return Counter({(row[0].astimezone(UTC), *row[1:4]): row[4] for row in found})
+
+    def said_gaps(self) -> set[tuple[str, datetime | None, str]]:
+        """Gaps that control messages said: source, minute, why."""
+        found = self.query("select source, gap_from, why from collection_gap where generation = 1 and notes = 0")
+        return {(source, at and at.astimezone(UTC), why) for source, at, why in found}
 
     def dead_letters(self) -> dict[str, str]:
         """Place → reason."""

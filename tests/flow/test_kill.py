@@ -7,7 +7,8 @@ import pytest
 
 from tests.flow.checking import assert_equal_to_recount, assert_equal_to_truth, sums_that_differ
 from tests.flow.inputs import SIMULATED_POSTS
-from tests.flow.recount import TopicRecord, recount
+from tests.flow.reading.records import TopicRecord
+from tests.flow.recount import recount
 from tests.flow.running_stack import RunningStack, kill_driver_within_a_batch
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(1500)]

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.flow.recount import Recount, TopicRecord, hashtags_of_text, identity_of_term, recount
+from tests.flow.reading.records import TopicRecord
+from tests.flow.reading.text import hashtags_of_text
+from tests.flow.recount import Recount, identity_of_term, recount, spelling_of_tag
 
 CONFORMANCE = Path(__file__).parents[3] / "shared/data/twitter_text/extract.yml"
 PROCESSED_AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -25,6 +27,11 @@ def v1(number: int = 1, **fields: Any) -> dict[str, Any]:
         "entities": {"hashtags": []},
         **fields,
     }
+
+
+def event(operation: str, collection: str, record: dict[str, Any] | None = None) -> dict[str, Any]:
+    commit = {"operation": operation, "collection": collection, "rkey": "k", **({"record": record} if record else {})}
+    return {"did": "did:a", "time_us": 1769860710000000, "kind": "commit", "commit": commit}
 
 
 def records(*values: object, dialect: str | None = None) -> list[TopicRecord]:
@@ -101,10 +108,109 @@ def test_what_is_not_understood_is_dead_at_its_place(value: bytes, reason: str) 
     assert recount(records(value)).dead == {"posts[0]@0": reason}
 
 
-def test_control_messages_are_told_by_kind() -> None:
-    result = recount(records({"delete": {"status": {}}}, b"", b" ", {"errors": [{"title": "gone"}]}))
-    assert counted(result, "control") == {"delete": [1, 0], "keep_alive": [2, 0], "gone": [1, 0]}
-    assert result.control == 4
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (b"", ("unknown", "keep_alive", "")),
+        (b" ", ("unknown", "keep_alive", "")),
+        ({"delete": {"status": {"id": 9, "id_str": "17"}}}, ("x", "delete", "x:17")),
+        ({"limit": {"track": 1234}}, ("x", "limit", "track=1234")),
+        ({"disconnect": {"code": 4, "stream_name": "", "reason": ""}}, ("x", "disconnect", "code=4")),
+        (
+            {"user_withheld": {"id": 3, "withheld_in_countries": ["DE", "AR"]}},
+            ("x", "user_withheld", "user=3 countries=DE,AR"),
+        ),
+        ({"warning": {"code": "A", "message": "b" * 300}}, ("x", "warning", "code=A message=" + "b" * 185)),
+        ({"errors": [{"title": "gone", "detail": "a\u0000b"}]}, ("x", "gone", "detail=ab")),
+        (
+            event("create", "app.bsky.feed.like", {"subject": {"uri": "at://did:b/app.bsky.feed.post/k"}}),
+            ("jetstream", "like", "jetstream:did:b/k"),
+        ),
+        (event("create", "app.bsky.graph.follow", {"subject": "did:b"}), ("jetstream", "follow", "did:b")),
+        (event("delete", "app.bsky.feed.post"), ("jetstream", "delete", "jetstream:did:a/k")),
+        (event("delete", "app.bsky.feed.like"), ("jetstream", "delete_like", "at://did:a/app.bsky.feed.like/k")),
+        (
+            {"did": "did:a", "kind": "account", "account": {"active": True}},
+            ("jetstream", "account", "did:a status=active"),
+        ),
+        ({"event": "delete", "payload": "17"}, ("mastodon", "delete", "17")),
+        (b"event: delete\ndata: 17", ("mastodon", "delete", "17")),
+        (
+            {"event": "notification", "payload": json.dumps({"type": "favourite", "status": {"uri": "https://a/1"}})},
+            ("mastodon", "notification", "favourite mastodon:https://a/1"),
+        ),
+    ],
+)
+def test_control_messages_are_told_by_kind_and_what_they_are_about(message: object, said: tuple[str, str, str]) -> None:
+    result = recount(records(message))
+    assert [key[1:] for key in result.said] == [said]
+    assert (result.control, result.posts, result.dead) == (1, 0, {})
+
+
+def test_limits_and_disconnects_are_gaps_too() -> None:
+    result = recount(
+        records({"limit": {"track": 2}}, {"errors": [{"title": "operational-disconnect"}]}, {"delete": {}})
+    )
+    assert result.said_gaps() == {("x", MINUTE, "limit: track=2"), ("x", MINUTE, "operational-disconnect")}
+    assert result.gaps == []
+
+
+def test_a_post_of_bluesky_has_the_tags_of_its_facets_and_those_beside_its_text() -> None:
+    facets = [{"features": [{"tag": "Straße"}]}, {"features": [{"uri": "https://a/#b"}]}]
+    record = {
+        "text": "die #Straße",
+        "createdAt": "2026-01-31T11:58:30.123Z",
+        "langs": ["de", "en"],
+        "facets": facets,
+        "tags": ["STRASSE", "more"],
+    }
+    first, edit = event("create", "app.bsky.feed.post", record), event("update", "app.bsky.feed.post", record)
+    result = recount(records(first, edit))
+    assert (result.posts, result.duplicates) == (1, 1)
+    assert result.counts["post", MINUTE, "jetstream", "de", ""] == [1, 0]
+    assert counted(result, "hashtag") == {"strasse": [1, 0], "more": [1, 0]}
+    assert counted(result, "spelling") == {"strasse\tStraße": [1, 0], "strasse\tSTRASSE": [1, 0], "more\tmore": [1, 0]}
+    assert set(counted(result, "word")) == {"die", "#strasse"}
+
+
+@pytest.mark.parametrize("form", ["envelope", "server-sent", "bare"])
+def test_a_post_of_mastodon_is_one_however_many_servers_send_it(form: str) -> None:
+    own = {"uri": "https://a/1", "created_at": "2026-01-31T11:58:30.123Z", "language": "en", "account": {}}
+    status = {
+        **own,
+        "content": '<p>one<br />two &amp; <a href="https://a/t">#<span>Tag</span></a></p><p>three</p>',
+        "tags": [{"name": "tag"}],
+    }
+    boost = {**own, "uri": "https://a/2", "language": None, "content": "", "reblog": status}
+
+    def sent(name: str, what: dict[str, Any]) -> object:
+        data = json.dumps(what)
+        return {
+            "envelope": {"event": name, "payload": data},
+            "server-sent": f"event: {name}\ndata: {data}".encode(),
+            "bare": what,
+        }[form]
+
+    result = recount(
+        records(sent("update", status), sent("status.update", {**status, "id": "other"}), sent("update", boost))
+    )
+    assert (result.posts, result.duplicates, result.dead) == (2, 1, {})
+    assert result.counts["post", MINUTE, "mastodon", "und", ""] == [1, 1]
+    assert result.counts["hashtag", MINUTE, "mastodon", "en", "tag"] == [1, 0]
+    assert set(counted(result, "word")) == {"one", "two", "&", "#tag", "three"}
+
+
+def test_what_kafka_connect_brings_is_taken_out_of_its_envelope_once() -> None:
+    post = v1(1)
+    envelopes = [
+        {"schema": None, "payload": post},
+        {"schema": {"type": "string"}, "payload": json.dumps(post)},
+        json.dumps(json.dumps(post)).encode(),
+    ]
+    result = recount(records(post, *envelopes))
+    assert (result.posts, result.duplicates) == (1, 3)
+    assert recount(records({"schema": None, "payload": None})).dead == {"posts[0]@0": "no value"}
+    assert recount(records({"schema": None, "payload": post}, dialect="x")).dead == {"posts[0]@0": "unknown shape"}
 
 
 def test_a_dead_line_does_not_hide_a_post_with_its_key() -> None:
@@ -131,6 +237,9 @@ def test_terms_lose_control_characters_and_length() -> None:
     assert identity_of_term("a\x00b\x7f") == "ab"
     assert identity_of_term("Ä" * 101) == "ä" * 100 + "…"
     assert identity_of_term("ä" * 100) == "ä" * 100
+    assert identity_of_term("a\u202eb\u200d") == "ab\u200d"
+    assert spelling_of_tag("Ta\x00g\u202e") == "Tag"
+    assert spelling_of_tag("Ä" * 101) == "Ä" * 100 + "…"
 
 
 def test_hashtags_are_those_of_twitter_texts_own_cases() -> None:
