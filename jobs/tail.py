@@ -94,8 +94,9 @@ def _post(post: Parsed, details: Details, timestamp_ms: int) -> Text:
     line.append(f"{_time(at_us)}  ", style="dim")
     line.append(f"{post.source:<9}  ", style="cyan")
     if details.author.name != NO_NAME or details.author.handle:
-        handle = f" @{one_line(details.author.handle)}" if details.author.handle else ""
-        line.append(f"{one_line(details.author.name)}{handle}  ", style="bold")
+        name, handle = one_line(details.author.name), one_line(details.author.handle)
+        # Jetstream says a DID and no name: once is enough.
+        line.append(f"{name} @{handle}  " if handle not in ("", name) else f"{name}  ", style="bold")
     if post.is_repost:
         line.append("↻ ", style="dim")
     line.append_text(_with_hashtags(one_line(post.text), post.hashtags))
