@@ -1,4 +1,8 @@
-"""An independent look at the topic: every record read by a plain Kafka consumer, identities counted by their keys."""
+"""An independent look at the topic: every record read by a plain Kafka consumer, identities counted by their keys.
+
+A key of our collector's names a post of any network (`x:…`, `jetstream:…`, `mastodon:…`), else the line. Its notes are
+told apart: one that stands for a line that was too large has that line's key.
+"""
 
 import hashlib
 import time
@@ -149,10 +153,15 @@ def _partitions(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
     return [TopicPartition(topic, number) for number in sorted(numbers)]
 
 
+def _identity(key: bytes | None, headers: dict[str, bytes]) -> bytes:
+    """The record's key; a note's apart from its line's, for a dead line never hides a good post of the same key."""
+    return b"hashtide " + key if key and headers.get("dialect") == b"hashtide" else key or b""
+
+
 def _records(
     consumer: KafkaConsumer, starts: dict[TopicPartition, int], ends: dict[TopicPartition, int]
 ) -> Iterable[tuple[TopicPartition, int, bytes, bool]]:
-    """Each record before `ends`: partition, offset, key (empty where there is none), whether our collector sent it."""
+    """Each record before `ends`: partition, offset, identity (empty: none), whether our collector sent it."""
     waiting = {each for each in ends if ends[each] > starts[each]}
     if not waiting:
         return
@@ -168,7 +177,7 @@ def _records(
         for partition, records in polled.items():
             for record in records:
                 if record.offset < ends[partition]:
-                    ours = any(name == "collector" for name, _ in record.headers)
-                    yield partition, record.offset, record.key or b"", ours
+                    headers = dict(record.headers)
+                    yield partition, record.offset, _identity(record.key, headers), "collector" in headers
         # By position, not by what was seen: a compacted or transactional topic may end in offsets without a record.
         waiting -= {each for each in waiting if consumer.position(each) >= ends[each]}

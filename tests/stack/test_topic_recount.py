@@ -36,6 +36,14 @@ def test_records_and_identities_are_counted_over_all_partitions(broker: Broker) 
     assert end_offsets(broker.bootstrap_servers, topic) == {0: 3, 1: 2, 2: 0}
 
 
+def test_posts_of_every_network_are_known_by_their_keys_and_a_note_is_no_repeat_of_its_post(broker: Broker) -> None:
+    topic = broker.create_topic("recount-networks", partitions=2)
+    send(broker, topic, *[b"jetstream:did:plc:a/k", b"mastodon:https://a/1", b"x:1"] * 2)
+    send(broker, topic, b"x:1", headers=[*HEADERS, ("dialect", b"hashtide")])
+    found = recount_topic(broker.bootstrap_servers, topic, lambda _partition, _offset: 0.0, 7200.0)
+    assert (found.records, found.distinct) == (7, 4)
+
+
 def test_a_repeat_is_far_or_near_by_the_batches_that_read_it(broker: Broker) -> None:
     topic = broker.create_topic("recount-far", partitions=2)
     send(broker, topic, b"x:1", b"x:2", b"x:1", b"x:2")
