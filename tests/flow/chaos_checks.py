@@ -1,0 +1,123 @@
+"""Whether everything that three networks said is in the topic, or in a gap; and the gaps are the holes."""
+
+import json
+import statistics
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from tests.flow.chaos_networks import Hole, Jetstream, Mastodon, Network, X, merged
+from tests.flow.reading.records import TopicRecord
+
+CLOSE_S = 2.0  # between the server's clock reading and the gap's bound; a kill loses up to 0.1 s of spool
+
+
+class Heard:
+    """What the topic holds, taken apart without the product's code."""
+
+    def __init__(self, records: Iterable[TopicRecord]) -> None:
+        self.lines: list[bytes] = []
+        self.gaps: list[tuple[str, Hole, str]] = []
+        for record in records:
+            assert record.value is not None
+            if record.headers["dialect"] == b"hashtide":
+                gap = json.loads(record.value)["hashtide"]["gap"]
+                span = tuple(datetime.fromisoformat(gap[key]).timestamp() for key in ("from", "to"))
+                self.gaps.append((gap["source"], (span[0], span[1]), gap["why"]))
+            else:
+                self.lines.append(record.value)
+        self.raw = set(self.lines)
+
+    def gaps_of(self, network: Network) -> list[Hole]:
+        """The network's gaps, by time."""
+        return sorted(span for source, span, _ in self.gaps if source.startswith(f"{network.name}-"))
+
+
+def problems(networks: list[Network], heard: Heard) -> list[str]:
+    """What is wrong, a line each; empty where all is right."""
+    wrong = _strangers(networks, heard)
+    for network in networks:
+        gaps = heard.gaps_of(network)
+        for raw, at in network.missed(heard.raw):
+            if not any(begin - CLOSE_S <= at <= end + CLOSE_S for begin, end in gaps):
+                wrong.append(f"{network.name}: missed and in no gap: {at:.3f} {raw[:100]!r}")
+        if isinstance(network, Jetstream):
+            wrong += _gaps_of_a_log(network, heard, gaps)
+        elif isinstance(network, X | Mastodon):
+            wrong += _gaps_of_connections(network, gaps)
+    return wrong
+
+
+def _strangers(networks: list[Network], heard: Heard) -> list[str]:
+    known: set[bytes] = set()
+    for network in networks:
+        known |= network.ledger.posts.keys() | network.ledger.others | network.ledger.torn
+    return [f"nobody said {raw[:200]!r}" for raw in heard.raw - known]
+
+
+def _gaps_of_connections(network: X | Mastodon, gaps: list[Hole]) -> list[str]:
+    """One gap a hole, with its bounds. Holes so close that nothing came between them are one."""
+    found, holes = merged(gaps, CLOSE_S), merged(network.holes(), CLOSE_S)
+    unsaid = [hole for hole in holes if not any(_close(hole, gap) for gap in found)]
+    untrue = [gap for gap in found if not any(_close(hole, gap) for hole in holes)]
+    return [
+        *(f"{network.name}: the hole {_said(each)} is no gap; near: {_near(each, found)}" for each in unsaid),
+        *(f"{network.name}: the gap {_said(each)} was no hole; near: {_near(each, holes)}" for each in untrue),
+    ]
+
+
+def _gaps_of_a_log(network: Jetstream, heard: Heard, gaps: list[Hole]) -> list[str]:
+    """One gap for each time that the network forgot what we had not had, from our last event to the next one."""
+    wrong = []
+    if len(gaps) != network.forgotten:
+        wrong.append(f"jetstream: forgot {network.forgotten} times, and there are {len(gaps)} gaps")
+    missed = {raw for raw, _ in network.missed(heard.raw)}
+    for begin, end in gaps:
+        inside = [
+            network.hosts[0].raw(index) in missed
+            for index, (at_us, _) in enumerate(network.log.events)
+            if begin + 0.5 < at_us / 1_000_000 < end - 0.5
+        ]
+        if not all(inside):
+            wrong.append(f"jetstream: {inside.count(False)} events within the gap {_said((begin, end))} were had")
+    return wrong
+
+
+def _close(one: Hole, other: Hole) -> bool:
+    return abs(one[0] - other[0]) <= CLOSE_S and abs(one[1] - other[1]) <= CLOSE_S
+
+
+def _near(span: Hole, spans: list[Hole]) -> list[str]:
+    return [_said(each) for each in spans if each[0] - 10 < span[1] and span[0] < each[1] + 10]
+
+
+def _said(span: Hole) -> str:
+    return f"{span[0]:.2f}–{span[1]:.2f}"
+
+
+def figures(networks: list[Network], heard: Heard) -> dict[str, Any]:
+    """What there was of everything."""
+    told: dict[str, Any] = {"records": len(heard.lines), "gap notes": len(heard.gaps)}
+    for network in networks:
+        ledger, gaps = network.ledger, heard.gaps_of(network)
+        missed = network.missed(heard.raw)
+        heard_posts = {identity for raw, identity in ledger.posts.items() if raw in heard.raw}
+        told[network.name] = {
+            "posts said": len(set(ledger.posts.values())),
+            "posts heard": len(heard_posts),
+            "events missed within gaps": len(missed),
+            "gaps": len(gaps),
+            "torn heard": len(ledger.torn & heard.raw),
+        }
+        if isinstance(network, X | Mastodon):
+            holes, found = merged(network.holes(), CLOSE_S), merged(gaps, CLOSE_S)
+            off = [abs(a - b) for hole, gap in zip(holes, found, strict=False) for a, b in zip(hole, gap, strict=True)]
+            told[network.name] |= {"holes": len(holes), "bounds off, s, worst": round(max(off, default=0), 3)}
+            told[network.name]["bounds off, s, median"] = round(statistics.median(off), 3) if off else 0
+    return told
+
+
+def identities_heard(networks: list[Network], heard: Heard) -> set[str]:
+    """Of each post that is in the topic, once."""
+    said = {raw: identity for network in networks for raw, identity in network.ledger.posts.items()}
+    return {said[raw] for raw in heard.raw if raw in said}

@@ -1,0 +1,19 @@
+"""The run of `chaos.py`, short: its long form is `python -m tests.flow.chaos --minutes 30`."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.flow.chaos import run
+
+pytestmark = [pytest.mark.flow, pytest.mark.kafka, pytest.mark.postgres, pytest.mark.spark, pytest.mark.timeout(900)]
+
+
+def test_three_networks_that_misbehave_and_a_collector_that_dies_lose_nothing_in_silence(
+    tmp_path: Path, kafka_jars: Path
+) -> None:
+    told = run(tmp_path, kafka_jars.parent.parent, seconds=45, seed=5)
+    assert told["kills"] > 0
+    assert told["gap notes"] > 3
+    assert told["posts counted"] > 1000
+    assert len(told["mishaps"]) > 8
