@@ -65,7 +65,7 @@ BROKEN = (
     BrokenLine(b'{"schema":{"type":"string"},"payload":null}', "dead", "no value"),
     BrokenLine(b'{"schema":null,"payload":"in an envelope #connect"}', "post", "envelope"),
     BrokenLine(b'"in a string \\u0023connect"', "post", "string"),
-    BrokenLine(b'{"event":"filters_changed"}', "control", "filters_changed"),
+    BrokenLine(b'{"event":"filters_changed","payload":""}', "control", "filters_changed"),
     BrokenLine(b'{"disconnect":{"code":4,"reason":"\\u0000"}}', "control", "disconnect"),
 )
 
