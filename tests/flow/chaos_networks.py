@@ -13,6 +13,7 @@ from tests.fakes.x_server import FakeX
 
 Hole = tuple[float, float]
 SILENCE_S = 4
+OVERLAP_S = 3
 MEGABYTE = "w" * 1_000_000
 TEXTS = (
     "#Rain über #größe",
@@ -244,7 +245,7 @@ class Jetstream:
 
     @property
     def address(self) -> str:
-        return f"jetstream:{','.join(each.url for each in self.hosts)},silence_s={SILENCE_S},overlap_s=3"
+        return f"jetstream:{','.join(each.url for each in self.hosts)},silence_s={SILENCE_S},overlap_s={OVERLAP_S}"
 
     def feed(self, text: str | None = None) -> None:
         self._number += 1

@@ -57,6 +57,11 @@ def test_a_hole_without_a_gap_or_with_other_bounds_is_found(x: X) -> None:
     assert [each for each in wider if "was no hole" in each]
 
 
+def test_a_hole_whose_middle_no_gap_covers_is_found(x: X) -> None:
+    halves = (gap("x-chaos-1", 105.0, 107.0), gap("x-chaos-1", 112.0, 115.0))
+    assert [each for each in found(x, record(b"one"), record(b"three"), *halves) if "is no gap" in each]
+
+
 def test_another_networks_gap_does_not_count(x: X) -> None:
     wrong = found(x, record(b"one"), gap("mastodon-a-1", 105.0, 115.0), record(b"three"))
     assert [each for each in wrong if "missed and in no gap" in each]
