@@ -13,17 +13,20 @@ _OUR_NOTE = re.compile(rb'\s*\{\s*"hashtide"\s*:')
 _DATA_LINES = (b"\ndata:", b"\rdata:")
 
 
+_ABSENT = msgspec.Raw(b"")  # told from a null, which is there
+
+
 class _Keys(msgspec.Struct, gc=False):
     """Whether a JSON object has these keys, whatever they hold. To decode this is quicker than to search for two."""
 
-    schema: msgspec.Raw | None = None
-    payload: msgspec.Raw | None = None
-    kind: msgspec.Raw | None = None
-    did: msgspec.Raw | None = None
-    event: msgspec.Raw | None = None
-    uri: msgspec.Raw | None = None
-    account: msgspec.Raw | None = None
-    content: msgspec.Raw | None = None
+    schema: msgspec.Raw = _ABSENT
+    payload: msgspec.Raw = _ABSENT
+    kind: msgspec.Raw = _ABSENT
+    did: msgspec.Raw = _ABSENT
+    event: msgspec.Raw = _ABSENT
+    uri: msgspec.Raw = _ABSENT
+    account: msgspec.Raw = _ABSENT
+    content: msgspec.Raw = _ABSENT
 
 
 _keys = msgspec.json.Decoder(_Keys)
@@ -38,7 +41,7 @@ def recognise(raw: bytes) -> tuple[str, bytes | None]:
     bare = raw if raw.startswith(b"{") else raw.removeprefix(_BOM).strip()
     if bare.startswith(b"{"):
         keys = _top_level(bare)
-        if keys.schema is None or keys.payload is None:
+        if keys.schema is _ABSENT or keys.payload is _ABSENT:
             return _of_object(bare, keys), raw
     elif not bare.startswith(b'"'):
         return _of_other(bare), raw
@@ -52,11 +55,11 @@ def recognise(raw: bytes) -> tuple[str, bytes | None]:
 def _of_object(bare: bytes, keys: _Keys) -> str:
     if _OUR_NOTE.match(bare):
         return hashtide.SOURCE
-    if keys.kind is not None and keys.did is not None:
+    if keys.kind is not _ABSENT and keys.did is not _ABSENT:
         return jetstream.SOURCE
-    if keys.event is not None and keys.payload is not None:
+    if keys.event is not _ABSENT and keys.payload is not _ABSENT:
         return mastodon.SOURCE
-    if keys.uri is not None and keys.account is not None and keys.content is not None:
+    if keys.uri is not _ABSENT and keys.account is not _ABSENT and keys.content is not _ABSENT:
         return mastodon.SOURCE
     return x.SOURCE
 
@@ -81,5 +84,5 @@ def _forgiving(bare: bytes) -> _Keys:
         record = lenient.value(bare)
     except (Rejected, RecursionError):
         return _NO_KEYS
-    there = msgspec.Raw(b"")
+    there = msgspec.Raw(b"null")
     return _Keys(**{name: there for name in _Keys.__struct_fields__ if name in record})

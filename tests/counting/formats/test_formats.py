@@ -1,6 +1,8 @@
 """What a record is, whatever it is made of."""
 
+import base64
 import json
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counting.formats import parse, post_key
+from counting.formats import describe, parse, post_key
 from tests.counting.recorded import recorded_lines
 from tests.counting.sample import records
 
@@ -55,6 +57,15 @@ def test_a_blank_record_is_a_keep_alive(raw: bytes, dialect: str | None) -> None
         (b'"quoted"', "text"),
         (b"nullify", "text"),
         (b'\xef\xbb\xbf  {"id_str": "1800000000000000000", "text": "behind a BOM"}', "x"),
+        (b'{"did": "d", "kind": "identity"}', "jetstream"),
+        (b'{"did": null, "kind": "identity"}', "jetstream"),
+        (b'{"\\u0064id": "d", "kind": "identity"}', "jetstream"),
+        (b'{"event": "delete", "payload": "1"}', "mastodon"),
+        (b'{"uri": "u", "account": {}, "content": "", "created_at": "2026-01-01"}', "mastodon"),
+        (b"event: delete\ndata: 1", "mastodon"),
+        (b"data: 1", "mastodon"),
+        (b"event: without its data", "text"),
+        (b'{"id_str": "1800000000000000000", "text": "a", "user": {"did": 1, "kind": 2}}', "x"),
         (b'\n{"id_str": "1800000000000000000", "text": "a"}', "x"),
         (b' { "hashtide" : {"gap": {"why": "restart"}}}', "hashtide"),
     ],
@@ -62,7 +73,7 @@ def test_a_blank_record_is_a_keep_alive(raw: bytes, dialect: str | None) -> None
 def test_without_a_dialect_the_shape_decides(raw: bytes, source: str) -> None:
     parsed = parse(None, raw)
     assert parsed.source == source
-    assert parsed.kind in ("post", "gap")
+    assert parsed.kind in ("post", "gap", "control")
 
 
 def test_a_dialect_decides_against_the_shape() -> None:
@@ -100,35 +111,119 @@ def test_the_cheap_identity_is_the_one_that_the_full_parse_finds() -> None:
     assert keys > 2_000
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=8,
-)
 FIELDS = ["id", "id_str", "text", "full_text", "created_at", "timestamp_ms", "lang", "entities", "extended_tweet"]
 FIELDS += ["retweeted_status", "data", "includes", "errors", "title", "delete", "connection_issue", "hashtide"]
+FIELDS += [
+    "limit",
+    "disconnect",
+    "warning",
+    "scrub_geo",
+    "status_withheld",
+    "user",
+    "coordinates",
+    "place",
+    "gap",
+    "dead",
+]
+FIELDS += [
+    "kind",
+    "did",
+    "time_us",
+    "commit",
+    "collection",
+    "operation",
+    "rkey",
+    "record",
+    "createdAt",
+    "facets",
+    "tags",
+]
+FIELDS += ["event", "payload", "uri", "account", "content", "reblog", "language", "schema"]
+DIALECTS = (None, "x", "jetstream", "mastodon", "hashtide", "text")
+
+
+def never_raises(raw: bytes) -> None:
+    """Every reader agrees on what is a post, and none raises."""
+    for dialect in DIALECTS:
+        parsed = parse(dialect, raw)
+        assert parsed.post_id == post_key(dialect, raw)
+        assert (parsed.kind == "post") == (describe(dialect, raw) is not None)
+        assert len(parsed.about) <= 200
+        assert parsed.about == "" or parsed.kind == "control"
+        assert not any(unicodedata.category(each) == "Cc" for each in parsed.about)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.sampled_from(FIELDS), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values))
 def test_no_field_of_any_type_makes_it_raise(message: dict[str, object]) -> None:
-    raw = json.dumps(message).encode()
-    for dialect in (None, "x", "hashtide", "text"):
-        assert parse(dialect, raw).post_id == post_key(dialect, raw)
+    never_raises(json.dumps(message).encode())
 
 
 @given(st.binary(max_size=60))
 def test_no_bytes_make_it_raise(raw: bytes) -> None:
-    for dialect in (None, "x", "hashtide", "text"):
-        assert parse(dialect, raw).post_id == post_key(dialect, raw)
+    never_raises(raw)
 
 
 @given(st.sampled_from([line for _, line in _lines()][:200]), st.integers(min_value=0), st.integers(0, 255))
 def test_no_torn_or_changed_line_makes_it_raise(line: bytes, place: int, byte: int) -> None:
     place %= len(line) + 1
     for raw in (line[:place], line[:place] + bytes([byte]) + line[place + 1 :]):
-        assert parse(None, raw).post_id == post_key(None, raw)
+        never_raises(raw)
+
+
+POST = json.dumps({"id_str": "1800000000000000000", "text": "#a"})
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        json.dumps({"schema": {"type": "string", "optional": False}, "payload": POST}).encode(),
+        json.dumps({"payload": json.loads(POST), "schema": None}).encode(),
+        json.dumps({"schema": {"type": "bytes"}, "payload": base64.b64encode(POST.encode()).decode()}).encode(),
+        json.dumps(POST).encode(),
+        b"  " + json.dumps(POST).encode() + b"\n",
+    ],
+)
+def test_what_kafka_connect_has_wrapped_is_unwrapped_once(raw: bytes) -> None:
+    assert parse(None, raw) == parse("x", POST.encode())
+    assert post_key(None, raw) == "x:1800000000000000000"
+    assert parse(None, json.dumps(raw.decode()).encode()).post_id != parse(None, raw).post_id
+
+
+def test_an_envelope_of_nothing_is_a_tombstone_and_of_words_is_text() -> None:
+    assert parse(None, b'{"schema": null, "payload": null}').term == "no value"
+    words = parse(None, b'{"schema": {"type": "string"}, "payload": "plain #words \\ud83d"}')
+    assert (words.source, words.text, words.hashtags) == ("text", "plain #words \ufffd", ("words",))
+    assert parse("x", b'{"schema": null, "payload": "a"}').term == "unknown shape"
+    assert parse(None, b'{"schema": 1, "payload": "a", "id": 1}').source == "x"
+
+
+def test_a_line_too_large_for_the_topic_is_dead() -> None:
+    parsed = parse(
+        "hashtide", b'{"hashtide": {"dead": {"source": "x", "cursor": "1", "bytes": 9, "reason": "too large"}}}'
+    )
+    assert (parsed.kind, parsed.source, parsed.term) == ("dead", "hashtide", "too large for the topic")
+
+
+@pytest.mark.parametrize("depth", [200, 400, 600, 800, 950, 3_000])
+def test_no_depth_makes_it_raise(depth: int) -> None:
+    nested = "[" * depth + "]" * depth
+    for start in ('{"id": "no number", "delete": ', '{"hashtide": {"gap": ', '{"schema": 1, "payload": '):
+        never_raises((start + nested + "}" * start.count("{")).encode())
+
+
+def test_utf_16_is_no_json() -> None:
+    assert parse("x", POST.encode("utf-16-le")).term == "truncated or invalid JSON"
 
 
 def test_the_formats_need_no_spark() -> None:
-    for source in (Path(parse.__code__.co_filename).parent).glob("*.py"):
+    for source in (Path(parse.__code__.co_filename).parent).rglob("*.py"):
         assert "pyspark" not in source.read_text()
