@@ -1,5 +1,7 @@
 """The count stage: topic → checkpoint and count log. `python jobs/count.py --help`; on YARN by spark-submit.
 
+With --mode it counts to look at instead, without the books: `python jobs/count.py --mode batch --help`.
+
 Exit status: 0 ended as asked, 1 failed (one clear line on stderr), 2 wrong arguments.
 """
 
@@ -15,6 +17,9 @@ from pyspark.sql import SparkSession
 from counting import query
 from counting.batches import CountLog
 from counting.checkpoint import Checkpoint
+from counting.exploring import look
+from counting.exploring import settings as exploring
+from counting.exploring.settings import Exploration
 from counting.files import Files
 from counting.meaning import hold
 from counting.session import start_session
@@ -30,11 +35,14 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("kafka").setLevel(logging.WARNING)
     logging.getLogger("py4j").setLevel(logging.WARNING)
-    settings = parse_arguments()
+    settings = exploring.parse_arguments() if _is_look(sys.argv[1:]) else parse_arguments()
     asked_to_end = StopRequest()
     spark = start_session(settings.name, settings.master, settings.shuffle_partitions, _connector_jars(settings))
     try:
-        run(spark, settings, asked_to_end)
+        if isinstance(settings, Exploration):
+            look.run(spark, settings, asked_to_end)
+        else:
+            run(spark, settings, asked_to_end)
     except (TopicUnreadable, RowsDropped, ValueError, OSError) as error:
         log.error("%s", error)  # noqa: TRY400 - one clear line; where it happened is in the message
         return 1
@@ -44,6 +52,10 @@ def main() -> int:
     finally:
         spark.stop()
     return 0
+
+
+def _is_look(argv: list[str]) -> bool:
+    return any(word == "--mode" or word.startswith("--mode=") for word in argv)
 
 
 def run(spark: SparkSession, settings: Settings, asked_to_end: Callable[[], bool]) -> None:
@@ -88,7 +100,7 @@ def _cause(error: StreamingQueryException) -> str:
     return " ".join([lines[0], *causes[-1:]])
 
 
-def _connector_jars(settings: Settings) -> Path | None:
+def _connector_jars(settings: Settings | Exploration) -> Path | None:
     """Where a local run finds the Kafka connector; on YARN spark.yarn.jars has it."""
     if settings.master is None or settings.connector_jars is not None:
         return settings.connector_jars

@@ -63,6 +63,10 @@ class Checkpoint:
         times = json.loads(metadata)
         return Planned(ranges, int(times["batchTimestampMs"]), int(times["batchWatermarkMs"]))
 
+    def processed_at_ms(self, batch_id: int) -> int:
+        """The time of batch `batch_id`, whatever its source."""
+        return int(json.loads(self._lines(batch_id)[1])["batchTimestampMs"])
+
     def _lines(self, batch_id: int) -> list[str]:
         path = f"{self.path}/offsets/{batch_id}"
         lines = self._files.read_text(path).splitlines()

@@ -1,5 +1,7 @@
 """Files of any file system that Hadoop knows (hdfs://, file://), through the driver's JVM."""
 
+import functools
+from collections.abc import Iterable
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
@@ -25,6 +27,10 @@ class Files:
         """Whether the file or folder is there."""
         return bool(self._call(lambda: self._fs.exists(self._path(path))))
 
+    def is_folder(self, path: str) -> bool:
+        """Whether it is there and a folder."""
+        return bool(self._call(lambda: self._fs.getFileStatus(self._path(path)).isDirectory()))
+
     def names(self, path: str) -> list[str]:
         """The names in a folder, sorted; none where the folder is absent."""
         if not self.exists(path):
@@ -43,9 +49,14 @@ class Files:
 
     def write_text(self, path: str, text: str) -> None:
         """A new small text file, on disk when this returns."""
+        self.write_parts(path, [text.encode()])
+
+    def write_parts(self, path: str, parts: Iterable[bytes]) -> None:
+        """A new file of these bytes, on disk when this returns."""
         sink = self._call(lambda: self._fs.create(self._path(path), False))
         try:
-            self._call(lambda: sink.write(text.encode()))
+            for part in parts:
+                self._call(functools.partial(sink.write, part))
             self._call(sink.hsync)  # close() alone leaves it in the DataNode's page cache
         finally:
             self._call(sink.close)
@@ -72,6 +83,15 @@ class Files:
                 return False
             raise OSError(_message(error)) from error
         return True
+
+    def replace(self, source: str, target: str) -> None:
+        """Renames a file in one step over what is there."""
+        hadoop = self._jvm.org.apache.hadoop.fs
+        context = hadoop.FileContext.getFileContext(self._path("").toUri(), self._conf)
+        rename = getattr(hadoop, "Options$Rename")
+        options = self._gateway.new_array(rename, 1)
+        options[0] = rename.OVERWRITE
+        self._call(lambda: context.rename(self._path(source), self._path(target), options))
 
     def parquet_rows(self, path: str) -> int:
         """How many rows a Parquet file has, by its footer."""

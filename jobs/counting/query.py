@@ -1,5 +1,7 @@
 """The one streaming query: topic → counts → count log."""
 
+from typing import Protocol
+
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -9,7 +11,23 @@ from counting.counts import counts
 from counting.settings import Settings
 
 
-def read_topic(spark: SparkSession, settings: Settings, starting_offsets: str) -> DataFrame:
+class TopicSettings(Protocol):
+    """What reading the topic needs to know."""
+
+    @property
+    def bootstrap_servers(self) -> str | None:
+        """`host:port[,host:port]`."""
+
+    @property
+    def topic(self) -> str:
+        """Its name."""
+
+    @property
+    def max_records_per_batch(self) -> int:
+        """Over all partitions."""
+
+
+def read_topic(spark: SparkSession, settings: TopicSettings, starting_offsets: str) -> DataFrame:
     """The topic's records as a stream, headers included."""
     return (
         spark.readStream.format("kafka")

@@ -7,6 +7,8 @@ from kafka.errors import KafkaError
 
 from counting.settings import EARLIEST
 
+LATEST = "latest"
+
 TIMEOUT_MS = 20_000
 
 
@@ -26,6 +28,8 @@ def resolve_starting_offsets(bootstrap_servers: str, topic: str, starting_offset
     earliest, latest = _bounds(bootstrap_servers, topic)
     if starting_offsets == EARLIEST:
         wanted = earliest
+    elif starting_offsets == LATEST:
+        wanted = latest
     else:
         wanted = {int(partition): int(offset) for partition, offset in json.loads(starting_offsets).items()}
         _check(topic, wanted, earliest, latest)
