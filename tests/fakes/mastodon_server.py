@@ -138,6 +138,13 @@ class FakeMastodon:
         """Sends the event's first `at` bytes, and cuts the connection."""
         self.end("cut", block[:at])
 
+    def send_torn(self, piece: bytes) -> None:
+        """The beginning of an event, and nothing after it for the moment."""
+        with self._changed:
+            live = self._live()
+            if live is not None:
+                live.waiting.put(_End("waits", piece))
+
     def end(self, how: str, torn: bytes = b"") -> None:
         """Ends the connection after what was fed before: `cut`, `reset`, or `politely`."""
         with self._changed:
@@ -286,6 +293,8 @@ class _Handler(BaseHTTPRequestHandler):
                 continue
             if isinstance(item, _End):
                 self._finish(item)
+                if item.how == "waits":
+                    continue
                 return
             self._send(item)
             quiet_since = time.monotonic()
@@ -306,6 +315,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _finish(self, end: _End) -> None:
         if end.torn:
             self._chunk(end.torn)
+        if end.how == "waits":
+            return
         if end.how == "politely":
             self.wfile.write(b"0\r\n\r\n")
         elif end.how == "reset":

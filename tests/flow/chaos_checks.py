@@ -2,6 +2,7 @@
 
 import json
 import statistics
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -44,7 +45,7 @@ def problems(networks: list[Network], heard: Heard) -> list[str]:
         if isinstance(network, Jetstream):
             wrong += _gaps_of_a_log(network, heard, gaps)
         elif isinstance(network, X | Mastodon):
-            wrong += _gaps_of_connections(network, gaps)
+            wrong += _gaps_of_connections(network, heard, gaps)
     return wrong
 
 
@@ -55,21 +56,38 @@ def _strangers(networks: list[Network], heard: Heard) -> list[str]:
     return [f"nobody said {raw[:200]!r}" for raw in heard.raw - known]
 
 
-def _gaps_of_connections(network: X | Mastodon, gaps: list[Hole]) -> list[str]:
-    """Each hole is a gap and each gap a hole, up to CLOSE_S; what touches is one."""
+def _gaps_of_connections(network: X | Mastodon, heard: Heard, gaps: list[Hole]) -> list[str]:
+    """Each hole is covered by gaps; each gap is at a hole, and nothing that was said within it was heard.
+
+    A gap may begin before its hole: what a killed collector had not yet on disk is lost as well.
+    """
     found, holes = merged(gaps, 0.0), merged(network.holes(), 0.0)
-    return [
-        *(f"{network.name}: the hole {_said(each)} is no gap; near: {_near(each, found)}"
-          for each in holes if not _is_covered(each, found)),
-        *(f"{network.name}: the gap {_said(each)} was no hole; near: {_near(each, holes)}"
-          for each in found if not _is_covered(each, holes)),
-    ]  # fmt: skip
+    wrong = [
+        f"{network.name}: the hole {_said(each)} is no gap; near: {_near(each, found)}"
+        for each in holes
+        if not _is_covered(each, found)
+    ]
+    wrong += [
+        f"{network.name}: the gap {_said(each)} was no hole; near: {_near(each, holes)}"
+        for each in found
+        if not _touching(each, holes)
+    ]
+    sent = Counter(raw for raw, _ in network.server.sent)
+    had_once = {raw for raw in heard.raw if sent[raw] == 1}  # what was said again may have been had the other time
+    for begin, end in found:
+        had = [raw for raw, at in network.server.sent if begin + CLOSE_S < at < end - CLOSE_S and raw in had_once]
+        if had:
+            wrong.append(f"{network.name}: {len(had)} events within the gap {_said((begin, end))} were had")
+    return wrong
+
+
+def _touching(span: Hole, by: list[Hole]) -> list[Hole]:
+    return [each for each in by if each[0] <= span[1] + CLOSE_S / 2 and span[0] <= each[1] + CLOSE_S / 2]
 
 
 def _is_covered(span: Hole, by: list[Hole]) -> bool:
     """Whether one of them is there at the same time, or nearly, and no part longer than CLOSE_S has none."""
-    near = [each for each in by if each[0] <= span[1] + CLOSE_S / 2 and span[0] <= each[1] + CLOSE_S / 2]
-    at = span[0]
+    near, at = _touching(span, by), span[0]
     for begin, end in near:
         if begin - at > CLOSE_S:
             return False

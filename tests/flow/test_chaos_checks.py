@@ -53,7 +53,9 @@ def test_a_post_that_is_neither_heard_nor_in_a_gap_is_found(x: X) -> None:
 def test_a_hole_without_a_gap_or_with_other_bounds_is_found(x: X) -> None:
     assert [each for each in found(x, record(b"one"), record(b"three")) if "is no gap" in each]
     wider = found(x, record(b"one"), record(b"three"), gap("x-chaos-1", 95.0, 115.0))
-    assert [each for each in wider if "was no hole" in each]
+    assert [each for each in wider if "were had" in each]
+    elsewhere = found(x, record(b"one"), record(b"three"), gap("x-chaos-1", 105.0, 115.0), gap("x-chaos-1", 50.0, 60.0))
+    assert [each for each in elsewhere if "was no hole" in each]
     narrower = found(x, record(b"one"), record(b"three"), gap("x-chaos-1", 108.0, 115.0))
     assert [each for each in narrower if "is no gap" in each]
 

@@ -172,6 +172,35 @@ def test_a_new_start_says_what_nobody_listened_to_and_only_once(server: FakeMast
     assert again.gaps[0].begin == reading.gaps[0].end
 
 
+def test_a_stop_does_not_claim_that_it_heard_what_came_in_a_silence(server: FakeMastodon) -> None:
+    with Reading(source_of(server)) as before:
+        server.wait_for_connection()
+        feed(server, range(3))
+        before.wait_for_lines(3)
+        server.feed(update(3), pieces=[50])  # whole
+        before.wait_for_lines(4)
+        server.mute()
+        time.sleep(0.6)
+    with Reading(source_of(server), before.cursor) as reading:
+        reading.wait_for_gaps(1)
+        assert_gaps_are_the_holes(reading, server)
+
+
+def test_what_our_own_stop_tears_is_no_line_and_lies_in_the_gap(server: FakeMastodon) -> None:
+    with Reading(source_of(server)) as before:
+        first = server.wait_for_connection()
+        server.thump_s = 60.0
+        time.sleep(0.3)
+        server.send_torn(update(1)[:40])
+        time.sleep(0.3)
+        began_at = time.time()
+    assert first.closed_at > began_at - 0.1
+    assert before.lines == []
+    with Reading(source_of(server), before.cursor) as reading:
+        reading.wait_for_gaps(1)
+    assert _seconds(reading.gaps[0].begin) < began_at - 0.25
+
+
 def test_a_quiet_stream_moves_its_cursor_by_thumps(server: FakeMastodon) -> None:
     with Reading(source_of(server)) as reading:
         server.wait_for_connection()
