@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from counting.formats import parse
+from counting.formats import describe, parse
+from counting.formats.details import Author, Details
 from counting.formats.parsed import Parsed
 from tests.counting.recorded import recorded, x_v1_posts
 
@@ -107,6 +108,19 @@ def test_a_repost_has_the_whole_text_and_hashtags_of_what_it_repeats() -> None:
     assert (parsed.text, parsed.hashtags, parsed.is_repost, parsed.lang) == ("whole #b", ("b",), True, "en")
 
 
+def test_a_repost_keeps_its_own_text_and_hashtags_beside() -> None:
+    short = {"hashtags": [{"text": "cut"}]}
+    whole = {"full_text": "whole #b", "entities": {"hashtags": [{"text": "b"}]}}
+    parsed = v1(text="RT @a: #cut…", retweeted_status=whole, entities=short)
+    assert (parsed.own_text, parsed.own_hashtags) == ("RT @a: #cut…", ("cut",))
+    referenced = [{"type": "retweeted", "id": "5"}]
+    included = {"tweets": [{"id": "5", "text": "whole #b"}]}
+    repost = v2(included, text="RT #cut", referenced_tweets=referenced)
+    assert (repost.hashtags, repost.own_text, repost.own_hashtags) == (("b",), "RT #cut", ("cut",))
+    quote = v1(quoted_status=whole)
+    assert (quote.own_text, quote.own_hashtags, quote.hashtags, quote.is_repost) == (None, None, ("a",), False)
+
+
 def test_without_entities_the_hashtags_are_those_of_the_text() -> None:
     assert v1(text="a #b ＃c").hashtags == ("b", "c")
     assert v1(text="a #b", entities={}).hashtags == ()
@@ -172,3 +186,39 @@ def test_created_at_is_an_exact_time_in_utc() -> None:
     assert v1(timestamp_ms=None, created_at="Sat Feb 29 23:59:59 +0000 2020").created_at_us == int(
         datetime(2020, 2, 29, 23, 59, 59, tzinfo=UTC).timestamp() * 1_000_000
     )
+
+
+def test_who_wrote_a_post_and_where() -> None:
+    user = {"id_str": "7", "name": "A\x00n\n👩‍🚀\x85", "screen_name": "ann", "friends_count": 2, "followers_count": -1}
+    box = {"coordinates": [[[1, 2], [3.5, 2], [3.5, 4], [1, 4]]]}
+    raw = {"id_str": ID, "text": "a", "user": user | {"location": " Here "}, "place": {"bounding_box": box}}
+    details = describe("x", json.dumps(raw | {"coordinates": {"coordinates": [-1, 2.5]}}).encode())
+    assert details == Details(
+        Author("7", "An👩‍🚀", "ann", 2, None, "Here"),
+        f"https://x.com/ann/status/{ID}",
+        (-1.0, 2.5),
+        (1.0, 2.0, 3.5, 4.0),
+    )
+
+
+def test_who_wrote_a_v2_post_and_where_stands_in_its_includes() -> None:
+    data = {"id": ID, "text": "a", "author_id": "7", "geo": {"place_id": "p"}}
+    users = [{"id": "6"}, {"id": "7", "name": " ", "username": "ann", "public_metrics": {"followers_count": 3}}]
+    places = [{"id": "p", "geo": {"bbox": [-1, 2, 3, 4.5]}}]
+    details = describe("x", json.dumps({"data": data, "includes": {"users": users, "places": places}}).encode())
+    assert details == Details(
+        Author("7", "No name", "ann", None, 3), f"https://x.com/ann/status/{ID}", None, (-1.0, 2.0, 3.0, 4.5)
+    )
+
+
+@pytest.mark.parametrize("name", [None, "", "  ", "\x00\t", "\u200b\u3164", 7])
+def test_a_blank_name_is_no_name(name: object) -> None:
+    details = describe("x", json.dumps({"id_str": ID, "text": "a", "user": {"name": name}}).encode())
+    assert details is not None
+    assert details.author.name == "No name"
+
+
+def test_what_is_no_post_has_no_author() -> None:
+    assert describe("x", b'{"limit": {"track": 1}}') is None
+    assert describe(None, b"  ") is None
+    assert describe(None, b"plain words") == Details()
