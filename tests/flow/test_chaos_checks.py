@@ -91,7 +91,11 @@ def test_jetstream_has_a_gap_for_each_time_it_forgot_and_nothing_heard_within() 
         assert problems([network], Heard([first, right, last])) == []
         had = record(raws[2], b"jetstream")
         assert "were had" in problems([network], Heard([first, right, had, last]))[0]
-        assert "forgot 1 times, and there are 0 gaps" in str(problems([network], Heard([first, last])))
+        assert "missed and in no gap" in str(problems([network], Heard([first, last])))
+        everything = [record(raw, b"jetstream") for raw in raws]
+        assert "nothing is missing" in str(problems([network], Heard([*everything, right])))
+        network.forgotten = 0
+        assert "forgot 0 times, and there are 1 gaps" in str(problems([network], Heard([first, right, last])))
     finally:
         network.stop()
 
