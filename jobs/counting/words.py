@@ -15,14 +15,16 @@ _ALIASES = {"iw": "he", "in": "id", "nb": "no", "nn": "no", "fil": "tl"}
 _UNKNOWN = frozenset({"und", "art", "qam", "qct", "qht", "qme", "qst", "zxx"})
 _LANGUAGE_OF_UNKNOWN = "en"
 
+_CACHED = 65_536
+
 _LATIN = r"\p{Latin}\p{Nd}"
 _IN_URL = rf"[^\s{spaceless.SCRIPTS}<>\"「」『』（）、。]"
 _LETTER = r"[\p{L}\p{M}\p{Nd}_\u200c\u200d--[" + spaceless.SCRIPTS + r"\ufe00-\ufe0f]]"
 _TOKEN = regex.compile(
     rf"""
-    (?:https?://|www\.){_IN_URL}*+
+    (?:[Hh][Tt][Tt][Pp][Ss]?://|[Ww][Ww][Ww]\.){_IN_URL}*+
     | (?<![{_LATIN}_.@＠-])[{_LATIN}](?:[{_LATIN}-]{{0,62}}\.){{1,10}}
-        (?:\p{{Latin}}{{2,63}}/{_IN_URL}*+|(?:com|org|net|edu|gov|info|io|app|dev|tv|social)(?![{_LATIN}_-]))
+        (?:\p{{Latin}}{{2,63}}/{_IN_URL}*+|(?i:com|org|net|edu|gov|info|io|app|dev|tv|social)(?![{_LATIN}_-]))
     | (?<![{_LATIN}_.+-])[{_LATIN}_.+-]{{1,64}}@(?:[{_LATIN}-]{{1,63}}\.){{1,10}}\p{{Latin}}{{2,63}}
     | (?<![A-Za-z0-9_])[@＠][A-Za-z0-9_][A-Za-z0-9_.-]*+(?:@[A-Za-z0-9_.-]*+)?
     | (?<![{_LATIN}_])RT(?=\s+[@＠])
@@ -31,7 +33,7 @@ _TOKEN = regex.compile(
     | (?P<run>[{spaceless.SCRIPTS}]++)
     | (?P<word>{_LETTER}++(?:['’ʼ＇\-‐‑·]{_LETTER}++)*+)
     """,
-    regex.VERBOSE | regex.IGNORECASE | regex.VERSION1,
+    regex.VERBOSE | regex.VERSION1,
 )
 _AROUND = "_\u200c\u200d"
 _APOSTROPHES = str.maketrans("’ʼ＇‐‑", "'''--")
@@ -51,16 +53,17 @@ def clean(text: str, lang: str) -> list[str]:
     Without URLs, mail addresses, mentions, punctuation, emoji, numbers alone, single letters, stop words, and what is
     longer than a term may be. A hashtag is a word, without its sign.
     """
-    return terms.different(_sensible(text, lang))
+    seen = dict.fromkeys(_word(token, lang) for token in _tokens(text, lang) if len(token) <= terms.MAX_LENGTH)
+    seen.pop("", None)
+    return list(seen)
 
 
-def _sensible(text: str, lang: str) -> Iterator[str]:
+@lru_cache(maxsize=_CACHED)
+def _word(token: str, lang: str) -> str:
+    """The identity of what a token says; empty where it says nothing."""
     ignored = _stop_words(lang)
-    for token in _tokens(text, lang):
-        word = _bare(token, lang, ignored)
-        identity = terms.identity(word)
-        if identity not in ignored and _is_word(identity):
-            yield word
+    identity = terms.identity(_bare(token, lang, ignored))
+    return identity if identity not in ignored and _is_word(identity) else ""
 
 
 def _tokens(text: str, lang: str) -> Iterator[str]:
