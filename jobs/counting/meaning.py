@@ -55,13 +55,12 @@ def hold(files: "Files", path: str, meaning: Meaning, *, is_new: bool) -> None:
     Raises:
         MeaningChanged: its counts would be of two kinds.
     """
-    if not files.exists(path):
-        if is_new:
-            files.write_text(path, json.dumps(meaning.model_dump()))
-            return
-        kept = Meaning()
-    else:
-        kept = Meaning.model_validate_json(files.read_text(path))
+    text = files.read_text(path) if files.exists(path) else ""
+    if is_new and not text:  # empty: a start that was killed while it wrote
+        files.delete(path)
+        files.write_text(path, json.dumps(meaning.model_dump()))
+        return
+    kept = Meaning.model_validate_json(text) if text else Meaning()
     if kept != meaning:
         raise MeaningChanged(
             f"this generation counts {_said(kept)}, asked for is {_said(meaning)}: "

@@ -21,6 +21,9 @@ class FolderFiles:
     def read_text(self, path: str) -> str:
         return (self._folder / path).read_text()
 
+    def delete(self, path: str) -> None:
+        (self._folder / path).unlink(missing_ok=True)
+
     def write_text(self, path: str, text: str) -> None:
         with (self._folder / path).open("x") as file:
             file.write(text)
@@ -31,6 +34,12 @@ def test_the_first_start_decides_and_the_same_may_come_again(tmp_path: Path) -> 
     hold(files, "settings", OWN, is_new=True)  # type: ignore[arg-type]
     assert (tmp_path / "settings").read_text() == '{"retweets": "own", "words": "clean"}'
     hold(files, "settings", OWN, is_new=False)  # type: ignore[arg-type]
+
+
+def test_a_first_start_that_was_killed_while_it_wrote_is_no_start(tmp_path: Path) -> None:
+    (tmp_path / "settings").touch()
+    hold(FolderFiles(tmp_path), "settings", OWN, is_new=True)  # type: ignore[arg-type]
+    assert Meaning.model_validate_json((tmp_path / "settings").read_text()) == OWN
 
 
 @pytest.mark.parametrize("is_new", [True, False])

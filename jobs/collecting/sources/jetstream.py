@@ -187,6 +187,8 @@ def subscribe_url(host: str, asked: dict[str, object]) -> str:
         SourceError: it is neither.
     """
     url = urlsplit(host if "://" in host else f"wss://{host}")
+    if "@" in url.netloc:  # not quoted: it may be a password
+        raise SourceError("source jetstream: no name or password in an address")
     if url.scheme not in ("ws", "wss") or not url.hostname or url.query or url.fragment:
         raise SourceError(f"source jetstream: {host!r} is no host and no ws(s) URL")
     path = url.path.rstrip("/") or "/subscribe"

@@ -258,6 +258,10 @@ def _ended_at(stop: threading.Event, response: requests.Response) -> Iterator[No
 
 def _url_of(server: str) -> str:
     url = urlsplit(server if "://" in server else f"https://{server}")
+    if "@" in url.netloc:  # not quoted: it may be a password
+        raise SourceError(
+            "source mastodon: no name or password in an address; tokens are in a file (docs/contracts.md)"
+        )
     if url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/") or url.query:
         raise SourceError(f"source mastodon: {server!r} is no server and no http(s) URL")
     return f"{url.scheme}://{url.netloc}"

@@ -7,7 +7,15 @@ import msgspec
 
 from counting.formats import lenient
 from counting.formats.details import Author, Details
-from counting.formats.parsed import MISSING_CREATED_AT, MISSING_ID, MISSING_TEXT, UNKNOWN_SHAPE, Parsed, Rejected
+from counting.formats.parsed import (
+    LONGEST_ID,
+    MISSING_CREATED_AT,
+    MISSING_ID,
+    MISSING_TEXT,
+    UNKNOWN_SHAPE,
+    Parsed,
+    Rejected,
+)
 from counting.formats.values import about, iso_us, kind, labelled, language, one_line
 
 SOURCE = "jetstream"
@@ -115,7 +123,7 @@ def _post(event: _Event) -> tuple[_Record, str, int] | None:
     record = commit.record
     if record is None or record.text is None:
         raise Rejected(MISSING_TEXT)
-    if not event.did or not commit.rkey:
+    if not event.did or not commit.rkey or len(event.did) + len(commit.rkey) > LONGEST_ID:
         raise Rejected(MISSING_ID)
     created_at_us = iso_us(record.created_at)
     if created_at_us is None:

@@ -15,6 +15,7 @@ from counting.formats.parsed import (
     INVALID_UTF8,
     KEEP_ALIVE,
     MISSING_CREATED_AT,
+    LONGEST_ID,
     MISSING_ID,
     MISSING_TEXT,
     UNKNOWN_SHAPE,
@@ -179,7 +180,7 @@ def _event(event: str, data: bytes) -> _Event:
 
 def _identify(status: _Status) -> tuple[str, int]:
     """Identity and event time. The URI names a post on every server that has a copy of it."""
-    if not status.uri:
+    if not status.uri or len(status.uri) > LONGEST_ID:
         raise Rejected(UNKNOWN_SHAPE if status.content is None else MISSING_ID)
     created_at_us = iso_us(status.created_at)
     if created_at_us is None:

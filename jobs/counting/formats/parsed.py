@@ -20,6 +20,9 @@ MISSING_TEXT = "missing text"
 UNKNOWN_SHAPE = "unknown shape"
 UNKNOWN_DIALECT = "unknown dialect"
 NO_VALUE = "no value"
+
+LONGEST_ID = 3_000
+"""Code points: a DID has at most 2,048 and a record key 512. A longer id is none; it would be a key that no topic takes."""
 TOO_LARGE = "too large for the topic"
 
 

@@ -327,6 +327,9 @@ def test_addresses_are_hosts_or_urls_with_their_keys() -> None:
     for wrong in ("http://a", "ws://", "a?b"):
         with pytest.raises(SourceError, match="is no host"):
             source(f"jetstream:{wrong}")
+    with pytest.raises(SourceError, match="no name or password") as refused:
+        source("jetstream:wss://user:sesame@a.example")
+    assert "sesame" not in str(refused.value)
     for wrong in ("overlap_s=x", "overlap_s=0", "silence_s=-1", "colour=red"):
         with pytest.raises(SourceError):
             source(f"jetstream:{wrong}")

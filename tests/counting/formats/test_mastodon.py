@@ -40,6 +40,15 @@ def test_a_hostile_megabyte_takes_no_more_than_seconds(piece: str) -> None:
     assert time.process_time() - started < 20  # quadratic would be hours
 
 
+@pytest.mark.parametrize(("length", "kind"), [(3000, "post"), (3001, "dead")])
+def test_an_id_that_no_topic_takes_as_a_key_is_none(length: int, kind: str) -> None:
+    assert status(uri="u" * length).kind == kind
+    event = {"did": "d" * (length - 1), "time_us": 1_767_225_600_000_000, "kind": "commit"}
+    record = {"text": "a", "createdAt": "2026-01-01T00:00:00Z"}
+    event["commit"] = {"operation": "create", "collection": "app.bsky.feed.post", "rkey": "k", "record": record}
+    assert parse("jetstream", json.dumps(event).encode()).kind == kind
+
+
 def test_tags_are_the_servers_own() -> None:
     assert status(content="#a", tags=[{"name": "b"}, {"name": ""}, {"name": "ç"}]).hashtags == ("b", "ç")
     assert status(content="#a").hashtags == ()
