@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 KINDS = ("simulator", "file", "x", "jetstream", "mastodon", "tcp", "auto")
 _BETWEEN = re.compile(rf"\s+(?=(?:{'|'.join(KINDS)})(?::|\s|$))")
@@ -22,14 +22,24 @@ def kinds_of(source: str) -> set[str]:
 
 def servers_of(source: str, kind: str) -> list[str]:
     """The hosts (with a port, where one is given) that the sources of a kind name."""
-    items = [
+    return [urlsplit(item).netloc if "://" in item else item for item in items_of(source, kind)]
+
+
+def items_of(source: str, kind: str) -> list[str]:
+    """What the sources of a kind name without a key (servers, paths), as written."""
+    return [
         part
         for address in split(source)
         if address.partition(":")[0] == kind
         for part in _parts(address)
         if not _is_key(part)
     ]
-    return [urlsplit(item).netloc if "://" in item else item for item in items]
+
+
+def keys_of(address: str) -> dict[str, str]:
+    """One address's keys, decoded."""
+    written = (part.partition("=") for part in _parts(address) if _is_key(part))
+    return {name: unquote(value) for name, _, value in written}
 
 
 def with_keys(source: str, keys: Mapping[str, str | list[str]]) -> str:

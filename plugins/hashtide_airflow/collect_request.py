@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowFailException
 from pydantic import Field, field_validator
 
-from hashtide_airflow.addresses import KINDS, split, with_keys
+from hashtide_airflow.addresses import KINDS, items_of, split, with_keys
+from hashtide_airflow.by_form import require_shared, with_budget
 from hashtide_airflow.forms import END, refuse_unknown, validated
 from hashtide_airflow.settings import Frozen
 
@@ -31,8 +34,19 @@ def _text(title: str, description: str, pattern: str, longest: int = 500) -> Par
 
 
 PARAMS = {
-    "source": _text("Source", "An address: jetstream, file:/data/posts.gz, … Empty: `hashtide_source`.", SOURCE),
-    "limit": Param(None, type=["null", "integer"], minimum=1, title="Limit", description="Stop after so many posts."),
+    "source": _text(
+        "Source",
+        "An address: jetstream, x:terms=rain (within the usual source's budget), file:/PATH (below `hashtide_forms_dir`"
+        " only), … Empty: `hashtide_source`.",
+        SOURCE,
+    ),
+    "limit": Param(
+        None,
+        type=["null", "integer"],
+        minimum=1,
+        title="Limit",
+        description="Stop after so many posts; of one source only.",
+    ),
     "minutes": Param(
         None, type=["null", "integer"], minimum=1, maximum=1440, title="Minutes", description="Stop after so long."
     ),
@@ -68,6 +82,8 @@ class CollectRequest(Frozen):
             return None
         if not re.fullmatch(SOURCE, source) or len(split(source)) != 1:
             raise ValueError(f"not the address of one source, or one with {', '.join(NOT_BY_FORM)}")
+        if any(unquote(item).strip().lower().startswith("http:") for item in items_of(source, "mastodon")):
+            raise ValueError("a Mastodon server by https only: on the way a token could be read")
         return source
 
     @field_validator("terms", "hashtags")
@@ -102,8 +118,21 @@ class CollectRequest(Frozen):
         """The whole address.
 
         Args:
-            usual: the source where none is named.
+            usual: the source where none is named; a form's address of X has its budget.
+
+        Raises:
+            AirflowFailException: a file outside of the forms' folder, X without a budget, or a limit that each of
+                several sources would have to itself.
         """
+        if self.limit and not self.source and len(split(usual)) > 1:
+            raise AirflowFailException(
+                f"refused: limit: hashtide_source names {len(split(usual))} sources, and each would have this limit to "
+                "itself; name one of them as the source"
+            )
+        source = usual
+        if self.source:
+            require_shared(items_of(self.source, "file"))
+            source = with_budget(self.source, usual)
         keys: dict[str, str | list[str]] = {}
         for name in ("terms", "hashtags", "langs"):
             if values := getattr(self, name):
@@ -116,7 +145,7 @@ class CollectRequest(Frozen):
             keys["limit"] = str(self.limit)
         if self.minutes:
             keys["duration_s"] = str(self.minutes * 60)
-        return with_keys(self.source or usual, keys)
+        return with_keys(source, keys)
 
 
 def request_of(context: Context) -> CollectRequest:

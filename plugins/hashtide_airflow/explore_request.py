@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from airflow.sdk import Param
 from pydantic import Field, field_validator, model_validator
 
+from hashtide_airflow.by_form import require_shared
 from hashtide_airflow.forms import END, refuse_unknown, validated
 from hashtide_airflow.settings import Frozen
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 SOURCE = r"^(kafka|tcp:[A-Za-z0-9._-]+:[0-9]{1,5}|file:/[^\s\x00-\x1f\x7f]+)" + END
+PATTERN = r"[*?\[\]{}\\]|://"  # Hadoop would find other paths by them than the one that was looked at
 MODES, METRICS = ("batch", "totals", "window"), ("hashtag", "word", "author")
 
 
@@ -35,7 +37,7 @@ PARAMS = {
         pattern=SOURCE,
         maxLength=1000,
         title="Source",
-        description="kafka (our topic), tcp:HOST:PORT (a line server), or file:/PATH.",
+        description="kafka (our topic), tcp:HOST:PORT (a line server), or file:/PATH (below `hashtide_forms_dir` only).",
     ),
     "metric": _choice("Metric", "What is counted.", *METRICS),
     "top": _number(20, "Top N", "How many are shown.", 1000),
@@ -65,6 +67,8 @@ class ExploreRequest(Frozen):
     def _is_source(cls, source: str) -> str:
         if not re.fullmatch(SOURCE, source):
             raise ValueError("neither kafka nor tcp:HOST:PORT nor file:/PATH")
+        if source.startswith("file:") and re.search(PATTERN, source):
+            raise ValueError("one file or folder: no * ? [ ] { } \\ and no :// in its path")
         return source
 
     @model_validator(mode="after")
@@ -78,9 +82,14 @@ def request_of(context: Context) -> ExploreRequest:
     """What this run asks for.
 
     Raises:
-        AirflowFailException: something else than the form's fields, or a value that they refuse.
+        AirflowFailException: something else than the form's fields, a value that they refuse, or a file outside of
+            the forms' folder.
     """
-    return checked(dict(context["params"]), dict(context["dag_run"].conf or {}))
+    request = checked(dict(context["params"]), dict(context["dag_run"].conf or {}))
+    kind, _, path = request.source.partition(":")
+    if kind == "file":
+        require_shared([path])
+    return request
 
 
 def checked(params: Mapping[str, Any], conf: Mapping[str, Any]) -> ExploreRequest:

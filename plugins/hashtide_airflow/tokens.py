@@ -6,6 +6,7 @@ A token goes by no command line, no environment, no XCom and no log: the collect
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -29,20 +30,51 @@ def token_files(source: str, *, named_by_form: bool = False) -> dict[str, str]:
 
     Args:
         source: one or more addresses.
-        named_by_form: whoever may trigger a run chose the servers; they don't get a token that is meant for any server.
+        named_by_form: whoever may trigger a run chose the servers; they don't get a token that is meant for any server,
+            wherever it stands: the collector gets a file of our own, without it.
 
     Raises:
-        ValueError: the connection is there and holds no token.
+        ValueError: the connection is there and holds no token; or the file to take the servers' own tokens from can't
+            be read, or others may read it.
     """
     wanted = kinds_of(source)
     found = {}
     if "x" in wanted and (path := _file("x", _x(_connection(X)))):
         found["HASHTIDE_X_TOKEN_FILE"] = path
-    if "mastodon" in wanted:
-        servers = [] if named_by_form else servers_of(source, "mastodon")
-        if path := _file("mastodon", _mastodon(_connection(MASTODON), servers)):
+    if "mastodon" in wanted and named_by_form:
+        found["HASHTIDE_MASTODON_TOKEN_FILE"] = _written("mastodon_token_by_form", _of_servers_alone())
+    elif "mastodon" in wanted:
+        text = _mastodon(_connection(MASTODON), servers_of(source, "mastodon"))
+        if path := _file("mastodon", text):
             found["HASHTIDE_MASTODON_TOKEN_FILE"] = path
     return found
+
+
+def _of_servers_alone() -> str:
+    """The lines `host token` of where Mastodon's tokens are, none for all; often empty, which hides an inherited file.
+
+    It goes into a file with a name of its own: the usual collector's, with tokens for all, is written while the form's
+    still runs.
+    """
+    text = _mastodon(_connection(MASTODON), [])
+    if not text and _connection(MASTODON) is None:
+        named = settings.optional_variable("hashtide_mastodon_token_file")
+        text = _private(named or os.environ.get("HASHTIDE_MASTODON_TOKEN_FILE", ""))
+    return "".join(f"{line}\n" for line in text.splitlines() if line.split()[:1] != ["*"])
+
+
+def _private(name: str) -> str:
+    if not name:
+        return ""
+    path = Path(name)
+    try:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            raise ValueError(f"the file of Mastodon's tokens, {path}: others may read it; make it 0400 or 0600")
+        return path.read_text()
+    except UnicodeDecodeError:
+        raise ValueError(f"the file of Mastodon's tokens, {path}, is no text") from None
+    except OSError as error:
+        raise ValueError(f"the file of Mastodon's tokens, {path}, can't be read: {error.strerror}") from None
 
 
 def _connection(name: str) -> Connection | None:
@@ -69,7 +101,7 @@ def _mastodon(connection: Connection | None, servers: list[str]) -> str:
         by_host |= dict.fromkeys(servers, connection.password)
     by_host |= connection.extra_dejson
     lines = {host: _one_line(MASTODON, token) for host, token in by_host.items()}
-    if not lines:
+    if not lines and not connection.password:
         raise ValueError(f"the Airflow connection {MASTODON} holds no token: neither a password nor an extra")
     for token in lines.values():
         mask_secret(token)
@@ -87,9 +119,13 @@ def _file(network: str, text: str) -> str:
     """The path of the file to hand on, written if there is something to write; empty where nobody named one."""
     if not text:
         return settings.optional_variable(f"hashtide_{network}_token_file")
+    return _written(f"{network}_token", text)
+
+
+def _written(name: str, text: str) -> str:
     FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = FOLDER / f"{network}_token"
-    aside = FOLDER / f".{network}_token.{os.getpid()}"
+    path = FOLDER / name
+    aside = FOLDER / f".{name}.{os.getpid()}"
     aside.unlink(missing_ok=True)
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o400)
     with os.fdopen(descriptor, "w") as file:

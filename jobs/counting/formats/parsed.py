@@ -20,10 +20,10 @@ MISSING_TEXT = "missing text"
 UNKNOWN_SHAPE = "unknown shape"
 UNKNOWN_DIALECT = "unknown dialect"
 NO_VALUE = "no value"
+TOO_LARGE = "too large for the topic"
 
 LONGEST_ID = 3_000
-"""Code points: a DID has at most 2,048 and a record key 512. A longer id is none; it would be a key that no topic takes."""
-TOO_LARGE = "too large for the topic"
+"""Code points: a DID has at most 2,048, a record key 512. What is longer is no id: as a key, no topic would take it."""
 
 
 class Parsed(msgspec.Struct, gc=False, frozen=True):

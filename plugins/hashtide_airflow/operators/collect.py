@@ -81,13 +81,14 @@ class CollectLease(LeaseOperator):
             self.log.info("attached to the collector of %s, pid %s, %s", state.source, state.pid, state.status)
             trigger = CollectorTrigger(str(collecting.spool), ends_at.isoformat(), source=asked_for)
             self.wait(trigger, ends_at, asked_for=asked_for, by_form=by_form)
+        tokens = token_files(collecting.source, named_by_form=by_form)  # may refuse: before anything is stopped
         if outcome == "source_changed":
             self.log.info("another source is wanted: stopping the collector %s", why)
             hook.stop(STOP_S)
         now = datetime.now(UTC)
         if started_at and (now - datetime.fromisoformat(started_at)).total_seconds() >= HEALTHY_S:
             failures = 0
-        self._start(context, hook, collecting, token_files(collecting.source, named_by_form=by_form))
+        self._start(context, hook, collecting, tokens)
         not_before = now + timedelta(seconds=restart_delay_s(failures + 1))
         self.wait(
             CollectorTrigger(str(collecting.spool), ends_at.isoformat(), not_before.isoformat(), source=asked_for),
