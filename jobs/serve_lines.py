@@ -5,6 +5,7 @@ Each client gets the file from its beginning. It waits 10 s for a client, and en
 """
 
 import argparse
+import json
 import logging
 import signal
 import socket
@@ -13,8 +14,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-
-import msgspec
 
 CLIENT_WITHIN_S = 10.0
 LOOK_INTERVAL_S = 0.2
@@ -71,11 +70,12 @@ class Lines:
 def _field(line: bytes, name: str) -> bytes | None:
     """The field's text on one line; None where there is none."""
     try:
-        value = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        value = json.loads(line)
+        text = value.get(name) if isinstance(value, dict) else None
+        # A lone surrogate, which JSON can escape, is no text either.
+        return " ".join(text.splitlines()).encode() if isinstance(text, str) else None
+    except (ValueError, RecursionError):
         return None
-    text = value.get(name) if isinstance(value, dict) else None
-    return " ".join(text.splitlines()).encode() if isinstance(text, str) else None
 
 
 def serve(listener: socket.socket, lines: Lines, delay_s: float, stop: threading.Event) -> int:

@@ -86,6 +86,8 @@ def up(
     """Start everything, or go on from where things stand."""
     began_at = time.monotonic()
     wanted = " ".join(source) if source else None
+    if wanted is not None and not wanted.strip():
+        raise StackError("--source is empty; name a source, or leave the option out")
     settings = Settings.read(home=home, source=wanted, postgres_dsn=SecretStr(postgres_dsn) if postgres_dsn else None)
     place = Home(settings.home)
     if settings.source:  # as the main job will have it: the collector must not begin with another one

@@ -74,7 +74,7 @@ def finite(addresses: str) -> str:
 
 def _finite(address: str) -> str:
     kind, items = _parts(address)
-    ends = [item for item in items if re.fullmatch(r"(posts|limit|duration_s)=0*[1-9][0-9.]*", item)]
+    ends = [item for item in items if re.fullmatch(r"(posts|limit|duration_s)=0*[1-9][0-9.]*|ends=1", item)]
     if kind == "file" or ends:
         return address
     if kind == "simulator":

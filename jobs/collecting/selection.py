@@ -78,8 +78,10 @@ class Selection(BaseModel):
         """The selection in an address's keys; the others are the source's own.
 
         Raises:
-            SourceError: a value that is none.
+            SourceError: a value that is none, or a key without one.
         """
+        if bare := [item for item in address.items if item in cls.model_fields and address.kind != "file"]:
+            raise SourceError(f"source {address.kind}: {bare[0]} has no value; write {bare[0]}=…")
         given: dict[str, object] = {}
         for key in set(cls.model_fields) & set(address.settings):
             is_list = key in ("terms", "hashtags", "langs", "box")

@@ -21,6 +21,8 @@ def up(home: Path, *words: str, **environment: str) -> "subprocess.CompletedProc
         (("--source", "simulator", "--source", "file:/nowhere.jsonl"), "there is no file /nowhere.jsonl"),
         (("--source", "simulator file:/nowhere.jsonl"), "there is no file /nowhere.jsonl"),
         (("--source", "simulator", "--source", "rumour:today"), "--source: "),
+        (("--source", " "), "--source is empty"),
+        (("--source", "auto:terms"), "terms has no value; write terms=…"),
         (("--until-done",), "--until-done: auto never ends"),
         (("--source", "jetstream", "--until-done"), "--until-done: jetstream never ends"),
         (("--source", "x:url=http://name:canary@127.0.0.1", "--until-done"), "--source: "),

@@ -18,6 +18,7 @@ from stack.source_address import absolute, finite, require_understood, split
         ("file:/a.jsonl", "file:/a.jsonl"),
         ("jetstream:limit=5", "jetstream:limit=5"),
         ("tcp:localhost:5,duration_s=1.5", "tcp:localhost:5,duration_s=1.5"),
+        ("tcp:localhost:5,ends=1", "tcp:localhost:5,ends=1"),
         ("file:/a.jsonl simulator", "file:/a.jsonl simulator:posts=20000"),
     ],
 )
