@@ -23,7 +23,8 @@ form says (a source, or a selection of the usual one) until the limit, the minut
 one lease at most where neither is given. Then the next lease goes back to `hashtide_source`. The limit counts over the
 address's life: the same form again goes on from there. An address that the collector refuses fails the run, and the
 usual collector goes on. Keys that send a token elsewhere or spend money (`url`, `proxy`, budgets) are for the
-variable only; a file is read with the collector's rights.
+variable only: an `x:` address has the usual one's budget, or is refused. A file lies below the folder of the variable
+`hashtide_forms_dir`. A limit is for one source: where the usual ones are several, name it.
 
 | you do | what happens |
 | --- | --- |

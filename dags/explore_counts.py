@@ -26,7 +26,7 @@ counts in Postgres don't notice.
 | --- | --- |
 | `kafka` | our topic of posts |
 | `tcp:HOST:PORT` | a line server, such as `jobs/serve_lines.py` |
-| `file:/PATH` | a file of posts, or a folder of them, with the worker's rights |
+| `file:/PATH` | a file of posts, or a folder of them, below the folder of the variable `hashtide_forms_dir` |
 
 Marking the task failed, or clearing it, ends the process with all of its children. It takes a worker slot and about
 1 GB while it looks; one run at a time.

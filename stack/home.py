@@ -70,6 +70,11 @@ class Home:
         return self.root / "reports"
 
     @property
+    def input(self) -> Path:
+        """The only folder that a form in Airflow may name files of, unless another is set."""
+        return self.root / "input"
+
+    @property
     def nodemanager_local(self) -> Path:
         """Where YARN's containers work; it is how we know that a process is a container of this stack."""
         return self.data / "nm-local"
@@ -115,7 +120,7 @@ class Home:
             StackError: the home can't be written.
         """
         try:
-            for path in (self.data, self.conf, self.logs, self.run, self.spool, self.reports):
+            for path in (self.data, self.conf, self.logs, self.run, self.spool, self.reports, self.input):
                 path.mkdir(parents=True, exist_ok=True)
             for path in (self.secrets, self.airflow):
                 path.mkdir(mode=0o700, exist_ok=True)

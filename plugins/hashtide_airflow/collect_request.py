@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
@@ -82,7 +82,8 @@ class CollectRequest(Frozen):
             return None
         if not re.fullmatch(SOURCE, source) or len(split(source)) != 1:
             raise ValueError(f"not the address of one source, or one with {', '.join(NOT_BY_FORM)}")
-        if any(unquote(item).strip().lower().startswith("http:") for item in items_of(source, "mastodon")):
+        servers = [server for item in items_of(source, "mastodon") if "://" in (server := unquote(item))]
+        if any(urlsplit(server).scheme != "https" for server in servers):
             raise ValueError("a Mastodon server by https only: on the way a token could be read")
         return source
 
@@ -133,6 +134,11 @@ class CollectRequest(Frozen):
         if self.source:
             require_shared(items_of(self.source, "file"))
             source = with_budget(self.source, usual)
+        return with_keys(source, self._keys)
+
+    @property
+    def _keys(self) -> dict[str, str | list[str]]:
+        """The selection as keys of an address."""
         keys: dict[str, str | list[str]] = {}
         for name in ("terms", "hashtags", "langs"):
             if values := getattr(self, name):
@@ -145,7 +151,7 @@ class CollectRequest(Frozen):
             keys["limit"] = str(self.limit)
         if self.minutes:
             keys["duration_s"] = str(self.minutes * 60)
-        return with_keys(source, keys)
+        return keys
 
 
 def request_of(context: Context) -> CollectRequest:

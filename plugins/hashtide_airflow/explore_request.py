@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 SOURCE = r"^(kafka|tcp:[A-Za-z0-9._-]+:[0-9]{1,5}|file:/[^\s\x00-\x1f\x7f]+)" + END
-PATTERN = r"[*?\[\]{}\\]|://"  # Hadoop would find other paths by them than the one that was looked at
+OTHER_PATHS = r"[*?\[\]{}\\]|://"  # by these Hadoop would find others than the one that was looked at
 MODES, METRICS = ("batch", "totals", "window"), ("hashtag", "word", "author")
 
 
@@ -37,7 +37,7 @@ PARAMS = {
         pattern=SOURCE,
         maxLength=1000,
         title="Source",
-        description="kafka (our topic), tcp:HOST:PORT (a line server), or file:/PATH (below `hashtide_forms_dir` only).",
+        description="kafka (our topic), tcp:HOST:PORT (a line server), or file:/PATH (below `hashtide_forms_dir`).",
     ),
     "metric": _choice("Metric", "What is counted.", *METRICS),
     "top": _number(20, "Top N", "How many are shown.", 1000),
@@ -67,7 +67,7 @@ class ExploreRequest(Frozen):
     def _is_source(cls, source: str) -> str:
         if not re.fullmatch(SOURCE, source):
             raise ValueError("neither kafka nor tcp:HOST:PORT nor file:/PATH")
-        if source.startswith("file:") and re.search(PATTERN, source):
+        if source.startswith("file:") and re.search(OTHER_PATHS, source.removeprefix("file:")):
             raise ValueError("one file or folder: no * ? [ ] { } \\ and no :// in its path")
         return source
 

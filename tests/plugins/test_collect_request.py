@@ -69,8 +69,8 @@ def test_everything_asked_for_is_in_the_address() -> None:
 
 
 def test_without_a_source_the_usual_one_is_selected_from() -> None:
-    request = checked({"limit": 5}, {"limit": 5})
-    assert request.address("jetstream x:geo=1,limit=9") == "jetstream:limit=5 x:geo=1,limit=5"
+    request = checked({"minutes": 1}, {"minutes": 1})
+    assert request.address("jetstream x:geo=1,duration_s=9") == "jetstream:duration_s=60 x:geo=1,duration_s=60"
 
 
 @pytest.mark.parametrize("values", HOSTILE)

@@ -48,8 +48,59 @@ def test_a_server_that_a_form_named_does_not_get_the_token_for_all(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(monkeypatch, "mastodon", password=CANARY, extra={"m.example": "its-own"})
-    tokens.token_files("mastodon:evil.example", named_by_form=True)
-    assert (folder / "mastodon_token").read_text() == "m.example its-own\n"
+    assert by_form(folder) == "m.example its-own\n"
+
+
+def by_form(folder: Path) -> str:
+    """What a collector gets whose server a form named."""
+    found = tokens.token_files("mastodon:evil.example", named_by_form=True)
+    assert found == {"HASHTIDE_MASTODON_TOKEN_FILE": f"{folder}/mastodon_token_by_form"}
+    return Path(found["HASHTIDE_MASTODON_TOKEN_FILE"]).read_text()
+
+
+@pytest.mark.parametrize("variable", ["AIRFLOW_VAR_HASHTIDE_MASTODON_TOKEN_FILE", "HASHTIDE_MASTODON_TOKEN_FILE"])
+def test_nor_does_it_get_the_line_for_all_of_a_file(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    file = tmp_path / "tokens"
+    file.write_text(f"m.example its-own\n  * {CANARY}\n")
+    file.chmod(0o600)
+    monkeypatch.setenv(variable, str(file))
+    assert by_form(folder) == "m.example its-own\n"
+
+
+def test_nor_does_it_get_the_extra_for_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, "mastodon", extra={"*": CANARY, " *": CANARY, "m.example": "its-own"})
+    assert by_form(folder) == "m.example its-own\n"
+
+
+def test_where_there_is_no_token_of_its_own_an_empty_file_hides_the_inherited_one(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert by_form(folder) == ""
+    (tmp_path / "tokens").write_text("m.example inherited\n")
+    monkeypatch.setenv("HASHTIDE_MASTODON_TOKEN_FILE", str(tmp_path / "tokens"))
+    connect(monkeypatch, "mastodon", password=CANARY)
+    assert by_form(folder) == ""
+
+
+def test_a_token_file_that_others_may_read_or_nobody_can_is_named_to_the_forms_run(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HASHTIDE_MASTODON_TOKEN_FILE", str(tmp_path / "tokens"))
+    with pytest.raises(ValueError, match="can't be read: No such file"):
+        by_form(folder)
+    (tmp_path / "tokens").write_text(f"* {CANARY}\n")
+    (tmp_path / "tokens").chmod(0o644)
+    with pytest.raises(ValueError, match="others may read it"):
+        by_form(folder)
+
+
+def test_a_connection_with_neither_password_nor_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, "mastodon")
+    for named_by_form in (False, True):
+        with pytest.raises(ValueError, match="hashtide_mastodon holds no token: neither a password nor an extra"):
+            tokens.token_files("mastodon:m.example", named_by_form=named_by_form)
 
 
 def test_without_a_connection_the_file_that_up_was_told_of_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from stack.services import services_of
 from stack.settings import REPOSITORY, Settings
 from stack.site import Site
 from stack.source_address import FIRST
+from stack.variables import read_variables, set_variable
 
 TEMPLATES = REPOSITORY / "stack" / "templates"
 GOLDEN_KAFKA = """\
@@ -135,6 +136,17 @@ def test_the_source_that_flows_is_kept_unless_another_is_asked_for(site: Site) -
         return found
 
     assert [source(""), source("file:/a"), source("")] == [FIRST, "file:/a", "file:/a"]
+
+
+def test_forms_may_name_files_of_a_folder_of_the_home_unless_another_is_set(site: Site) -> None:
+    site.home.make()
+    assert site.home.input.is_dir()
+    file = site.endpoints.variables_file
+    for folder in (str(site.home.input), "/data", ""):
+        if folder != str(site.home.input):
+            set_variable(file, "hashtide_forms_dir", folder)
+        rendering.write_airflow_files(site)
+        assert read_variables(file)["hashtide_forms_dir"] == folder
 
 
 def test_airflows_connections_are_those_of_the_contract(site: Site) -> None:

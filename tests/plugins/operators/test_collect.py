@@ -205,3 +205,38 @@ def test_what_the_collector_refuses_does_not_stop_the_one_that_runs(
         asked(monkeypatch, {"source": "simulator:nonsense=1"})
     assert alive(spool) == before
     assert starts(spool) == ["simulator"]
+
+
+def test_a_token_that_is_refused_does_not_stop_the_one_that_runs(
+    spool: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("hashtide_airflow.tokens.FOLDER", tmp_path / "secrets")
+    turn(monkeypatch, "simulator")
+    before = alive(spool)
+    monkeypatch.setenv("AIRFLOW_CONN_HASHTIDE_MASTODON", json.dumps({"conn_type": "http"}))
+    with pytest.raises(ValueError, match="holds no token"):
+        asked(monkeypatch, {"source": "mastodon:m.example"})
+    assert alive(spool) == before
+    assert starts(spool) == ["simulator"]
+
+
+def test_a_public_server_by_form_is_collected_with_only_a_password_set(
+    spool: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("hashtide_airflow.tokens.FOLDER", tmp_path / "secrets")
+    connection = json.dumps({"conn_type": "http", "password": "for-all"})
+    monkeypatch.setenv("AIRFLOW_CONN_HASHTIDE_MASTODON", connection)
+    asked(monkeypatch, {"source": "mastodon:m.example"})
+    assert starts(spool) == ["mastodon:m.example"]
+    assert (tmp_path / "secrets" / "mastodon_token_by_form").read_text() == ""
+
+
+def test_a_file_outside_of_the_forms_folder_does_not_stop_the_one_that_runs(
+    spool: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    turn(monkeypatch, "simulator")
+    before = alive(spool)
+    monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_FORMS_DIR", str(tmp_path / "input"))
+    with pytest.raises(AirflowFailException, match="lies below"):
+        asked(monkeypatch, {"source": "file:/etc/passwd"})
+    assert alive(spool) == before
