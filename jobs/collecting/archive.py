@@ -20,7 +20,7 @@ class Archive:
     def __init__(self, directory: Path) -> None:
         self.total_bytes = 0
         self._directory = directory
-        self._cursors = Cursors(directory / "cursors.json")
+        self._cursors = Cursors(directory)
         self._lock = threading.Lock()  # the sizes
         self._files = threading.Lock()  # nobody reads what is being removed
         self._sizes: dict[int, int] = {}

@@ -7,10 +7,10 @@ from collecting.files import write_atomically
 
 
 class Cursors:
-    """The last cursor of each source by its slug, in one small file."""
+    """The last cursor of each source by its slug, in one small file; the one that was written down last stands last."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "cursors.json"
 
     def get(self, slug: str) -> str | None:
         """The source's cursor as it was last written down."""
@@ -18,8 +18,13 @@ class Cursors:
 
     def remember(self, slug: str, cursor: str) -> None:
         """Writes it down, before what it comes from is removed."""
-        content = json.dumps(self._all() | {slug: cursor}).encode()
+        others = {other: each for other, each in self._all().items() if other != slug}
+        content = json.dumps({**others, slug: cursor}).encode()
         write_atomically(self._path, content, durably=True)
+
+    def newest_first(self) -> list[tuple[str, str]]:
+        """Slug and cursor of every source, the one that was written down last at first."""
+        return list(self._all().items())[::-1]
 
     def _all(self) -> dict[str, str]:
         if not self._path.exists():

@@ -1,6 +1,7 @@
 """Where a source goes on, by all that the spool has of it: read alone, or as one of several.
 
-Only the headers of segments are read, and of a slug's newest segment the last cursor.
+Only the headers of segments are read, and of a slug's newest segment the last cursor; of removed segments the cursors
+that they left.
 """
 
 import json
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from collecting import segments
+from collecting.cursors import Cursors
 from collecting.lines import Line, Skipping, Source
 from collecting.sources.selected import apart
 from collecting.sources.several import SEVERAL, cursors_of
@@ -26,7 +28,7 @@ def cursor_for(source: Source, own: str | None, directory: Path) -> str | None:
     for slug, cursors in _newest_cursors(wanted, directory):
         if slug == source.slug and not found:
             return own  # the newest of all that concerns it
-        found = {part: cursor for part, cursor in cursors.items() if part in wanted} | found
+        found = cursors | found
         if len(found) == len(wanted):
             break
     if not found:
@@ -34,19 +36,22 @@ def cursor_for(source: Source, own: str | None, directory: Path) -> str | None:
     if wanted == (source.slug,):
         return found[source.slug]
     taken, _ = apart(own)
-    cursor = json.dumps(_by_part(source.slug, own) | found)
+    cursor = json.dumps(_by_part(source.slug, own, wanted) | found)
     return f"taken={taken};{cursor}" if taken else cursor
 
 
 def _newest_cursors(wanted: tuple[str, ...], directory: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Of each slug that concerns the source, the newest first: the last cursors of its parts."""
+    """Of each slug that concerns the source, the newest first: the last cursors of what is wanted of it."""
     seen: set[str] = set()
     for number in reversed(segments.segment_numbers(directory)):
         path = segments.segment_path(directory, number)
         slug = segments.read_header(path)[0].slug
         if slug not in seen and _concerns(slug, wanted) and (cursor := _last_cursor(path)):
             seen.add(slug)
-            yield slug, _by_part(slug, cursor)
+            yield slug, _by_part(slug, cursor, wanted)
+    for slug, cursor in Cursors(directory).newest_first():  # what is still there is newer: the oldest are removed first
+        if slug not in seen and _concerns(slug, wanted):
+            yield slug, _by_part(slug, cursor, wanted)
 
 
 def held(source: Source, directory: Path) -> Iterator[Line]:
@@ -62,8 +67,8 @@ def held(source: Source, directory: Path) -> Iterator[Line]:
             if slug == source.slug:
                 yield Line(record.cursor, record.raw, record.dialect)
                 continue
-            *_, (part, cursor) = _by_part(slug, record.cursor).items()
-            if part in wanted:
+            if (found := _line_of(slug, record.cursor, wanted)) is not None:
+                part, cursor = found
                 own = cursor if wanted == (source.slug,) else json.dumps({part: cursor})
                 yield Line(own, record.raw, record.dialect)
 
@@ -94,10 +99,26 @@ def _concerns(slug: str, wanted: tuple[str, ...]) -> bool:
     return slug in wanted or slug.startswith(f"{SEVERAL}-")
 
 
-def _by_part(slug: str, cursor: str | None) -> dict[str, str]:
-    if not slug.startswith(f"{SEVERAL}-"):
-        return {slug: cursor} if cursor else {}
-    return cursors_of(apart(cursor)[1])
+def _by_part(slug: str, cursor: str | None, wanted: tuple[str, ...]) -> dict[str, str]:
+    """What a cursor says of the wanted sources. One of several is opened, however deep, unless it is wanted itself."""
+    if not cursor:
+        return {}
+    if slug in wanted:
+        return {slug: cursor}
+    found: dict[str, str] = {}
+    if slug.startswith(f"{SEVERAL}-"):
+        for part, each in cursors_of(apart(cursor)[1]).items():
+            found |= _by_part(part, each, wanted)
+    return found
+
+
+def _line_of(slug: str, cursor: str, wanted: tuple[str, ...]) -> tuple[str, str] | None:
+    """Which of the wanted sources a line came from, and its cursor there; None: from another one."""
+    while slug not in wanted:
+        if not cursor or not slug.startswith(f"{SEVERAL}-"):
+            return None
+        slug, cursor = list(cursors_of(apart(cursor)[1]).items())[-1]
+    return slug, cursor
 
 
 def _last_cursor(path: Path) -> str | None:

@@ -2,14 +2,19 @@
 
 import json
 import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from collecting import resuming
+from collecting.cursors import Cursors
 from collecting.lines import Item, Line, Source
 from collecting.selection import Selection
+from collecting.sources import open_source
+from collecting.sources.jetstream import JetstreamSource
+from collecting.sources.mastodon import MastodonSource
 from collecting.sources.repeats import WithoutRepeats
 from collecting.sources.selected import Selected
 from collecting.sources.several import SeveralSources
@@ -120,3 +125,90 @@ def test_of_the_spool_only_as_much_is_read_as_is_asked_for(tmp_path: Path) -> No
         assert found[-1].raw == b"a2999"
     finally:
         spool.close()
+
+
+def cursor_at(slug: str) -> str:
+    """One that Jetstream can read, another one for each slug."""
+    return f"{1_700_000_000_000_000 + zlib.crc32(slug.encode())}:{slug}"
+
+
+@pytest.fixture
+def begun_after(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
+    """What cursors Jetstream and Mastodon were last given, by slug; they say a line each, at a cursor of their own."""
+    given: dict[str, str | None] = {}
+
+    def read(self: JetstreamSource | MastodonSource, after: str | None, stop: threading.Event) -> Iterator[Item]:  # noqa: ARG001
+        given[self.slug] = after
+        yield Line(cursor_at(self.slug), self.slug.encode(), "text")
+
+    monkeypatch.setattr(JetstreamSource, "read", read)
+    monkeypatch.setattr(MastodonSource, "read", read)
+    return given
+
+
+def known(given: dict[str, str | None]) -> set[str]:
+    """The sources that went on, by network and server; that they did so from their own cursor is checked."""
+    on = {slug: cursor for slug, cursor in given.items() if cursor is not None}
+    assert on == {slug: cursor_at(slug) for slug in on}
+    return {slug.rpartition("-")[0] if slug.startswith("mastodon") else slug.split("-")[0] for slug in on}
+
+
+J, A, B = "jetstream", "mastodon-a.example", "mastodon-b.example"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "go_on"),
+    [
+        ("mastodon:a.example,b.example", "jetstream mastodon:a.example,b.example", {A, B}),
+        ("jetstream mastodon:a.example,b.example", "mastodon:a.example,b.example", {A, B}),
+        ("jetstream mastodon:a.example,b.example", "jetstream mastodon:a.example", {J, A}),
+        ("jetstream mastodon:a.example", "jetstream mastodon:a.example,b.example", {J, A}),
+        ("mastodon:a.example", "jetstream mastodon:b.example,a.example", {A}),
+        ("jetstream mastodon:a.example,b.example", "mastodon:b.example", {B}),
+        ("jetstream mastodon:a.example,b.example", "mastodon:b.example mastodon:a.example jetstream", {J, A, B}),
+        ("mastodon:a.example,b.example,limit=9", "jetstream mastodon:a.example,b.example,limit=9", {A, B}),
+        ("jetstream mastodon:a.example,b.example,limit=9", "mastodon:a.example,b.example,limit=9", {A, B}),
+        ("jetstream mastodon:a.example,b.example,limit=9", "jetstream mastodon:a.example", {J, A}),
+    ],
+)
+def test_a_server_of_a_list_goes_on_when_the_list_is_regrouped(
+    spool: Spool, begun_after: dict[str, str | None], before: str, now: str, go_on: set[str]
+) -> None:
+    collect(spool, open_source(before))
+    assert known(begun_after) == set()
+    begun_after.clear()
+    collect(spool, open_source(now))
+    assert known(begun_after) == go_on
+
+
+def test_a_filtered_server_goes_on_when_another_joins_it(spool: Spool, begun_after: dict[str, str | None]) -> None:
+    collect(spool, open_source("mastodon:a.example,terms=rain"))
+    collect(spool, open_source("mastodon:a.example,b.example,terms=rain"))
+    assert known(begun_after) == {A}
+
+
+def test_a_limit_of_a_list_of_servers_is_of_all_of_them_together() -> None:
+    beside = open_source("jetstream mastodon:a.example,b.example,limit=9")
+    assert len(resuming._parts(beside)) == 2
+    assert len(resuming._parts(open_source("jetstream mastodon:a.example,b.example"))) == 3
+
+
+def test_a_source_whose_segments_are_removed_goes_on_in_whatever_company(tmp_path: Path) -> None:
+    alone, company = opened(1, "a"), opened(1, "a", "b")
+    cursors = Cursors(tmp_path)
+    cursors.remember("a", "5")
+    assert json.loads(resuming.cursor_for(company, None, tmp_path) or "{}") == {"a": "5"}
+    cursors.remember(company.slug, json.dumps({"a": "6", "b": "7"}))
+    assert resuming.cursor_for(alone, "5", tmp_path) == "6"
+    cursors.remember("a", "8")
+    own = json.dumps({"a": "6", "b": "7"})
+    assert json.loads(resuming.cursor_for(company, own, tmp_path) or "{}") == {"a": "8", "b": "7"}
+    assert resuming.cursor_for(alone, "8", tmp_path) == "8"
+
+
+def test_what_a_segment_says_is_newer_than_what_removed_ones_left(spool: Spool) -> None:
+    Cursors(spool.directory).remember("a", "1")
+    Cursors(spool.directory).remember("b", "2")
+    collect(spool, opened(5, "a"))
+    found = resuming.cursor_for(opened(9, "a", "b", "c"), None, spool.directory)
+    assert json.loads(found or "{}") == {"a": "4", "b": "2"}

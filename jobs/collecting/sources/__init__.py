@@ -1,6 +1,7 @@
 """Which class stands behind a source's address. A new source: one file here and one line in `_KINDS`."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from collecting.addresses import Address, split
 from collecting.lines import Skipping, Source, SourceError
@@ -47,6 +48,20 @@ def open_source(text: str, beside: Selection | None = None) -> Source:
     beside = beside or Selection()
     if len(addresses) == 1:
         return _open(addresses[0], beside)
+    return _together([one for each in addresses for one in _singly(each)], beside)
+
+
+def _singly(address: Address) -> list[Address]:
+    """Each server of a list as an address of its own, so that it goes on in whatever company (`resuming`).
+
+    With a limit the list stays one source: the limit is of all its servers together.
+    """
+    if address.kind != "mastodon" or not address.items or "limit" in address.settings:
+        return [address]
+    return [replace(address, items=(server,)) for server in address.items]
+
+
+def _together(addresses: list[Address], beside: Selection) -> Source:
     # Filters are each source's: which lines it has taken must not depend on what is read beside it.
     filters = beside.without(frozenset({"limit", "duration_s"}))
     return Selected(SeveralSources([_open(each, filters) for each in addresses]), beside.without(frozenset(FILTERS)))
@@ -56,7 +71,10 @@ def _open(address: Address, beside: Selection) -> Source:
     if address.kind not in _KINDS:
         raise SourceError(f"unknown source {address.kind!r}; known are {', '.join(_KINDS)}")
     selection = Selection.from_address(address).and_also(beside)
-    source = _KINDS[address.kind](address.without(Selection.model_fields), selection)
+    address = address.without(Selection.model_fields)
+    if len(servers := _singly(address)) > 1:
+        return _together(servers, selection)
+    source = _KINDS[address.kind](address, selection)
     if source.cursor_inclusive and not isinstance(source, Skipping):
         source = WithoutRepeats(source)
     return Selected(source, selection)

@@ -19,7 +19,6 @@ from collecting.addresses import Address, slug
 from collecting.lines import Gap, Item, Line, Passed, SourceError
 from collecting.selection import Selection
 from collecting.sources.backoff import Backoff, asked_wait_s
-from collecting.sources.several import SeveralSources
 from collecting.sources.sse import EventBlocks, EventTooLong
 from collecting.sources.tokens import TOKEN_FILE, token_for
 from collecting.sources.values import seconds
@@ -98,8 +97,8 @@ class MastodonSource:
         self._number = 0
 
     @classmethod
-    def from_address(cls, address: Address, selection: Selection) -> "MastodonSource | SeveralSources":  # noqa: ARG003
-        """`mastodon:SERVER,SERVER,stream=public|local|hashtag,tag=NAME,silence_s=45`.
+    def from_address(cls, address: Address, selection: Selection) -> "MastodonSource":  # noqa: ARG003
+        """`mastodon:SERVER,stream=public|local|hashtag,tag=NAME,silence_s=45`; `open_source` takes a list apart.
 
         Raises:
             SourceError: no server, or a value that is none.
@@ -115,8 +114,7 @@ class MastodonSource:
             raise SourceError("source mastodon: stream=hashtag and tag=NAME go together")
         silence_s = seconds(address, "silence_s", 45.0)
         query = {"tag": tag} if tag else None
-        sources = [cls(server, STREAMS[stream], query, silence_s=silence_s) for server in address.items]
-        return sources[0] if len(sources) == 1 else SeveralSources([*sources])
+        return cls(address.items[0], STREAMS[stream], query, silence_s=silence_s)
 
     def read(self, after: str | None, stop: threading.Event) -> Iterator[Item]:
         """Yields events until `stop`; connects again as often as it must.

@@ -11,10 +11,9 @@ import pytest
 from collecting.addresses import Address
 from collecting.lines import Passed, SourceError
 from collecting.selection import Selection
-from collecting.sources import mastodon
+from collecting.sources import mastodon, open_source
 from collecting.sources.backoff import Backoff
 from collecting.sources.mastodon import MastodonSource
-from collecting.sources.several import SeveralSources
 from collecting.sources.tokens import TOKEN_FILE, token_for
 from tests.collecting.sources.reading import Reading, eventually
 from tests.fakes.mastodon_server import FakeMastodon, event, status
@@ -314,15 +313,15 @@ def test_no_token_is_named_as_the_likely_reason(server: FakeMastodon, monkeypatc
 
 
 def test_addresses_are_servers_with_their_stream() -> None:
-    def source(text: str) -> MastodonSource | SeveralSources:
-        return MastodonSource.from_address(Address.parse(text), Selection())
-
-    assert source("mastodon:a.example").slug != source("mastodon:a.example,stream=local").slug
-    assert source("mastodon:a.example,tag=%23rain").slug == source("mastodon:a.example,stream=hashtag,tag=rain").slug
-    assert isinstance(source("mastodon:a.example,b.example"), SeveralSources)
+    assert open_source("mastodon:a.example").slug != open_source("mastodon:a.example,stream=local").slug
+    assert (
+        open_source("mastodon:a.example,tag=%23rain").slug
+        == open_source("mastodon:a.example,stream=hashtag,tag=rain").slug
+    )
+    assert open_source("mastodon:a.example,b.example").slug == open_source("mastodon:b.example mastodon:a.example").slug
     for wrong in ("", ":a,stream=all", ":a,stream=hashtag", ":a,stream=local,tag=x", ":a,colour=red", ":ftp://a"):
         with pytest.raises(SourceError):
-            source(f"mastodon{wrong}")
+            open_source(f"mastodon{wrong}")
 
 
 def test_a_hashtags_stream_is_asked_for_by_its_tag(server: FakeMastodon) -> None:
