@@ -21,6 +21,7 @@ from pyspark.sql import functions as F  # noqa: E402, N812
 from counting import counts, terms, words  # noqa: E402
 from counting.formats import parse, post_key  # noqa: E402
 from counting.meaning import Meaning  # noqa: E402
+from counting.records import spellings as spellings_of  # noqa: E402
 from counting.session import start_session  # noqa: E402
 from tests.counting.sample import records  # noqa: E402
 
@@ -51,11 +52,13 @@ def in_plain_python(posts: int) -> None:
     lines = [(dict(sent.headers).get("dialect", b"").decode() or None, sent.value) for sent in records(1, posts)]
     lines = [(dialect, value) for dialect, value in lines if value.startswith(b'{"')]
 
-    def with_terms() -> None:
+    def with_terms(*, spellings: bool) -> None:
         for dialect, value in lines:
             parsed = parse(dialect, value)
             words.plain(parsed.text)
             terms.hashtags(parsed.hashtags)
+            if spellings:
+                spellings_of(parsed.hashtags)
 
     show(
         len(lines),
@@ -63,7 +66,8 @@ def in_plain_python(posts: int) -> None:
             "json.loads": lambda: [_loads(value) for _, value in lines],
             "post_key": lambda: [post_key(dialect, value) for dialect, value in lines],
             "parse": lambda: [parse(dialect, value) for dialect, value in lines],
-            "parse, words, hashtags": with_terms,
+            "parse, words, hashtags": lambda: with_terms(spellings=False),
+            "parse, words, hashtags, spellings": lambda: with_terms(spellings=True),
         },
     )
 
@@ -90,6 +94,10 @@ def in_spark(folder: Path, posts: int) -> None:
     def parsed(frame: DataFrame) -> DataFrame:
         return counts.parse(counts.with_processed_at(frame), Meaning())
 
+    def without_spellings(frame: DataFrame) -> DataFrame:
+        none = F.array().cast("array<string>")
+        return counts.count(counts.explode(counts.dedupe(parsed(frame), 120).withColumn("spellings", none)))
+
     show(
         lines,
         {
@@ -98,6 +106,7 @@ def in_spark(folder: Path, posts: int) -> None:
             "parse (mapInArrow)": run(parsed),
             "… and dedupe": run(lambda frame: counts.dedupe(parsed(frame), 120)),
             "… and explode": run(lambda frame: counts.explode(counts.dedupe(parsed(frame), 120))),
+            "… and count, without spellings": run(without_spellings),
             "… and count: the whole": run(lambda frame: counts.counts(frame, 120, Meaning())),
         },
     )

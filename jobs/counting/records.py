@@ -1,6 +1,7 @@
 """Kafka records as Arrow batches → parsed rows as Arrow batches. Runs in the executors' Python workers."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -106,7 +107,7 @@ def _row(
         parsed.lang,
         _own_term(parsed, place),
         terms.hashtags(spelled),
-        _spellings(spelled),
+        spellings(spelled),
         meaning.terms(parsed),
         parsed.is_repost,
     )
@@ -121,12 +122,21 @@ def _own_term(parsed: Parsed, place: str) -> str:
     return parsed.term
 
 
-def _spellings(tags: tuple[str, ...]) -> list[str]:
-    """Each different way in which the post spells a hashtag."""
+def spellings(tags: tuple[str, ...]) -> list[str]:
+    """`IDENTITY<TAB>SPELLING` of each different way in which the post spells a hashtag."""
     if not tags:
         return []
-    pairs = ((terms.identity(tag), terms.spelling(tag)) for tag in tags)
-    return list(dict.fromkeys(f"{identity}{SEPARATOR}{spelling}" for identity, spelling in pairs if identity))
+    each = dict.fromkeys(_cached(tag) if len(tag) <= terms.MAX_LENGTH else _spelling(tag) for tag in tags)
+    each.pop("", None)
+    return list(each)
+
+
+def _spelling(tag: str) -> str:
+    identity = terms.identity(tag)
+    return f"{identity}{SEPARATOR}{terms.spelling(tag)}" if identity else ""
+
+
+_cached = lru_cache(maxsize=65_536)(_spelling)
 
 
 def _event_us(parsed: Parsed, received_at: bytes | None, timestamp_us: int, processed_at_us: int) -> int:

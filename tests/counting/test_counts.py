@@ -12,8 +12,8 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from counting import counts
-from counting.meaning import Meaning
-from tests.counting.test_records import POST, record
+from counting.meaning import Meaning, Retweets
+from tests.counting.test_records import POST, RETWEET, record
 
 pytestmark = pytest.mark.spark
 
@@ -190,6 +190,37 @@ def test_the_whole_way_counts_posts_that_contain_a_term(run: Run) -> None:
         ("word", "text", "plain"): 1,
         ("word", "text", "b"): 1,
     }
+
+
+@pytest.mark.parametrize(("retweets", "tags"), [("full", {"one", "two"}), ("own", {"on"})])
+def test_a_repost_counts_as_the_generation_means_it(run: Run, retweets: Retweets, tags: set[str]) -> None:
+    meaning = Meaning(retweets=retweets)
+    found = run(RECORD, [record(RETWEET)], lambda frame: counts.counts(frame, 120, meaning))
+    assert {row.term for row in found if row.metric == "hashtag"} == tags
+    assert {row.term.split("\t")[0] for row in found if row.metric == "spelling"} == tags
+    assert {(row.posts, row.reposts) for row in found if row.metric in ("post", "hashtag", "word")} == {(1, 1)}
+
+
+def test_of_a_posts_versions_in_one_batch_the_first_by_offset_counts(spark: SparkSession, tmp_path: Path) -> None:
+    versions = [
+        record(json.dumps({"id_str": str(10**18 + n // 4), "text": f"v{n % 4}"}).encode(), offset=n) for n in range(800)
+    ]
+    found = in_one_batch(spark, tmp_path, versions, lambda frame: counts.counts(frame, 120, Meaning()))
+    words = Counter[str]()
+    for row in found:
+        words[row.term] += row.posts if row.metric == "word" else 0
+    assert +words == {"v0": 200}
+
+
+def in_one_batch(spark: SparkSession, folder: Path, rows: list[dict[str, Any]], function: Function) -> list[Row]:
+    """One partition's records in one micro-batch, in their order, as Kafka's source gives them."""
+    spark.createDataFrame(rows, RECORD).coalesce(1).write.parquet(str(folder / "in"))
+    seen: list[Row] = []
+    writer = function(spark.readStream.schema(RECORD).parquet(str(folder / "in"))).writeStream.outputMode("update")
+    writer = writer.option("checkpointLocation", str(folder / "checkpoint"))
+    query = writer.foreachBatch(lambda batch, _number: seen.extend(batch.collect())).trigger(availableNow=True).start()
+    assert query.awaitTermination(120)
+    return seen
 
 
 def test_event_times_of_years_ago_are_not_late_in_a_running_stream(spark: SparkSession, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from counting.files import Files
 from counting.query import read_topic
 from counting.topic import require_topic, resolve_starting_offsets
 
+# A file that is moved in keeps its time; Spark would leave out, silently, what is a week older than the newest.
+_ANY_AGE = "36500d"
 _HEADERS = "array<struct<key string, value binary>>"
 
 
@@ -59,6 +61,7 @@ def read_lines(spark: SparkSession, url: str, max_files_per_batch: int, only: st
         .option("lineSep", "\n")  # a lone \r is white space in a post
         .option("pathGlobFilter", only)
         .option("maxFilesPerTrigger", max_files_per_batch)
+        .option("maxFileAge", _ANY_AGE)
         .load(url)
     )
     return lines.select(

@@ -23,6 +23,10 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
 log = logging.getLogger(__name__)
 
 
+class _Unkept(Exception):  # noqa: N818 - it states a condition
+    """What came can't be filed: no failure of the network, which would be tried again."""
+
+
 class Receiver:
     """Reads a line server in a thread of its own, connects again when it goes, and files what came each second.
 
@@ -72,15 +76,15 @@ class Receiver:
                         wait_s = _FIRST_WAIT_S
                         self._read(connection)
                     why = "closed by the server"
-                except (ConnectionError, TimeoutError, socket.gaierror, BlockingIOError) as error:
+                except OSError as error:
                     why = str(error)
                 self._file(whole=True)
                 if not self._ending.wait(wait_s):
                     log.warning("%s: %s; connecting again", name, why)
                 wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
-        except OSError as error:
-            self.failed = error
-            log.error("%s: what came can't be kept: %s", name, error)  # noqa: TRY400 - the message says it
+        except _Unkept as error:
+            self.failed = OSError(f"{name}: what came can't be kept: {error}")
+            log.error("%s", self.failed)  # noqa: TRY400 - the message says it
 
     def _read(self, connection: socket.socket) -> None:
         """Until the server ends, or we do."""
@@ -106,7 +110,10 @@ class Receiver:
         if not end:
             return
         name = f"{time.time_ns() // 1_000_000:013d}-{next(self._numbers)}.txt"
-        self._files.make_folder(_ASIDE)
-        self._files.write_parts(f"{_ASIDE}/{name}", [bytes(self._unfiled[:end])])
-        self._files.rename_if_absent(f"{_ASIDE}/{name}", f"{FOLDER}/{name}")
+        try:
+            self._files.make_folder(_ASIDE)
+            self._files.write_parts(f"{_ASIDE}/{name}", [bytes(self._unfiled[:end])])
+            self._files.rename_if_absent(f"{_ASIDE}/{name}", f"{FOLDER}/{name}")
+        except OSError as error:
+            raise _Unkept(str(error)) from error
         del self._unfiled[:end]

@@ -53,7 +53,7 @@ class Exploration(BaseModel):
     def _fits_together(self) -> Self:
         if self.source == "kafka" and not self.bootstrap_servers:
             raise ValueError("--source kafka needs --bootstrap-servers")
-        if self.window_s % self.slide_s:
+        if self.mode == "window" and self.window_s % self.slide_s:
             raise ValueError("--window-s must be a multiple of --slide-s: a window is made of whole slides")
         if self.until_caught_up and self.source.startswith("tcp:"):
             raise ValueError("--until-caught-up: a line server has no end; use --duration-s")
@@ -82,7 +82,9 @@ class Exploration(BaseModel):
     @property
     def held(self) -> dict[str, object]:
         """What a checkpoint's counts are of: it goes on only with the same."""
-        names = {"mode", "source", "metric", "window_s", "slide_s", "topic", "retweets", "words"}
+        names = {"mode", "source", "metric", "window_s", "topic", "retweets", "words"}
+        if self.mode == "window":
+            names.add("slide_s")  # elsewhere it is only how often there is a table
         return self.model_dump(include=names)
 
     def _place(self, text: str) -> Place:

@@ -18,6 +18,14 @@ def test_a_path_is_this_machines_where_the_job_runs_here_and_the_clusters_on_yar
     assert parse_arguments([*words, "--master", "local[2]"]).writes == ("text", "hdfs://n:8020/out")
 
 
+def test_the_slide_binds_windows_only() -> None:
+    words = ["--mode", "totals", "--source", "file:/a", "--window-s", "20"]
+    often, seldom = parse_arguments([*words, "--slide-s", "3"]), parse_arguments([*words, "--slide-s", "30"])
+    assert often.held == seldom.held
+    windows = ["--mode", "window", *words[2:]]
+    assert parse_arguments([*windows, "--slide-s", "5"]).held != parse_arguments([*windows, "--slide-s", "10"]).held
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
