@@ -238,7 +238,6 @@ class Jetstream:
         self.ledger = Ledger({}, set(), set())
         self.log = EventLog()
         self.hosts = (FakeJetstream(self.log).start(), FakeJetstream(self.log, skew_us=SKEW_US).start())
-        self.forgotten = 0
         self._dice = random.Random(seed)  # noqa: S311 - a test's dice
         self._mishaps = Mishaps(self._dice, self.KINDS)
         self._number = 0
@@ -306,7 +305,6 @@ class Jetstream:
             self.feed()
             time.sleep(0.02)
         self.log.forget(keep=20)
-        self.forgotten += 1
         for host in self.hosts:
             host.refuses_old_cursors = refuse
             host.forgive()
