@@ -75,6 +75,8 @@ class ExploreRequest(Frozen):
     def _slides_within_its_window(self) -> Self:
         if self.slide_s > self.window_s:
             raise ValueError("slide_s is more than window_s: posts between two windows would be in none")
+        if self.mode == "window" and self.window_s % self.slide_s:
+            raise ValueError("window_s is no multiple of slide_s: a window is made of whole slides")
         return self
 
 

@@ -56,6 +56,8 @@ def test_the_task_refuses_it_too(values: dict[str, Any]) -> None:
 def test_windows_with_holes_between_them_are_refused() -> None:
     with pytest.raises(AirflowFailException, match="would be in none"):
         checked({"window_s": 5, "slide_s": 10}, {})
+    with pytest.raises(AirflowFailException, match="no multiple of slide_s"):
+        checked({"mode": "window", "window_s": 25, "slide_s": 10}, {})
 
 
 def test_unknown_fields_are_refused() -> None:
