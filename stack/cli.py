@@ -129,15 +129,16 @@ def _tell_login_once(site: Site) -> None:
 
 def _follow(site: Site) -> None:
     """Shows the stack until Ctrl-C, then stops it: a live table on a terminal, elsewhere a line where it moves."""
-    from stack import status as status_
+    from stack.processes import gather
     from stack.stages import Stages
+    from stack.status import as_table
     from stack.watch import describe
 
     stages, said = Stages(site.endpoints, _generation(site)), ""
     with contextlib.suppress(KeyboardInterrupt), Live(console=console, auto_refresh=False) as live:
         while True:
             if console.is_terminal:
-                table = status_.as_table(status_.gather(site, stages.generation))
+                table = as_table(gather(site, stages.generation))
                 live.update(Group(table, Text("\nCtrl-C stops all", style="dim")), refresh=True)
             elif (now := describe(stages.look())) != said:
                 said = now
@@ -164,14 +165,16 @@ def status(
     home: HomeOption = None, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
 ) -> None:
     """Show each process and how far each stage is; exit status 0 only if all is healthy."""
-    from stack import status as status_
+    from stack.processes import gather
+    from stack.status import as_json as written
+    from stack.status import as_table
 
     site = _site_as_it_is(home)
-    found = status_.gather(site, _generation(site))
+    found = gather(site, _generation(site))
     if as_json:
-        sys.stdout.write(status_.as_json(found) + "\n")
+        sys.stdout.write(written(found) + "\n")
     else:
-        console.print(status_.as_table(found))
+        console.print(as_table(found))
     raise typer.Exit(0 if found.is_healthy else 1)
 
 

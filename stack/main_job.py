@@ -1,4 +1,4 @@
-"""What `./hashtide up` does once every service is healthy: let the data flow, until there is something to see.
+"""What `up` does once every service is healthy: let the data flow, until there is something to see.
 
 It chooses the source, sees that Airflow's DAGs are there and run, waits for the first counts, asks for the first
 report, and says where everything is. With `until_done` it stays until a finite source is counted whole, and closes
@@ -20,6 +20,7 @@ from stack.books import Books, close_the_books
 from stack.counts_db import busiest_day, top_hashtags
 from stack.endpoints import Endpoints
 from stack.errors import StackError
+from stack.hints import Hints
 from stack.source_address import FIRST, absolute, finite
 from stack.stages import Snapshot, Stages
 from stack.summary import books_table, summary
@@ -69,6 +70,7 @@ class Options:
         timeout_s: until the first counts at most; not with until_done, whose source may be long.
         stall_timeout_s: give up when no stage has got on for so long.
         started_at: when the command began, by time.monotonic(); the seconds that are told count from there.
+        hints: what messages tell a person to do; None: with `./hashtide`.
     """
 
     source: str
@@ -76,25 +78,28 @@ class Options:
     timeout_s: float = 900.0
     stall_timeout_s: float = 300.0
     started_at: float = field(default_factory=time.monotonic)
+    hints: Hints | None = None
 
 
 def run(endpoints: Endpoints, options: Options, report: Report) -> int:
     """Let it flow. Returns 0 when there is what was asked for, 1 when not; then a line has said why."""
+    hints = options.hints or Hints(endpoints)
     try:
-        return _MainJob(endpoints, options, report).run()
+        return _MainJob(endpoints, options, hints, report).run()
     except (StackError, AirflowError, TopicError) as error:
         report.say(f"✗ {error}")
     except psycopg2.Error as error:
-        report.say(f"✗ Postgres: {_first_line(str(error))}; see ./hashtide logs postgres")
+        report.say(f"✗ Postgres: {_first_line(str(error))}; see {hints.logs('postgres')}")
     except KafkaError as error:
-        report.say(f"✗ Kafka: {_first_line(str(error))}; see ./hashtide logs kafka")
+        report.say(f"✗ Kafka: {_first_line(str(error))}; see {hints.logs('kafka')}")
     return 1
 
 
 class _MainJob:
-    def __init__(self, endpoints: Endpoints, options: Options, report: Report) -> None:
+    def __init__(self, endpoints: Endpoints, options: Options, hints: Hints, report: Report) -> None:
         self._endpoints = endpoints
         self._options = options
+        self._hints = hints
         self._report = report
         self._api = AirflowApi(endpoints.airflow_url, endpoints.admin_login_file)
         variables = read_variables(endpoints.variables_file)
@@ -124,7 +129,8 @@ class _MainJob:
                 self._report.say(f"{self._source} never ends; with --until-done it is {bounded}")
                 self._source = bounded
         # The lease of collect_posts sees the change and replaces a collector that is at work on another source.
-        set_variable(self._endpoints.variables_file, "hashtide_source", self._source)
+        if read_variables(self._endpoints.variables_file).get("hashtide_source") != self._source:
+            set_variable(self._endpoints.variables_file, "hashtide_source", self._source)
 
     def _start_dags(self) -> None:
         step = "DAGs parsed, not paused"
@@ -137,7 +143,7 @@ class _MainJob:
                 errors = "; ".join(self._api.import_errors()) or "no import errors"
                 raise StackError(
                     f"Airflow has not parsed {', '.join(missing)} in {PARSED_WITHIN_S:.0f} s ({errors});"
-                    " see ./hashtide logs airflow-dag-processor"
+                    f" see {self._hints.logs('airflow-dag-processor')}"
                 )
             if missing:
                 self._report.detail(step, f"waiting for {', '.join(missing)}")
@@ -161,7 +167,7 @@ class _MainJob:
         until_done = self._options.until_done
         step = "everything counted" if until_done else "first counts"
         self._report.started(step)
-        watch = Watch(self._source, self._began_at_s, self._options.stall_timeout_s)
+        watch = Watch(self._source, self._began_at_s, self._options.stall_timeout_s, self._hints)
         deadline = time.monotonic() + self._options.timeout_s
         while True:
             now = self._stages.look()
@@ -174,7 +180,7 @@ class _MainJob:
             watch.check(now)
             if not until_done and time.monotonic() > deadline:
                 raise StackError(
-                    f"no counts in {self._options.timeout_s:.0f} s ({describe(now)}); see ./hashtide status"
+                    f"no counts in {self._options.timeout_s:.0f} s ({describe(now)}); see {self._hints.status}"
                 )
             if self._has_more_to_compact(now):
                 self._run_dag(COMPACT)
@@ -229,8 +235,8 @@ class _MainJob:
         failed = self._api.failed_tasks(finished)
         what = "; ".join(f"task {each.task_id}: {each.why}" for each in failed) or "no task ran"
         raise StackError(
-            f"{dag_id} failed, {what}; the whole log is at {self._endpoints.airflow_url}"
-            f"/dags/{dag_id}/runs/{finished.run_id}, the scheduler's in ./hashtide logs airflow-scheduler"
+            f"{dag_id} failed, {what}; the whole log is at {self._hints.airflow_url}"
+            f"/dags/{dag_id}/runs/{finished.run_id}, the scheduler's in {self._hints.logs('airflow-scheduler')}"
         )
 
     def _wait_for(self, run: Run) -> Run:
@@ -238,16 +244,16 @@ class _MainJob:
         while not run.finished:
             if time.monotonic() > deadline:
                 raise StackError(
-                    f"{run.dag_id} is {run.state} since {RUN_WITHIN_S:.0f} s; see ./hashtide logs airflow-scheduler"
+                    f"{run.dag_id} is {run.state} since {RUN_WITHIN_S:.0f} s;"
+                    f" see {self._hints.logs('airflow-scheduler')}"
                 )
             time.sleep(LOOK_INTERVAL_S / 2)
             run = self._api.run(run.dag_id, run.run_id)
         return run
 
     def _say_what_is_there(self, day: date) -> None:
-        endpoints = self._endpoints
-        hashtags = top_hashtags(endpoints.reader_dsn_file, self._stages.generation, day, TOP)
-        self._report.console.print(summary(day, hashtags, endpoints, self._first_counts_s or 0.0))
+        hashtags = top_hashtags(self._endpoints.reader_dsn_file, self._stages.generation, day, TOP)
+        self._report.console.print(summary(day, hashtags, self._hints, self._first_counts_s or 0.0))
 
     def _close_books(self) -> int:
         step = "topic read again for the books"

@@ -1,41 +1,30 @@
-"""`status`: the processes and the stages of one stack, as a table or as JSON."""
+"""`status`: the services and the stages of one stack, as a table or as JSON. Whoever runs the services fills it."""
 
 import json
-import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 
-import psutil
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from stack import restarts
-from stack.health import NotHealthyError, check
-from stack.home import Home
-from stack.lags import Lags, age, look
-from stack.launch import working_in
-from stack.services import Service, services_of
-from stack.site import Site
-from stack.stopping import collector_process
-from stack.supervision import Process, Supervisor
+from stack.lags import Lags, age
 
 RECORDS, BATCHES = ("record", "records"), ("batch", "batches")
 
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """One process that the stack is made of.
+    """One process that the stack is made of. None is what is not known of it, or not from here.
 
     Attributes:
         name: as `logs` takes it.
         title: what people read.
-        state: supervisord's word in lower case: running, starting, backoff, stopped, fatal …; `down` without one.
+        state: its supervisor's word in lower case: running, starting, backoff, stopped, fatal …; `down` without one.
         pid: None where it does not run.
-        up_s: seconds since it was started, None where it does not run.
-        memory_mb: proportional set size of it and its children, 10^6 bytes; None where it does not run.
+        up_s: seconds since it was started.
+        memory_mb: proportional set size of it and its children, 10^6 bytes.
         restarts: how often it died and was started again, over the home's life.
         health: `healthy`, else why not, in a few words.
     """
@@ -46,7 +35,7 @@ class ServiceStatus:
     pid: int | None = None
     up_s: float | None = None
     memory_mb: float | None = None
-    restarts: int = 0
+    restarts: int | None = None
     health: str = "down"
 
     @property
@@ -87,77 +76,6 @@ def _has_failed(state: str) -> bool:
     return state.upper() in ("FAILED", "KILLED")
 
 
-def gather(site: Site, generation: int) -> Status:
-    """Looks at everything at once; takes some seconds at most, however much is down."""
-    supervisor = Supervisor(site.home)
-    processes = supervisor.processes()
-    tally = restarts.read(site.home.run / "restarts.json")
-    with ThreadPoolExecutor(max_workers=16) as pool:
-        lags = pool.submit(look, site.endpoints, generation)
-        services = [pool.submit(_service, site, each, processes, tally) for each in services_of(site)]
-        others = pool.submit(_unsupervised, site.home)
-        found = [each.result() for each in services] + others.result()
-        return Status(str(site.home.root), site.endpoints.airflow_url, found, lags.result())
-
-
-def _service(
-    site: Site, service: Service, processes: dict[str, Process], tally: dict[str, restarts.Restarts]
-) -> ServiceStatus:
-    process = processes.get(service.name)
-    count = tally.get(service.name, restarts.Restarts()).count
-    status = ServiceStatus(service.name, service.title, process.state.lower() if process else "down", restarts=count)
-    if process is None or not process.pid:
-        return status
-    try:
-        check(site, service.name, process)
-        health = "healthy"
-    except NotHealthyError as error:
-        health = str(error)
-    containers = frozenset(working_in(site.home.nodemanager_local, below=True))
-    memory_mb, up_s = memory_of(process.pid, containers), time.time() - process.started_at
-    return replace(status, pid=process.pid, up_s=round(up_s, 1), memory_mb=memory_mb, health=health)
-
-
-def _unsupervised(home: Home) -> list[ServiceStatus]:
-    """The collector and the streaming job's containers: Airflow and YARN look after them."""
-    found = []
-    if collector := collector_process(home):
-        up_s = time.time() - collector.create_time()
-        found.append(_running("collector", "Collector", collector.pid, up_s, memory_of(collector.pid, frozenset())))
-    containers = working_in(home.nodemanager_local, below=True)
-    if containers:
-        memory_mb = round(sum(_pss_mb(pid) for pid in containers), 1)
-        title = f"YARN containers ({len(containers)} processes)"
-        found.append(_running("containers", title, containers[0], None, memory_mb))
-    return found
-
-
-def _running(name: str, title: str, pid: int, up_s: float | None, memory_mb: float) -> ServiceStatus:
-    return ServiceStatus(name, title, "running", pid, up_s and round(up_s, 1), memory_mb, health="healthy")
-
-
-def memory_of(pid: int, without: frozenset[int]) -> float:
-    """Returns the memory of a process and its children in MB (10^6 bytes), some pids left out.
-
-    It is the proportional set size: pages that several processes share count once.
-    """
-    try:
-        process = psutil.Process(pid)
-        pids = {pid, *(child.pid for child in process.children(recursive=True))}
-    except psutil.Error:
-        return 0.0
-    return round(sum(map(_pss_mb, pids - without)), 1)
-
-
-def _pss_mb(pid: int) -> float:
-    try:
-        return float(psutil.Process(pid).memory_full_info().pss) / 1e6
-    except psutil.AccessDenied:
-        return float(psutil.Process(pid).memory_info().rss) / 1e6
-    except psutil.Error:
-        return 0.0
-
-
 def as_json(status: Status) -> str:
     """Returns the status for programs."""
 
@@ -174,28 +92,44 @@ def as_table(status: Status, now: datetime | None = None) -> RenderableType:
 
 
 def _services_table(status: Status) -> Table:
+    """One row a service; a column that none of them has anything in is left out."""
     table = Table(box=None, pad_edge=False, show_footer=True)
     table.add_column("process", footer="all")
     table.add_column("state")
-    table.add_column("pid", justify="right")
-    table.add_column("up", justify="right")
-    table.add_column("memory", justify="right", footer=f"{status.memory_mb:,.0f} MB")
-    table.add_column("restarts", justify="right")
-    table.add_column("health")
+    shown = [column for column in _COLUMNS if any(column.value(each) is not None for each in status.services)]
+    for column in shown:
+        table.add_column(column.name, justify="right", footer=column.footer(status))
+    table.add_column("health", overflow="fold")
     for each in status.services:
         health = Text("healthy", style="green") if each.is_healthy else Text(each.health, style="red")
-        memory = "–" if each.memory_mb is None else f"{each.memory_mb:,.0f} MB"
-        table.add_row(
-            each.title, each.state, str(each.pid or "–"), _span(each.up_s), memory, str(each.restarts), health
-        )
+        table.add_row(each.title, each.state, *(column.value(each) or "–" for column in shown), health)
     return table
 
 
-def _span(seconds: float | None) -> str:
-    if seconds is None:
-        return "–"
+def _span(seconds: float) -> str:
     minutes, hours = int(seconds // 60), int(seconds // 3600)
     return f"{seconds:.0f} s" if minutes < 2 else f"{minutes} min" if hours < 2 else f"{hours} h"
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A figure of a service that only some supervisors know; None where they don't."""
+
+    name: str
+    value: Callable[[ServiceStatus], str | None]
+    footer: Callable[[Status], str] = lambda _: ""
+
+
+_COLUMNS = (
+    _Column("pid", lambda each: None if each.pid is None else str(each.pid)),
+    _Column("up", lambda each: None if each.up_s is None else _span(each.up_s)),
+    _Column(
+        "memory",
+        lambda each: None if each.memory_mb is None else f"{each.memory_mb:,.0f} MB",
+        lambda status: f"{status.memory_mb:,.0f} MB",
+    ),
+    _Column("restarts", lambda each: None if each.restarts is None else str(each.restarts)),
+)
 
 
 def _stages_table(lags: Lags, now: datetime) -> Table:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stack.books import HORIZON, Books
-from stack.endpoints import Endpoints
+from stack.hints import Hints
 
 BAR_WIDTH = 30
 # Marks that turn or hide what follows them on a terminal; only what is shown loses them.
@@ -17,10 +17,10 @@ _TURNS_TEXT = dict.fromkeys((0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *ran
 
 
 def summary(
-    day: date, hashtags: Sequence[tuple[str, int, float]], endpoints: Endpoints, first_counts_s: float
+    day: date, hashtags: Sequence[tuple[str, int, float]], hints: Hints, first_counts_s: float
 ) -> RenderableType:
     """The day's top hashtags (term, posts, share of all posts) and where to go on."""
-    return Group(hashtags_table(day, hashtags), Text(), where_to_go(day, endpoints), seconds(first_counts_s))
+    return Group(hashtags_table(day, hashtags), Text(), where_to_go(day, hints), seconds(first_counts_s))
 
 
 def hashtags_table(day: date, hashtags: Sequence[tuple[str, int, float]]) -> RenderableType:
@@ -44,15 +44,16 @@ def report_path(day: date, reports_dir: Path) -> Path:
     return reports_dir / day.isoformat() / "hashtags.html"
 
 
-def where_to_go(day: date, endpoints: Endpoints) -> Table:
+def where_to_go(day: date, hints: Hints) -> Table:
     """The report and Airflow."""
     places = Table(box=None, show_header=False, pad_edge=False)
     places.add_column(style="bold")
     places.add_column(overflow="fold")
-    report = report_path(day, endpoints.reports_dir)
-    places.add_row("report", Text(str(report if report.exists() else endpoints.reports_dir)))
-    places.add_row("Airflow", Text(endpoints.airflow_url))
-    places.add_row("login", Text(f"user and password are in {endpoints.admin_login_file}"))
+    reports_dir = hints.endpoints.reports_dir
+    report = report_path(day, reports_dir)
+    places.add_row("report", Text(hints.report(report if report.exists() else reports_dir)))
+    places.add_row("Airflow", Text(hints.airflow_url))
+    places.add_row("login", Text(hints.login))
     return places
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from stack.errors import StackError
+from stack.hints import Hints
 from stack.stages import Snapshot
 
 FAILED_SUBMITS = 3
@@ -18,13 +19,20 @@ class Watch:
         source: the source that is waited for.
         began_at_s: epoch seconds; what failed before is not ours.
         stall_timeout_s: give up when no stage has got on for so long.
+        hints: what a person is told to look at.
         clock: monotonic seconds.
     """
 
     def __init__(
-        self, source: str, began_at_s: float, stall_timeout_s: float, clock: Callable[[], float] = time.monotonic
+        self,
+        source: str,
+        began_at_s: float,
+        stall_timeout_s: float,
+        hints: Hints,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
+        self._hints = hints
         self._began_at_s = began_at_s
         self._stall_timeout_s = stall_timeout_s
         self._clock = clock
@@ -39,7 +47,7 @@ class Watch:
             self._progress, self._moved_at = now.progress(), self._clock()
         if self._clock() - self._moved_at > self._stall_timeout_s:
             raise StackError(
-                f"nothing has moved for {self._stall_timeout_s:.0f} s ({describe(now)}); see ./hashtide status"
+                f"nothing has moved for {self._stall_timeout_s:.0f} s ({describe(now)}); see {self._hints.status}"
             )
 
     def _check_collector(self, now: Snapshot) -> None:
@@ -47,7 +55,9 @@ class Watch:
         if collector is None or collector.source != self._source or collector.status != "failed":
             return
         if datetime.fromisoformat(collector.updated_at).timestamp() >= self._began_at_s:
-            raise StackError(f"collect_posts: the collector failed: {collector.error}; see ./hashtide logs collect")
+            raise StackError(
+                f"collect_posts: the collector failed: {collector.error}; see {self._hints.logs('collect')}"
+            )
 
     def _check_streaming_job(self, now: Snapshot) -> None:
         failed = [each for each in now.applications or () if each.failed and each.started_at_s >= self._began_at_s]
@@ -55,7 +65,7 @@ class Watch:
             why = " ".join(failed[0].diagnostics.split())[:200]
             raise StackError(
                 f"count_posts: the streaming job failed {len(failed)} times, the last was"
-                f" {failed[0].application_id}: {why}; see ./hashtide logs count"
+                f" {failed[0].application_id}: {why}; see {self._hints.logs('count')}"
             )
 
 

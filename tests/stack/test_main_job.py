@@ -14,6 +14,7 @@ from stack import main_job
 from stack.airflow_api import AirflowAwayError, AirflowRefusedError, FailedTask, Run
 from stack.books import Books, Ledger, OffsetRange
 from stack.endpoints import Endpoints
+from stack.hints import Hints
 from stack.main_job import COMPACT, DAGS, REPORT, Options, run
 from stack.stages import Application, Collector, Snapshot
 from stack.topic_recount import PartitionRecount, TopicRecount
@@ -229,6 +230,32 @@ def test_the_source_is_written_and_the_other_variables_stay(endpoints: Endpoints
         "kept": "ü",
         "hashtide_source": SOURCE,
     }
+
+
+def test_variables_that_need_no_change_are_not_written_again(
+    endpoints: Endpoints, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_variable(endpoints.variables_file, "hashtide_source", SOURCE)
+    monkeypatch.setattr(main_job, "set_variable", lambda *_: pytest.fail("another may be writing them"))
+    assert run(endpoints, Options(""), said) == 0
+
+
+def test_messages_name_the_commands_that_people_have(endpoints: Endpoints, world: World, said: Said) -> None:
+    class Elsewhere(Hints):
+        airflow_url = "http://elsewhere"
+        login = "at the door"
+
+        def logs(self, name: str) -> str:
+            return f"the diary of {name}"
+
+    world.failing_dag = REPORT
+    assert run(endpoints, Options(SOURCE, hints=Elsewhere(endpoints)), said) == 1
+    assert "is at http://elsewhere/dags/report_hashtags/runs/mine" in said.text
+    assert "the diary of airflow-scheduler" in said.text
+    assert "./hashtide" not in said.text
+    world.failing_dag = ""
+    assert run(endpoints, Options(SOURCE, hints=Elsewhere(endpoints)), said) == 0
+    assert "at the door" in said.text
 
 
 def test_no_source_given_keeps_the_one_that_flows(endpoints: Endpoints, world: World, said: Said) -> None:

@@ -59,6 +59,15 @@ def test_what_cant_be_seen_is_said_to_be_unknown() -> None:
     assert "compact unknown –" in lines
 
 
+def test_what_no_supervisor_knows_has_no_column() -> None:
+    away = ServiceStatus("kafka-2", "Kafka broker 2", "away", health="not in the cluster")
+    lines = _text(_status(ServiceStatus("kafka-1", "Kafka broker 1", "running", health="healthy"), away)).splitlines()
+    assert lines[0] == "process state health"
+    assert "Kafka broker 2 away not in the cluster" in lines
+    assert _text(_status(KAFKA)).splitlines()[0] == "process state pid up memory restarts health"
+    assert "Kafka broker 2 away – – – – not in the cluster" in _text(_status(KAFKA, away)).splitlines()
+
+
 def test_programs_get_the_same_as_json() -> None:
     found = json.loads(as_json(_status(KAFKA, DEAD)))
     assert found["services"][0] == {

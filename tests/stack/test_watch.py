@@ -2,17 +2,22 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from stack.books import Ledger
+from stack.endpoints import Endpoints
 from stack.errors import StackError
+from stack.hints import Hints
 from stack.stages import Application, Collector, Snapshot
 from stack.watch import FAILED_SUBMITS, Watch, describe
 
 BEGAN = datetime(2026, 1, 31, 12, tzinfo=UTC)
 AFTER, BEFORE = "2026-01-31T12:00:05+00:00", "2026-01-31T11:59:55+00:00"
 COLLECTOR = Collector("file:a", "running", "", 10, 5, AFTER)
+NOWHERE = Path("/nowhere")
+HINTS = Hints(Endpoints(NOWHERE, "", NOWHERE, "", "posts", "", "", "", NOWHERE, NOWHERE, NOWHERE, NOWHERE))
 NOW = Snapshot(COLLECTOR, (), -1, Ledger())
 
 
@@ -30,7 +35,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def watch(clock: Clock) -> Watch:
-    return Watch("file:a", BEGAN.timestamp(), stall_timeout_s=300.0, clock=clock)
+    return Watch("file:a", BEGAN.timestamp(), stall_timeout_s=300.0, hints=HINTS, clock=clock)
 
 
 def submit(number: int, final_status: str, after_s: float = 1.0) -> Application:
