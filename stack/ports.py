@@ -32,6 +32,10 @@ DEFAULTS: Mapping[str, int] = {
     "nodemanager_localizer": 8040,
     "nodemanager_collector": 8048,
 }
+LOOPBACK: Mapping[str, str] = dict.fromkeys(
+    ("airflow", "postgres", "kafka", "namenode", "datanode", "resourcemanager", "nodemanager"), HOST
+)
+"""Where each service answers, in a stack of one machine."""
 _TRIES = 500
 
 

@@ -77,7 +77,7 @@ def initialise(site: "Site") -> str:
     shutil.rmtree(data, ignore_errors=True)  # an initdb that was interrupted
     data.mkdir(mode=0o700)
     with tempfile.NamedTemporaryFile("w", dir=site.home.run) as password_file:
-        password_file.write(site.secrets["postgres_superuser"])
+        password_file.write(site.superuser_password)
         password_file.flush()
         if identity.user:
             for path in (data, password_file.name):

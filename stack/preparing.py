@@ -15,7 +15,7 @@ from kafka.admin import NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
 from stack.errors import StackError
-from stack.ports import HOST
+from stack.rendering import KAFKA_SECRETS
 from stack.services import airflow, hadoop_java, kafka_java
 from stack.settings import REPOSITORY
 from stack.site import METADATA_DATABASE, ROOT, TOPIC, Site
@@ -55,14 +55,18 @@ def run(site: Site, what: str, command: Sequence[str], stdin: str = "", extra: M
     return done.stdout
 
 
+def new_cluster_id() -> str:
+    """Returns a name that no other Kafka cluster has."""
+    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    return f"A{cluster_id[1:]}" if cluster_id.startswith("-") else cluster_id  # else taken for an option
+
+
 def format_kafka(site: Site) -> None:
-    """Gives Kafka's log directory its cluster id where it has none."""
+    """Gives Kafka's log directory its cluster id where it has none: the one that all brokers share."""
     if (site.home.data / "kafka" / "meta.properties").exists():
         return
     conf = site.home.conf / "kafka"
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    if cluster_id.startswith("-"):  # its command line would take it for an option
-        cluster_id = f"A{cluster_id[1:]}"
+    cluster_id = (KAFKA_SECRETS / "cluster_id").read_text().strip() if site.cluster else new_cluster_id()
     words = ("format", "--cluster-id", cluster_id, "--config", str(conf / "server.properties"), "--ignore-formatted")
     run(site, "kafka-format", (*kafka_java(site, 128), "kafka.tools.StorageTool", *words))
 
@@ -159,7 +163,7 @@ def _revisions(cursor: psycopg2.extensions.cursor, admin: str) -> list[object]:
 
 def remove_stop_markers(site: Site) -> None:
     """Removes markers that an interrupted `down` left: the streaming job would end after its first batch."""
-    url = f"http://{HOST}:{site.ports['namenode_http']}/webhdfs/v1{ROOT}/stop"
+    url = f"{site.endpoints.namenode_url}/webhdfs/v1{ROOT}/stop"
     query: dict[str, str] = {"op": "DELETE", "recursive": "true", "user.name": site.user}
     try:
         requests.delete(url, params=query, timeout=10).raise_for_status()

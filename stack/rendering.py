@@ -1,7 +1,9 @@
 """Renders the templates of stack/templates into one home's conf/. Pure but for `write`, which puts the files there."""
 
 import json
+import socket
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,6 +19,8 @@ from stack.settings import REPOSITORY
 from stack.site import DATABASE, METADATA_DATABASE, ROOT, TOPIC, Site
 from stack.source_address import FIRST
 
+KAFKA_SECRETS = Path("/run/secrets/kafka")
+"""In the cluster: the authority's certificate, and each broker's own with its key."""
 _TEMPLATES = Path(__file__).parent / "templates"
 _HADOOP = ("core-site.xml", "hdfs-site.xml", "yarn-site.xml", "capacity-scheduler.xml", "log4j.properties")
 
@@ -42,24 +46,47 @@ def _property(name: str, value: object, why: str) -> Markup:
 
 def values_of(site: Site) -> dict[str, object]:
     """Returns what the templates may name, secrets left out."""
-    import pyspark
-
+    pyspark = find_spec("pyspark")
     return {
         **site.settings.model_dump(exclude={"home", "ports", "postgres_dsn", "source"}),
-        "host": HOST,
+        "cluster": site.cluster,
+        "hosts": dict(site.hosts),
+        **_broker(site),
         "ports": dict(site.ports),
+        # The cluster's network is its own; nothing else of this machine is to be reached.
+        "listen": "0.0.0.0" if site.cluster else HOST,  # noqa: S104
+        "airflow_url": site.public_url,
         "home": str(site.home.root),
         "repository": str(REPOSITORY),
         "user": site.user,
         "python": str(site.parts.python),
         "java_home": str(site.parts.java_home),
         "jars": str(site.parts.jars),
-        "pyspark": str(Path(pyspark.__file__).parent),
+        "pyspark": str(Path(pyspark.origin or "").parent) if pyspark else "",
+    }
+
+
+def _broker(site: Site) -> dict[str, object]:
+    """What this machine's broker is: in the cluster, the one whose name the container has, `kafka-N`."""
+    brokers = site.hosts["kafka"].split(",")
+    own = socket.gethostname() if socket.gethostname() in brokers else brokers[0]
+    return {
+        "brokers": brokers,
+        "broker": own,
+        "broker_id": brokers.index(own) + 1,
+        "kafka_secrets": KAFKA_SECRETS,
     }
 
 
 def write(site: Site, services: Iterable[Service]) -> None:
     """Writes every configuration file of the stack, those with secrets readable by their owner only."""
+    write_daemons(site)
+    write_airflow_cfg(site)
+    write_private(site.home.conf / "supervisord.conf", _supervisord(site, services, values_of(site)))
+
+
+def write_daemons(site: Site) -> None:
+    """Writes what Kafka, Hadoop, Spark and Postgres read; there is no secret in it."""
     home, values = site.home, values_of(site)
     plain = {home.hadoop_conf / name: name for name in _HADOOP}
     plain |= {
@@ -73,8 +100,12 @@ def write(site: Site, services: Iterable[Service]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(render(name, values))
         path.chmod(0o644)
-    write_private(home.airflow / "airflow.cfg", render("airflow.cfg", values | _airflow_secrets(site)))
-    write_private(home.conf / "supervisord.conf", _supervisord(site, services, values))
+
+
+def write_airflow_cfg(site: Site) -> None:
+    """Writes airflow.cfg, which holds keys."""
+    text = render("airflow.cfg", values_of(site) | _airflow_secrets(site))
+    write_private(site.home.airflow / "airflow.cfg", text)
 
 
 def _airflow_secrets(site: Site) -> dict[str, str]:
@@ -131,16 +162,15 @@ def connections_of(site: Site) -> dict[str, dict[str, object]]:
     """Returns Airflow's connections by their ids."""
     ports = site.ports
     return {
-        "hashtide_kafka": {
-            "conn_type": "kafka",
-            "host": HOST,
-            "port": ports["kafka"],
-            "extra": json.dumps({"topic": TOPIC}),
+        **_kafka_connections(site),
+        "hashtide_yarn": {
+            "conn_type": "http",
+            "host": site.hosts["resourcemanager"],
+            "port": ports["resourcemanager_http"],
         },
-        "hashtide_yarn": {"conn_type": "http", "host": HOST, "port": ports["resourcemanager_http"]},
         "hashtide_hdfs": {
             "conn_type": "http",
-            "host": HOST,
+            "host": site.hosts["namenode"],
             "port": ports["namenode_http"],
             "extra": json.dumps({"rpc_port": ports["namenode"], "root": ROOT}),
         },
@@ -149,12 +179,36 @@ def connections_of(site: Site) -> dict[str, dict[str, object]]:
     }
 
 
+def _kafka_connections(site: Site) -> dict[str, dict[str, object]]:
+    """The reader's, and where the brokers ask who one is, the collector's too."""
+    if not site.cluster:
+        address = {"conn_type": "kafka", "host": site.hosts["kafka"], "port": site.ports["kafka"]}
+        return {"hashtide_kafka": {**address, "extra": json.dumps({"topic": TOPIC})}}
+    return {
+        name: _secured_kafka(site, json.loads(path.read_text()))
+        for name, path in (
+            ("hashtide_kafka", site.secrets.kafka_reader_file),
+            ("hashtide_kafka_writer", site.secrets.kafka_writer_file),
+        )
+    }
+
+
+def _secured_kafka(site: Site, client: dict[str, str]) -> dict[str, object]:
+    return {
+        "conn_type": "kafka",
+        "host": site.bootstrap_servers,
+        "login": client.pop("sasl.username"),
+        "password": client.pop("sasl.password"),
+        "extra": json.dumps({"topic": TOPIC, **client}),
+    }
+
+
 def _postgres_connection(site: Site, role: str) -> dict[str, object]:
     parts = parse_dsn(site.dsn(role))
     known = ("host", "port", "user", "password", "dbname")
     connection: dict[str, object] = {
         "conn_type": "postgres",
-        "host": parts.get("host", HOST),
+        "host": parts.get("host", site.hosts["postgres"]),
         "port": int(parts.get("port", "5432")),
         "login": role,
         "password": parts["password"],

@@ -71,6 +71,16 @@ class Secrets:
         """The connection string of the user's own Postgres, kept so that the next command finds it."""
         return self._dir / "postgres.dsn"
 
+    @property
+    def kafka_reader_file(self) -> Path:
+        """The Kafka client's file (docs/contracts.md) of who may read the topic; in the cluster only."""
+        return self._dir / "kafka-counter.json"
+
+    @property
+    def kafka_writer_file(self) -> Path:
+        """As above, of who may write to the topic: the collector."""
+        return self._dir / "kafka-collector.json"
+
     def admin_login(self) -> tuple[str, str]:
         """Returns user and password of Airflow's admin."""
         user, password = self.admin_login_file.read_text().splitlines()

@@ -26,6 +26,7 @@ class Settings(BaseSettings):
         yarn_memory_mb: what YARN may hand out to containers.
         yarn_vcores: cores that YARN may hand out; they are shares, not a limit.
         yarn_heartbeat_ms: how often the NodeManager asks for work; shorter starts containers sooner and costs CPU.
+        airflow_url: Airflow's address as people type it, where that is not the one that it listens on.
         topic_retention_days: how long Kafka keeps the posts.
         airflow_parallelism: tasks that may run at once.
         *_heap_mb: Java heap of each daemon.
@@ -45,6 +46,7 @@ class Settings(BaseSettings):
     yarn_memory_mb: int = Field(default=8192, ge=2048)
     yarn_vcores: int = Field(default=8, ge=2)
     yarn_heartbeat_ms: int = Field(default=200, ge=100)
+    airflow_url: str = ""
     topic_retention_days: int = Field(default=30, ge=1)
     airflow_parallelism: int = Field(default=4, ge=1)
     kafka_heap_mb: int = Field(default=256, ge=128)

@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from psycopg2.extensions import make_dsn, parse_dsn
@@ -14,7 +14,7 @@ from stack.endpoints import Endpoints
 from stack.errors import StackError
 from stack.home import Home
 from stack.parts import Parts
-from stack.ports import HOST
+from stack.ports import LOOPBACK
 from stack.secrets import Secrets, write_private
 from stack.settings import REPOSITORY, Settings
 
@@ -47,12 +47,19 @@ class Site:
         settings: what was set.
         ports: the port of each service, by the names of `stack.ports.DEFAULTS`.
         parts: the interpreter, Java and the jars.
+        hosts: the host that each service answers at; of Kafka, several with commas are brokers.
+        cluster: whether services have containers of their own and ask who one is, see docker-compose.yml; else all are
+            processes of this machine, on loopback.
+        superuser_file: holds the password of Postgres's superuser, where the home's secrets don't.
     """
 
     home: Home
     settings: Settings
     ports: Mapping[str, int]
     parts: Parts
+    hosts: Mapping[str, str] = field(default_factory=lambda: LOOPBACK)
+    cluster: bool = False
+    superuser_file: Path | None = None
 
     @property
     def secrets(self) -> Secrets:
@@ -79,20 +86,25 @@ class Site:
 
     def dsn(self, role: str, database: str = DATABASE) -> str:
         """Returns libpq's connection string of one of our roles. It holds the password."""
-        server = {"host": HOST, "port": str(self.ports["postgres"])}
+        server = {"host": self.hosts["postgres"], "port": str(self.ports["postgres"])}
         if self.own_dsn:
             server = {k: v for k, v in parse_dsn(self.own_dsn).items() if k not in ("user", "password", "dbname")}
         return make_dsn(**server, user=role, password=self.secrets[role], dbname=database)
+
+    @property
+    def superuser_password(self) -> str:
+        """Of the Postgres that is ours."""
+        return self.superuser_file.read_text().strip() if self.superuser_file else self.secrets["postgres_superuser"]
 
     def superuser_dsn(self, database: str = "postgres") -> str:
         """Returns the connection string of the role that makes roles and databases."""
         if self.own_dsn:
             return make_dsn(self.own_dsn) if database == "postgres" else make_dsn(self.own_dsn, dbname=database)
         return make_dsn(
-            host=HOST,
+            host=self.hosts["postgres"],
             port=self.ports["postgres"],
             user="postgres",
-            password=self.secrets["postgres_superuser"],
+            password=self.superuser_password,
             dbname=database,
         )
 
@@ -126,18 +138,28 @@ class Site:
         }
 
     @property
+    def public_url(self) -> str:
+        """Airflow's address as people type it."""
+        return self.settings.airflow_url or f"http://{self.hosts['airflow']}:{self.ports['airflow']}"
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Kafka's brokers, `host:port`, several with commas."""
+        return ",".join(f"{host}:{self.ports['kafka']}" for host in self.hosts["kafka"].split(","))
+
+    @property
     def endpoints(self) -> Endpoints:
         """Where the stack answers."""
-        namenode = f"{HOST}:{self.ports['namenode_http']}"
+        namenode = f"{self.hosts['namenode']}:{self.ports['namenode_http']}"
         return Endpoints(
             home=self.home.root,
-            airflow_url=f"http://{HOST}:{self.ports['airflow']}",
+            airflow_url=f"http://{self.hosts['airflow']}:{self.ports['airflow']}",
             admin_login_file=self.secrets.admin_login_file,
-            bootstrap_servers=f"{HOST}:{self.ports['kafka']}",
+            bootstrap_servers=self.bootstrap_servers,
             topic=TOPIC,
             namenode_url=f"http://{namenode}",
             count_log_url=f"webhdfs://{namenode}{ROOT}/counts",
-            resourcemanager_url=f"http://{HOST}:{self.ports['resourcemanager_http']}",
+            resourcemanager_url=f"http://{self.hosts['resourcemanager']}:{self.ports['resourcemanager_http']}",
             reader_dsn_file=self.secrets.reader_dsn_file,
             variables_file=self.home.variables_file,
             spool_dir=self.home.spool,

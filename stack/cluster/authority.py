@@ -3,7 +3,7 @@
 `python -m stack.cluster.authority ROOT` makes what is missing below ROOT and prints a line for each file.
 
     authority/  ca.key ca.pem admin.pem     who may sign, and Kafka's superuser `admin`: for `secrets` and `setup` alone
-    kafka/      ca.pem kafka-1.pem …        a broker's file holds its key and its certificate, as its PEM store wants
+    kafka/      ca.pem kafka-1.pem …        key and certificate in one file, as Kafka's PEM store wants; cluster_id
     postgres/   superuser
     airflow/    the roles' passwords, Airflow's keys and login, kafka-collector.json, kafka-counter.json, ca.pem
 
@@ -35,6 +35,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from stack.errors import StackError
+from stack.preparing import new_cluster_id
 from stack.secrets import _MAKERS, ADMIN_USER, write_private
 
 BROKERS = 3
@@ -135,6 +136,7 @@ class _Run:
             self._said.append(f"renewed {name}, which would have ended on {ends:%Y-%m-%d}: restart {who}")
 
     def _passwords(self, ca_pem: str) -> None:
+        self._file("kafka/cluster_id", lambda: new_cluster_id() + "\n")
         self._file("postgres/superuser", lambda: _MAKERS["postgres_superuser"]() + "\n")
         for name, make in _MAKERS.items():
             if name not in _NOT_AIRFLOWS:

@@ -4,6 +4,7 @@ import configparser
 import json
 import stat
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import jinja2
@@ -12,7 +13,7 @@ import pytest
 from stack import rendering
 from stack.home import Home
 from stack.parts import Parts
-from stack.ports import DEFAULTS, HOST
+from stack.ports import DEFAULTS, HOST, LOOPBACK
 from stack.services import services_of
 from stack.settings import REPOSITORY, Settings
 from stack.site import Site
@@ -94,7 +95,8 @@ def test_a_value_that_nobody_gave_is_an_error() -> None:
 
 def test_host_and_ports_are_parameters_everywhere(site: Site) -> None:
     ports = {name: 20_000 + number for number, name in enumerate(DEFAULTS)}
-    values = rendering.values_of(site) | {"host": "node.example", "ports": ports}
+    elsewhere = replace(site, ports=ports, hosts=dict.fromkeys(LOOPBACK, "node.example"))
+    values = rendering.values_of(elsewhere)
     for template in [*sorted(TEMPLATES.glob("*.xml.j2")), TEMPLATES / "server.properties.j2"]:
         text = rendering.render(template.name.removesuffix(".j2"), values)
         assert HOST not in text

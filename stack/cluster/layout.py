@@ -1,0 +1,38 @@
+"""The cluster in containers as it stands: names, folders and the site that every container works with."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from stack.home import Home
+from stack.parts import Parts, default_dir
+from stack.ports import DEFAULTS
+from stack.settings import Settings
+from stack.site import Site
+
+BROKERS = ("kafka-1", "kafka-2", "kafka-3")
+"""Brokers and controllers; a fourth is a broker only, see docs/operations.md."""
+DATANODES = ("datanode-1", "datanode-2")
+SECRETS = Path("/run/secrets")
+AUTHORITY = SECRETS / "authority"
+SUPERUSER_FILE = SECRETS / "postgres" / "superuser"
+PORTS = {**DEFAULTS, "kafka_broker": 9094}
+"""The usual ones, and where brokers and the administrator talk to brokers, by certificates."""
+
+
+def site() -> Site:
+    """The cluster as this container sees it: a NodeManager and a DataNode are the container's own."""
+    own = socket.gethostname()
+    hosts = {
+        "airflow": "airflow-api-server",
+        "postgres": "postgres",
+        "kafka": ",".join(BROKERS),
+        "namenode": "namenode",
+        "datanode": own,
+        "resourcemanager": "resourcemanager",
+        "nodemanager": own,
+    }
+    parts = Parts(Path(sys.executable), Path(os.environ["JAVA_HOME"]), default_dir() / "jars")
+    settings = Settings.read()
+    return Site(Home(settings.home), settings, PORTS, parts, hosts, cluster=True, superuser_file=SUPERUSER_FILE)

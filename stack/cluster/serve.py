@@ -1,0 +1,52 @@
+"""What every container starts: renders the configuration of its service, readies its data once, then becomes it.
+
+    python -m stack.cluster.serve SERVICE
+
+A service is named as in docker-compose.yml, without its number. Docker starts again what ends.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import NoReturn
+
+from stack import preparing, rendering
+from stack.cluster.layout import site
+from stack.errors import StackError
+from stack.postgres import initialise
+from stack.services import services_of
+from stack.site import Site
+
+_ONCE: Mapping[str, Callable[[Site], object]] = {
+    "postgres": initialise,
+    "kafka": preparing.format_kafka,
+    "namenode": preparing.format_namenode,
+}
+
+
+def main(name: str) -> NoReturn:
+    """Becomes the service `name`.
+
+    Raises:
+        StackError: there is no such service, or its data can't be readied.
+    """
+    here = site()
+    service = next((each for each in services_of(here) if each.name == name), None)
+    if service is None:
+        raise StackError(
+            f"there is no service {name!r}; there are: {', '.join(each.name for each in services_of(here))}"
+        )
+    if not name.startswith("airflow-"):  # these share the volume that `setup` has filled
+        here.home.make()
+        rendering.write_daemons(here)
+    if name in _ONCE:
+        _ONCE[name](here)
+    os.chdir(here.home.root)
+    os.execve(service.command[0], service.command, dict(service.environment))  # noqa: S606 - no shell is wanted
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1])
+    except StackError as error:
+        sys.exit(f"hashtide: {error}")

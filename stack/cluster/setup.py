@@ -1,0 +1,74 @@
+"""What has to be true before Airflow starts: made where it is missing, left as it is where it is there.
+
+It runs at each `docker compose up`, to its end, once Kafka, HDFS and Postgres are healthy. It alone, beside the service
+that makes the secrets, has the administrator's certificate and the superuser's password.
+"""
+
+import sys
+import time
+
+import requests
+from rich.console import Console
+
+from stack import preparing, rendering
+from stack.cluster import kafka_access
+from stack.cluster.layout import AUTHORITY, site
+from stack.errors import StackError
+from stack.postgres import ensure_roles_and_databases
+from stack.progress import Steps
+from stack.site import ROOT, Site
+from stack.source_address import FIRST, absolute, require_understood
+from stack.starting import Step, run_steps
+
+_LIMIT_S = 120.0
+
+
+def steps_of(here: Site) -> list[Step]:
+    """Returns everything that has to be done, in no order but that of `after`."""
+    return [
+        Step("roles", "Roles and databases", (), lambda: ensure_roles_and_databases(here)),
+        Step("books", "Schema of the counts", ("roles",), lambda: preparing.migrate_books(here)),
+        Step("metadata", "Airflow's metadata", ("roles",), lambda: preparing.migrate_airflow(here)),
+        Step("kafka", "Kafka's users, rules and topic", (), lambda: _kafka(here)),
+        Step("hdfs", f"{ROOT} on HDFS", (), lambda: _hdfs(here)),
+    ]
+
+
+def _kafka(here: Site) -> str:
+    return ", ".join(kafka_access.ensure(here, AUTHORITY)) or "there already"
+
+
+def _hdfs(here: Site) -> str:
+    """Makes the folder of the count log, and removes stop markers: HDFS may still be in safe mode for a while."""
+    url = f"{here.endpoints.namenode_url}/webhdfs/v1{ROOT}"
+    give_up_at = time.monotonic() + _LIMIT_S
+    while True:
+        try:
+            requests.put(url, params={"op": "MKDIRS", "user.name": here.user}, timeout=10).raise_for_status()
+            preparing.remove_stop_markers(here)
+        except (requests.RequestException, StackError) as error:
+            if time.monotonic() > give_up_at:
+                raise StackError(f"HDFS does not make {ROOT}: {error}") from None
+            time.sleep(1)
+        else:
+            return f"{ROOT} is there"
+
+
+def main() -> None:
+    """Sets everything up, or ends with a line that says what can't be."""
+    here = site()
+    require_understood(absolute(here.settings.source or FIRST))
+    here.home.make()
+    rendering.write_daemons(here)  # of which Airflow's tasks read Hadoop's and Spark's
+    rendering.write_airflow_cfg(here)
+    rendering.write_airflow_files(here)
+    here.keep_dsns()
+    with Steps(Console()) as steps:
+        run_steps(steps_of(here), steps)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except StackError as error:
+        sys.exit(f"hashtide: {error}")
