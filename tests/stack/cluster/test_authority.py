@@ -1,8 +1,10 @@
 """The certificates and passwords that a cluster makes at its first start."""
 
+import base64
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import ssl
 import stat
@@ -41,6 +43,7 @@ def test_a_first_run_makes_every_file_for_its_owner_alone(tmp_path: Path) -> Non
     }
     assert {name for name in made if name.startswith("kafka/")} == {
         "kafka/ca.pem",
+        "kafka/cluster_id",
         "kafka/kafka-1.pem",
         "kafka/kafka-2.pem",
         "kafka/kafka-3.pem",
@@ -84,6 +87,13 @@ def test_a_kafka_clients_file_has_the_keys_of_the_contract(tmp_path: Path) -> No
         "sasl.username": "counter",
         "ssl.ca.pem": (tmp_path / "authority/ca.pem").read_text(),
     }
+
+
+def test_the_id_of_the_kafka_cluster_is_one_that_its_format_takes(tmp_path: Path) -> None:
+    authority.ensure(tmp_path)
+    made = (tmp_path / "kafka/cluster_id").read_text().strip()
+    assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{21}", made)
+    assert len(base64.urlsafe_b64decode(f"{made}==")) == 16
 
 
 def test_the_login_of_airflow_is_two_lines(tmp_path: Path) -> None:
