@@ -120,8 +120,9 @@ class Collector:
     def run(self, stop: threading.Event) -> State:
         """Runs to its end and returns the last state, which is also written.
 
-        `finished` when the source has ended and everything is acknowledged; `stopped` when `stop` was set; `failed`
-        with the error when the source or the disk gave up: what was read until then is published first.
+        `finished` when the source has ended and everything is acknowledged; `stopped` when `stop` was set, or somebody
+        asked for it in the spool (looked for each second); `failed` with the error when the source or the disk gave
+        up: what was read until then is published first.
         """
         reading = threading.Thread(target=self._reader.run, args=(self._stop_reading,), name="reader", daemon=True)
         publishing = threading.Thread(target=self._publish, name="publisher", daemon=True)
@@ -132,6 +133,8 @@ class Collector:
             if time.monotonic() >= say_at_s:
                 self._say(state.RUNNING)
                 say_at_s = time.monotonic() + STATE_INTERVAL_S
+                if self._spool.stop_is_asked:
+                    break
             stop.wait(LOOK_INTERVAL_S)
         self._stop_reading.set()
         reading.join(timeout=DRAIN_AT_STOP_S)

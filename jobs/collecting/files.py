@@ -1,13 +1,17 @@
 """Small things about files that the spool and the state file need: whole or not at all, and one process at a time."""
 
 import fcntl
+import json
 import os
+import re
 from pathlib import Path
 from typing import IO
 
+from collecting import identity
+
 
 class LockHeld(Exception):  # noqa: N818 - it says what is the matter
-    """Another process holds the lock. `pid` is what it wrote into the file, empty if it did not get to it."""
+    """Another process holds the lock. `pid` is what it calls itself, empty if that can't be read."""
 
     def __init__(self, path: Path, pid: str) -> None:
         super().__init__(f"{path} is held by process {pid or 'unknown'}")
@@ -15,7 +19,11 @@ class LockHeld(Exception):  # noqa: N818 - it says what is the matter
 
 
 def take_lock(path: Path) -> IO[str]:
-    """Takes the lock and writes our pid into it. The kernel frees it when the process is gone, however it went.
+    """Takes the lock and says in the file who has it. The kernel frees it when the process is gone, however it went.
+
+    Two locks in one: `flock` keeps everybody else out. The record lock after it shows others that the holder lives:
+    they can ask for it without taking it (F_GETLK), and no child inherits it. Whoever finds it held can believe the
+    line, which was there before. Our own process may not open and close the file meanwhile: that would free it.
 
     Raises:
         LockHeld: another process has it.
@@ -25,12 +33,13 @@ def take_lock(path: Path) -> IO[str]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.seek(0)
-        pid = file.read().strip()
+        found = re.search(r'"pid": (\d+)', file.read())
         file.close()
-        raise LockHeld(path, pid) from None
+        raise LockHeld(path, found[1] if found else "") from None
     file.truncate(0)
-    file.write(f"{os.getpid()}\n")
+    file.write(json.dumps(identity.own()) + "\n")
     file.flush()
+    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return file
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from collecting import segments
+from collecting import identity, segments
 from collecting.archive import Archive
 from collecting.files import take_lock, write_all, write_atomically
 from collecting.lines import Line
@@ -271,6 +271,11 @@ class Spool:
             if number >= self.acked.segment:
                 return
             self._archive.remove(number)
+
+    @property
+    def stop_is_asked(self) -> bool:
+        """Whether somebody who can't signal this process has left `stop` in the directory, and means it."""
+        return identity.is_named_in(self.directory / "stop")
 
     def nothing_removed(self) -> AbstractContextManager[None]:
         """For whoever reads the segments of a spool that is being published: while this lasts none is removed."""

@@ -6,15 +6,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psutil
-
+from collecting import identity
 from collecting.files import write_atomically
 
 RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
-
-
-def _started_at() -> float:
-    return psutil.Process().create_time()
 
 
 @dataclass(frozen=True)
@@ -28,7 +23,7 @@ class State:
         collects: slug of the source that stands behind the address: of `auto` it says which it is.
         lines_read, records_acked: over the spool's life; notes are records, but no lines.
         lag_records: in the spool and not yet acknowledged.
-        pid_started_at: epoch seconds; with the pid it names the process for good.
+        pid_started_at: epoch seconds; with the pid it names the process for good, as the line of `SPOOL/lock` does.
     """
 
     source: str
@@ -40,7 +35,7 @@ class State:
     lag_records: int = 0
     spool_bytes: int = 0
     pid: int = field(default_factory=os.getpid)
-    pid_started_at: float = field(default_factory=_started_at)
+    pid_started_at: float = field(default_factory=lambda: identity.started_at(os.getpid()))
     updated_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
 
     def write(self, directory: Path) -> None:

@@ -13,7 +13,7 @@ import requests
 
 from hashtide_airflow import settings, wishes
 from hashtide_airflow.commands import tag_of
-from hashtide_airflow.hooks.collector import CollectorHook, CollectorState
+from hashtide_airflow.hooks.collector import CollectorHook, Holder
 from hashtide_airflow.hooks.hdfs import StopMarker
 from hashtide_airflow.hooks.process import locked
 from hashtide_airflow.hooks.yarn import Application, YarnHook
@@ -47,24 +47,27 @@ def fulfil(dag_id: str, within_s: float = 60.0) -> bool:
 
 
 def _stop_collector(wish: wishes.Wish) -> str:
-    return stop_collector(settings.spool_dir(), lambda state: wish.means(state.started_at), 60.0)
+    return stop_collector(settings.spool_dir(), lambda holder: wish.means(holder.started_at), 60.0)
 
 
 def _stop_stream(wish: wishes.Wish) -> str:
     return stop_stream(settings.generation(), lambda application: wish.means(application.started_ms / 1000))
 
 
-def stop_collector(spool: Path, is_meant: Callable[[CollectorState], bool], timeout_s: float) -> str:
-    """SIGTERM to the spool's collector if it is the one that is meant, and SIGKILL where that takes too long.
+def stop_collector(spool: Path, is_meant: Callable[[Holder], bool], timeout_s: float) -> str:
+    """End the spool's collector, from wherever we are, if it is the one that is meant.
 
     Returns:
         What was stopped; empty where that one is gone.
+
+    Raises:
+        TimeoutError: it still lives.
     """
     hook = CollectorHook(spool)
-    state = hook.state()
-    if state is None or not is_meant(state) or not hook.stop(timeout_s):
+    holder = hook.holder()
+    if holder is None or not is_meant(holder) or not hook.stop(timeout_s, holder):
         return ""
-    return f"stopped the collector, pid {state.pid}"
+    return f"stopped the collector, pid {holder.pid}"
 
 
 def stop_stream(generation: int, is_meant: Callable[[Application], bool], hdfs: str = settings.HDFS) -> str:

@@ -1,19 +1,17 @@
 """What is stopped for a wish, and what is left alone."""
 
-import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from hashtide_airflow import stopping, wishes
 from hashtide_airflow.hooks.process import locked
 from hashtide_airflow.hooks.yarn import Unreachable
 from hashtide_airflow.wishes import Wish
+from tests.plugins.collectors import living
 from tests.plugins.fake_hadoop import FakeHadoop
 
 TAG = "hashtide-count-g1"
@@ -21,20 +19,10 @@ TAG = "hashtide-count-g1"
 
 @pytest.fixture
 def collector(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that the spool names as its collector."""
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    spool = tmp_path / "spool"
-    spool.mkdir()
-    state = {
-        "pid": process.pid,
-        "pid_started_at": psutil.Process(process.pid).create_time(),
-        "source": "simulator",
-        "status": "running",
-    }
-    (spool / "state.json").write_text(json.dumps(state))
-    yield process
-    process.kill()
-    process.wait()
+    """A process that holds the spool."""
+    (tmp_path / "spool").mkdir()
+    with living(tmp_path / "spool") as process:
+        yield process
 
 
 def test_the_collector_that_was_there_is_stopped_and_the_wish_is_gone(collector: subprocess.Popen[bytes]) -> None:
@@ -50,6 +38,18 @@ def test_a_younger_collector_goes_on_and_the_wish_is_gone(collector: subprocess.
     assert not stopping.fulfil("collect_posts")
     assert collector.poll() is None
     assert wishes.pending("collect_posts") is None
+
+
+def test_while_it_does_not_end_the_wish_stays(
+    collector: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashtide_airflow.hooks.collector.holder_of", lambda _: 0)  # as in another container
+    monkeypatch.setattr("hashtide_airflow.hooks.collector.ASK_LIMIT_S", 0.3)
+    wishes.leave(Wish("collect_posts", "r", time.time()))
+    with pytest.raises(TimeoutError, match=f"pid {collector.pid}"):
+        stopping.fulfil("collect_posts")  # a stand-in that does not look for the file
+    assert wishes.pending("collect_posts") is not None
+    assert collector.poll() is None
 
 
 def test_no_collector_no_harm() -> None:

@@ -1,4 +1,4 @@
-"""The lease on the collector: a process of its own on this host, one for a spool."""
+"""The lease on the collector: a process of its own, beside the task that started it, one for a spool."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ from hashtide_airflow.hooks.collector import CollectorHook
 from hashtide_airflow.hooks.process import environment
 from hashtide_airflow.operators.lease import LeaseOperator, is_marked_failed
 from hashtide_airflow.tokens import token_files
-from hashtide_airflow.triggers.collector import CollectorTrigger, look
+from hashtide_airflow.triggers.collector import FIRST_WORD_S, CollectorTrigger, look
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 STOP_S = 60.0  # what is read has to be acknowledged
-FIRST_WORD_S = 60.0
 LAST_WORD_S = 60.0  # the collector ends by its own clock, which begins later
 CHECK_WITHIN_S = 60.0
 
@@ -76,9 +75,9 @@ class CollectLease(LeaseOperator):
         """
         collecting = settings.collecting(asked_for)
         hook = CollectorHook(collecting.spool)
-        state, (outcome, why) = hook.state(), look(collecting.spool, lambda: collecting.source)
-        if outcome == "fine" and state:
-            self.log.info("attached to the collector of %s, pid %s, %s", state.source, state.pid, state.status)
+        outcome, why = look(collecting.spool, lambda: collecting.source)
+        if outcome == "fine":
+            self.log.info("attached to the collector of %s: %s", collecting.source, why or hook.holder())
             trigger = CollectorTrigger(str(collecting.spool), ends_at.isoformat(), source=asked_for)
             self.wait(trigger, ends_at, asked_for=asked_for, by_form=by_form)
         tokens = token_files(collecting.source, named_by_form=by_form)  # may refuse: before anything is stopped
@@ -108,7 +107,8 @@ class CollectLease(LeaseOperator):
         process = hook.start(command, environment(**tokens))
         deadline = time.monotonic() + FIRST_WORD_S
         while process.poll() is None and not self.was_killed and time.monotonic() < deadline:
-            if (state := hook.state()) and state.pid == process.pid:
+            holder, state = hook.holder(), hook.state()
+            if holder and state and holder.pid_here == process.pid and state.is_of(holder):
                 self.log.info("the collector runs, pid %s", process.pid)
                 break
             time.sleep(0.2)

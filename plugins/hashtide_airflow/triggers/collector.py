@@ -1,4 +1,4 @@
-"""Watches the collector's process until it ends, another source is wanted, or the lease ends."""
+"""Watches the collector until it ends, another source is wanted, or the lease ends."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from hashtide_airflow import backoff, settings
-from hashtide_airflow.hooks.collector import CollectorHook, CollectorState
+from hashtide_airflow.hooks.collector import CollectorHook, Holder
 from hashtide_airflow.stopping import stop_collector
 from hashtide_airflow.triggers.wish import somebody_waits, to_its_end, wants_stop
 
 STOP_S = 20.0  # Airflow gives on_kill 30 s
+FIRST_WORD_S = 60.0  # what it may take from its start until it says something
 
 
 class CollectorTrigger(BaseTrigger):
     """Fires once, with `{"outcome": …, "why": …}`.
 
-    - `ended`: the process is gone and its source was not finished, and `not_before` has passed;
+    - `ended`: the process is gone and its source was not finished, or it holds the spool and says nothing; and
+      `not_before` has passed;
     - `source_changed`: the variable `hashtide_source` names another source than the collector's;
     - `lease_over`: the lease's end has come, and the collector runs or has finished its source; or a run by hand waits
       for its turn; or what this run asked for itself is collected;
     - `lease_over_without`: it has come, and the collector does neither.
 
-    It runs where the collector does: the embedded stack has one host.
+    It runs on the collector's machine, in whatever container that has the spool.
 
     Args:
         spool: the collector's directory.
@@ -53,7 +55,7 @@ class CollectorTrigger(BaseTrigger):
         self.not_before = not_before
         self.poll_interval_s = poll_interval_s
         self.source = source
-        self.watched: tuple[int, float] | None = None  # pid and start of the collector that the last look saw
+        self.watched: Holder | None = None  # the collector that was last seen alive
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class's path and its arguments."""
@@ -87,12 +89,10 @@ class CollectorTrigger(BaseTrigger):
             await asyncio.sleep(max(0.0, min(self.poll_interval_s, left_s)))
 
     def _look(self) -> tuple[str, str]:
-        state = CollectorHook(Path(self.spool)).state()
-        if state:
-            self.watched = (state.pid, state.started_at)
+        self.watched = CollectorHook(Path(self.spool)).holder() or self.watched
         wanted, asked_for = settings.source, self.source
         outcome, why = look(Path(self.spool), wanted if asked_for is None else lambda: asked_for)
-        if asked_for is not None and outcome == "fine" and state and state.status == "finished":
+        if asked_for is not None and outcome == "fine" and why:
             return "lease_over", "what was asked for is collected"
         return outcome, why
 
@@ -105,27 +105,32 @@ class CollectorTrigger(BaseTrigger):
             self.log.info("the collector goes on; the next try or run attaches to it")
             return
         # The listener is at it too, so the next lease may have started another one by now.
-        stopped = await sync_to_async(stop_collector)(Path(self.spool), self._is_watched, STOP_S)
+        try:
+            stopped = await sync_to_async(stop_collector)(Path(self.spool), lambda one: one == self.watched, STOP_S)
+        except TimeoutError as error:
+            self.log.warning("marked as failed, but %s: the next lease sees to it", error)
+            return
         self.log.info("marked as failed: %s", stopped or "what was watched is gone already")
-
-    def _is_watched(self, state: CollectorState) -> bool:
-        return (state.pid, state.started_at) == self.watched
 
 
 def look(spool: Path, wanted_source: Callable[[], str]) -> tuple[str, str]:
-    """The collector's state as `fine`, `ended` or `source_changed`, and why.
+    """The collector's state as `fine`, `ended` or `source_changed`, and why; of `fine` empty while it runs.
 
     Args:
         spool: the collector's directory.
         wanted_source: says which source is wanted, when called.
     """
     hook = CollectorHook(spool)
-    state = hook.state()
+    holder, state = hook.holder(), hook.state()  # in this order: after its last word it still holds the spool
+    if holder:
+        if state is None or not state.is_of(holder):
+            silent_s = time.time() - holder.started_at
+            return ("fine", "") if silent_s < FIRST_WORD_S else ("ended", f"pid {holder.pid} says nothing")
+        return ("fine", "") if state.source == wanted_source() else ("source_changed", f"of {state.source}")
     if state is None:
         return "ended", "none was started"
-    wanted = state.source == wanted_source()
-    if hook.process() is not None:
-        return ("fine", "") if wanted else ("source_changed", f"of {state.source}")
-    if state.status == "finished":
-        return ("fine", "") if wanted else ("ended", f"{state.source} is finished and another source is wanted")
-    return "ended", f"{state.status}: {state.error or 'the process is gone'}"
+    if state.status != "finished":
+        return "ended", f"{state.status}: {state.error or 'the process is gone'}"
+    if state.source != wanted_source():
+        return "ended", f"{state.source} is finished and another source is wanted"
+    return "fine", f"{state.source} is finished"

@@ -1,4 +1,4 @@
-"""The collector's process: found by pid and start, started apart from us, stopped for certain."""
+"""The collector: found by its lock, whatever its state says, started apart from us, stopped for certain."""
 
 import json
 import os
@@ -6,24 +6,37 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from hashtide_airflow.hooks.collector import CollectorHook, find_process
-
-OBEDIENT = "import time; print('ready', flush=True); time.sleep(60)"
-STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
+from hashtide_airflow.hooks.collector import CollectorHook, Holder
+from tests.plugins.collectors import HOLD, OBEDIENT, READY, SILENT, STUBBORN, WAIT, command, living
 
 
-def started(hook: CollectorHook, code: str) -> subprocess.Popen[bytes]:
-    """A stand-in for the collector that has written its first word."""
-    process = hook.start([sys.executable, "-c", code], os.environ)
+@pytest.fixture
+def processes() -> Iterator[list[subprocess.Popen[bytes]]]:
+    started: list[subprocess.Popen[bytes]] = []
+    yield started
+    for each in started:
+        each.kill()
+        each.wait()
+
+
+@pytest.fixture
+def hook(tmp_path: Path) -> CollectorHook:
+    return CollectorHook(tmp_path)
+
+
+def started(hook: CollectorHook, code: str, processes: list[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    """A stand-in for the collector, started by the hook itself, that has written its first word."""
+    process = hook.start(command(code, hook.spool), os.environ)
+    processes.append(process)
     deadline = time.monotonic() + 20
     while "ready" not in hook.last_words() and time.monotonic() < deadline:
         time.sleep(0.05)
-    write_state(hook, process.pid, psutil.Process(process.pid).create_time())
     return process
 
 
@@ -32,46 +45,40 @@ def write_state(hook: CollectorHook, pid: int, started_at: float | str, **more: 
     (hook.spool / "state.json").write_text(json.dumps(state))
 
 
-@pytest.fixture
-def hook(tmp_path: Path) -> CollectorHook:
-    return CollectorHook(tmp_path)
-
-
 def test_before_its_first_word_there_is_none(hook: CollectorHook) -> None:
     assert hook.state() is None
-    assert hook.process() is None
+    assert hook.holder() is None
     assert hook.stop(1) is False
 
 
-def test_it_lives_in_a_session_of_its_own(hook: CollectorHook) -> None:
-    process = started(hook, OBEDIENT)
-    try:
-        assert os.getsid(process.pid) == process.pid != os.getsid(0)
-        found = hook.process()
-        assert found is not None
-        assert found.pid == process.pid
-    finally:
-        process.kill()
+def test_it_lives_in_a_session_of_its_own(hook: CollectorHook, processes: list[subprocess.Popen[bytes]]) -> None:
+    process = started(hook, OBEDIENT, processes)
+    assert os.getsid(process.pid) == process.pid != os.getsid(0)
+    found, state = hook.holder(), hook.state()
+    assert found is not None
+    assert found.pid == found.pid_here == process.pid
+    assert abs(found.started_at - time.time()) < 30
+    assert state is not None
+    assert state.is_of(found)
 
 
-def test_it_is_asked_to_end_first(hook: CollectorHook) -> None:
-    process = started(hook, OBEDIENT)
+def test_it_is_asked_to_end_first(hook: CollectorHook, processes: list[subprocess.Popen[bytes]]) -> None:
+    process = started(hook, OBEDIENT, processes)
     assert hook.stop(10)
     assert process.wait(5) == -15
-    assert hook.process() is None
+    assert hook.holder() is None
 
 
-def test_it_is_killed_if_it_does_not(hook: CollectorHook) -> None:
-    process = started(hook, STUBBORN)
+def test_it_is_killed_if_it_does_not(hook: CollectorHook, processes: list[subprocess.Popen[bytes]]) -> None:
+    process = started(hook, STUBBORN, processes)
     assert hook.stop(0.3)
     assert process.wait(5) == -9
 
 
-def test_of_two_who_stop_it_one_signals(hook: CollectorHook) -> None:
+def test_of_two_who_stop_it_one_signals(hook: CollectorHook, processes: list[subprocess.Popen[bytes]]) -> None:
     """The collector takes a second SIGTERM for `at once`."""
-    counting = "import signal, sys, time\nseen = []\n"
-    counting += "signal.signal(15, lambda *_: (seen.append(1), time.sleep(1), sys.exit(len(seen))))\n"
-    process = started(hook, counting + "print('ready', flush=True)\ntime.sleep(60)")
+    counting = "seen = []\nsignal.signal(15, lambda *_: (seen.append(1), time.sleep(1), sys.exit(len(seen))))\n"
+    process = started(hook, HOLD + counting + READY + WAIT, processes)
     both = [threading.Thread(target=hook.stop, args=(10,)) for _ in range(2)]
     for each in both:
         each.start()
@@ -80,22 +87,80 @@ def test_of_two_who_stop_it_one_signals(hook: CollectorHook) -> None:
     assert process.wait(5) == 1
 
 
-def test_a_zombie_is_not_alive(hook: CollectorHook) -> None:
-    process = started(hook, OBEDIENT)
+def test_a_zombie_does_not_live(hook: CollectorHook, processes: list[subprocess.Popen[bytes]]) -> None:
+    process = started(hook, OBEDIENT, processes)
     os.kill(process.pid, 9)
     deadline = time.monotonic() + 5
     while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
         time.sleep(0.02)  # nobody has waited for it yet
-    assert hook.process() is None
-    process.wait()
+    assert hook.holder() is None
 
 
-def test_somebody_elses_process_with_the_same_pid_is_not_ours(hook: CollectorHook) -> None:
-    mine = psutil.Process().create_time()
-    assert find_process(os.getpid(), mine) is not None
-    assert find_process(os.getpid(), mine - 60) is None
-    write_state(hook, os.getpid(), mine - 60)
-    assert hook.stop(1) is False  # above all it is not stopped
+def test_a_living_process_that_the_state_names_and_that_holds_nothing_is_not_it(hook: CollectorHook) -> None:
+    """As after a restart: even its start is the same."""
+    with subprocess.Popen(["/bin/sleep", "60"]) as other:
+        write_state(hook, other.pid, psutil.Process(other.pid).create_time())
+        (hook.spool / "lock").write_text(json.dumps({"pid": other.pid, "started_at": 1.0}))
+        assert hook.holder() is None
+        assert hook.stop(1) is False  # above all it is not stopped
+        assert other.poll() is None
+        other.kill()
+
+
+def test_one_that_has_said_nothing_yet_is_not_who_the_state_names(hook: CollectorHook) -> None:
+    write_state(hook, 1, 2.0, status="finished")
+    with living(hook.spool, SILENT) as process:
+        found, state = hook.holder(), hook.state()
+        assert found is not None
+        assert found.pid == process.pid
+        assert state is not None
+        assert not state.is_of(found)
+
+
+def test_the_next_one_is_not_stopped_for_the_last(hook: CollectorHook) -> None:
+    with living(hook.spool) as process:
+        last = Holder(process.pid, 1.0, process.pid)
+        assert hook.stop(1, last) is False
+        assert process.poll() is None
+        assert hook.stop(5, hook.holder()) is True
+        assert process.wait(5) == -15
+
+
+def test_a_child_that_inherited_everything_does_not_live_for_it(hook: CollectorHook) -> None:
+    forking = "import os\nif os.fork() == 0:\n    time.sleep(5)\n    os._exit(0)\n"
+    with living(hook.spool, HOLD + forking + READY + WAIT) as process:
+        assert hook.holder() is not None
+        process.kill()
+        process.wait()
+        assert hook.holder() is None
+
+
+def test_looking_takes_nothing_from_a_collector_that_starts(hook: CollectorHook) -> None:
+    """Whoever looks all the time: no start fails for it."""
+    (hook.spool / "lock").touch()
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            hook.holder()
+
+    watchers = [threading.Thread(target=look) for _ in range(3)]
+    for each in watchers:
+        each.start()
+    try:
+        for _ in range(10):
+            with living(hook.spool, HOLD + READY):
+                pass
+    finally:
+        done.set()
+        for each in watchers:
+            each.join()
+
+
+def test_a_lock_that_somebody_else_holds_is_an_error_that_names_it(hook: CollectorHook) -> None:
+    holding = "import fcntl, sys\nlock = open(sys.argv[1] + '/lock', 'w')\nfcntl.lockf(lock, fcntl.LOCK_EX)\n"
+    with living(hook.spool, holding + "import time\n" + READY + WAIT), pytest.raises(ValueError, match="lock is held"):
+        hook.holder()
 
 
 def test_a_start_written_as_text_is_understood(hook: CollectorHook) -> None:

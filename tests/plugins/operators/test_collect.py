@@ -14,22 +14,26 @@ import psutil
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
-from hashtide_airflow import commands
+from hashtide_airflow import commands, settings
 from hashtide_airflow.operators import collect as module
 from hashtide_airflow.operators.collect import CollectLease
 from hashtide_airflow.triggers.collector import CollectorTrigger
 
-# A collector as a lease sees it: it writes its state, then works, finishes or fails.
+# A collector as a lease sees it: it takes its lock, writes its state, then works, finishes or fails.
 COLLECTOR = """
-import json, os, pathlib, signal, sys, time
-import psutil
+import pathlib, signal, sys, time
+sys.path.insert(0, JOBS)
+from collecting.files import LockHeld, take_lock
+from collecting.state import State
 source, spool = sys.argv[sys.argv.index("--source") + 1], pathlib.Path(sys.argv[sys.argv.index("--spool") + 1])
 with spool.joinpath("starts").open("a") as starts:
     starts.write(source + "\\n")
+try:
+    lock = take_lock(spool / "lock")
+except LockHeld as error:
+    sys.exit(str(error))
 def say(status, error=""):
-    me = psutil.Process()
-    state = dict(pid=me.pid, pid_started_at=me.create_time(), source=source, status=status, error=error)
-    spool.joinpath("new").write_text(json.dumps(state)); spool.joinpath("new").replace(spool / "state.json")
+    State(source, status, error).write(spool)
 if source.startswith("mute"):
     sys.exit("no such source")
 if source.startswith("bad"):
@@ -44,7 +48,7 @@ say("running"); time.sleep(120)
 @pytest.fixture
 def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     script = tmp_path / "collector.py"
-    script.write_text(COLLECTOR)
+    script.write_text(COLLECTOR.replace("JOBS", repr(str(settings.JOBS))))
     real = commands.collect_command
     monkeypatch.setattr(module, "collect_command", lambda c: [sys.executable, str(script), *real(c)[2:]])
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")

@@ -2,37 +2,38 @@
 
 import asyncio
 import json
-import os
+import subprocess
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import psutil
 import pytest
 from airflow.sdk._shared.module_loading import import_string
 
+from hashtide_airflow.hooks.collector import CollectorHook, Holder
 from hashtide_airflow.triggers.collector import CollectorTrigger, look
+from tests.plugins.collectors import HOLD, READY, SILENT, WAIT, living
 
 
 def soon(seconds: float) -> str:
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
 
 
-def write_state(
-    spool: Path, *, source: str = "simulator", status: str = "running", alive: bool = True, error: str = ""
-) -> None:
-    """The state of a collector; this very process stands in for a living one."""
-    state = {
-        "pid": os.getpid(),
-        "pid_started_at": psutil.Process().create_time() - (0 if alive else 3600),
-        "source": source,
-        "status": status,
-        "error": error,
-    }
+def write_state(spool: Path, *, source: str = "simulator", status: str = "running", error: str = "") -> None:
+    """The last word of a collector that is gone: process 1 lives, and has its pid."""
+    state = {"pid": 1, "pid_started_at": 1.0, "source": source, "status": status, "error": error}
     (spool / "next").write_text(json.dumps(state))
     (spool / "next").replace(spool / "state.json")
+
+
+@pytest.fixture
+def collector(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """One that lives."""
+    with living(tmp_path) as process:
+        yield process
 
 
 def fired(trigger: CollectorTrigger, meanwhile: Any = None) -> dict[str, Any]:
@@ -66,26 +67,42 @@ def test_serialize_carries_every_argument() -> None:
 @pytest.mark.parametrize(
     ("state", "expected"),
     [
-        ({}, "fine"),
-        ({"source": "file:a"}, "source_changed"),
-        ({"status": "finished", "alive": False}, "fine"),
-        ({"status": "finished", "alive": False, "source": "file:a"}, "ended"),
-        ({"status": "failed", "alive": False}, "ended"),
-        ({"status": "stopped", "alive": False}, "ended"),
-        ({"status": "running", "alive": False}, "ended"),
+        ({"status": "finished"}, "fine"),
+        ({"status": "finished", "source": "file:a"}, "ended"),
+        ({"status": "failed"}, "ended"),
+        ({"status": "stopped"}, "ended"),
+        ({"status": "running"}, "ended"),
     ],
 )
-def test_what_is_seen(tmp_path: Path, state: dict[str, Any], expected: str) -> None:
+def test_what_is_seen_of_one_that_is_gone(tmp_path: Path, state: dict[str, Any], expected: str) -> None:
     write_state(tmp_path, **state)
     assert look(tmp_path, lambda: "simulator")[0] == expected
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [("simulator", "fine"), ("file:a", "source_changed")])
+@pytest.mark.usefixtures("collector")
+def test_what_is_seen_of_one_that_lives(tmp_path: Path, wanted: str, expected: str) -> None:
+    assert look(tmp_path, lambda: wanted)[0] == expected
+
+
+@pytest.mark.parametrize("status", ["finished", "failed", "running"])
+def test_of_one_that_says_nothing_yet_an_earlier_ones_words_are_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    write_state(tmp_path, source="file:a", status=status)
+    with living(tmp_path, SILENT) as process:
+        assert look(tmp_path, lambda: "simulator") == ("fine", "")
+        assert look(tmp_path, lambda: "file:a") == ("fine", "")
+        monkeypatch.setattr("hashtide_airflow.triggers.collector.FIRST_WORD_S", 0)
+        assert look(tmp_path, lambda: "simulator") == ("ended", f"pid {process.pid} says nothing")
 
 
 def test_no_state_is_no_collector(tmp_path: Path) -> None:
     assert look(tmp_path, lambda: "simulator") == ("ended", "none was started")
 
 
+@pytest.mark.usefixtures("collector")
 def test_it_hands_over_at_the_leases_end(tmp_path: Path) -> None:
-    write_state(tmp_path)
     assert fired(CollectorTrigger(str(tmp_path), soon(0.5), poll_interval_s=0.1)) == {
         "outcome": "lease_over",
         "why": "",
@@ -93,39 +110,47 @@ def test_it_hands_over_at_the_leases_end(tmp_path: Path) -> None:
 
 
 def test_a_finished_source_is_waited_on_and_handed_over(tmp_path: Path) -> None:
-    write_state(tmp_path, status="finished", alive=False)
+    write_state(tmp_path, status="finished")
     assert fired(CollectorTrigger(str(tmp_path), soon(0.5), poll_interval_s=0.1))["outcome"] == "lease_over"
 
 
 @pytest.mark.parametrize("waiting", [0, 1])
+@pytest.mark.usefixtures("collector")
 def test_a_run_by_hand_that_waits_ends_the_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waiting: int) -> None:
     async def queued_runs(dag_id: str) -> int:
         assert dag_id == "collect_posts"
         return waiting
 
     monkeypatch.setattr("hashtide_airflow.triggers.wish.queued_runs", queued_runs)
-    write_state(tmp_path)
     trigger = CollectorTrigger(str(tmp_path), soon(1), poll_interval_s=0.1)
     trigger.task_instance = SimpleNamespace(dag_id="collect_posts", run_id="r", task_id="t")  # type: ignore[assignment]
     assert fired(trigger) == {"outcome": "lease_over", "why": "a run by hand waits for its turn" if waiting else ""}
 
 
 def test_what_a_run_asked_for_itself_is_waited_for_to_its_end(tmp_path: Path) -> None:
-    write_state(tmp_path, source="file:/a")
     asked = CollectorTrigger(str(tmp_path), soon(60), poll_interval_s=0.1, source="file:/a")
-    event = fired(asked, lambda: write_state(tmp_path, source="file:/a", status="finished", alive=False))
+    finishing = "signal.signal(15, lambda *_: (say('finished'), sys.exit()))\nsay()\n"
+    with living(tmp_path, HOLD + finishing + READY + WAIT, "file:/a") as process:
+        event = fired(asked, process.terminate)
     assert event == {"outcome": "lease_over", "why": "what was asked for is collected"}
 
 
+def test_an_earlier_runs_end_is_not_the_end_of_what_this_one_asked_for(tmp_path: Path) -> None:
+    write_state(tmp_path, source="file:/a", status="finished")
+    asked = CollectorTrigger(str(tmp_path), soon(0.5), poll_interval_s=0.1, source="file:/a")
+    with living(tmp_path, SILENT):
+        assert fired(asked) == {"outcome": "lease_over", "why": ""}
+
+
 def test_a_changed_variable_does_not_touch_what_a_run_asked_for_itself(tmp_path: Path) -> None:
-    write_state(tmp_path, source="file:/a")
-    event = fired(CollectorTrigger(str(tmp_path), soon(0.5), poll_interval_s=0.1, source="file:/a"))
-    assert event["outcome"] == "lease_over"
-    assert fired(CollectorTrigger(str(tmp_path), soon(5), poll_interval_s=0.1))["outcome"] == "source_changed"
+    with living(tmp_path, source="file:/a"):
+        event = fired(CollectorTrigger(str(tmp_path), soon(0.5), poll_interval_s=0.1, source="file:/a"))
+        assert event["outcome"] == "lease_over"
+        assert fired(CollectorTrigger(str(tmp_path), soon(5), poll_interval_s=0.1))["outcome"] == "source_changed"
 
 
+@pytest.mark.usefixtures("collector")
 def test_a_changed_source_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_state(tmp_path)
     event = fired(
         CollectorTrigger(str(tmp_path), soon(60), poll_interval_s=0.1),
         lambda: monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_SOURCE", "file:new"),
@@ -133,13 +158,14 @@ def test_a_changed_source_is_reported(tmp_path: Path, monkeypatch: pytest.Monkey
     assert event == {"outcome": "source_changed", "why": "of simulator"}
 
 
-def test_a_failure_is_reported_with_its_reason(tmp_path: Path) -> None:
-    write_state(tmp_path)
-    event = fired(
-        CollectorTrigger(str(tmp_path), soon(60), poll_interval_s=0.1),
-        lambda: write_state(tmp_path, status="failed", alive=False, error="disk full"),
-    )
-    assert event == {"outcome": "ended", "why": "failed: disk full"}
+@pytest.mark.parametrize(
+    ("last", "why"), [("say('failed', 'disk full')", "failed: disk full"), ("", "running: the process is gone")]
+)
+def test_an_end_is_reported_with_its_reason(tmp_path: Path, last: str, why: str) -> None:
+    ending = f"say()\nsignal.signal(15, lambda *_: ({last or None}, sys.exit()))\n"
+    with living(tmp_path, HOLD + ending + READY + WAIT) as process:
+        event = fired(CollectorTrigger(str(tmp_path), soon(60), poll_interval_s=0.1), process.terminate)
+    assert event == {"outcome": "ended", "why": why}
 
 
 def test_an_end_is_not_reported_before_its_time(tmp_path: Path) -> None:
@@ -153,38 +179,50 @@ def test_at_the_leases_end_without_a_collector_there_is_nothing_to_hand_over(tmp
     assert event == {"outcome": "lease_over_without", "why": "none was started"}
 
 
-def killed(spool: Path, monkeypatch: pytest.MonkeyPatch, state: str | None, watched: tuple[int, float]) -> list[float]:
-    """on_kill of the wait for a collector, while the database says that; how often something was stopped."""
-    stops: list[float] = []
+def killed(
+    spool: Path, monkeypatch: pytest.MonkeyPatch, state: str | None, watched: Holder | None, stop_s: float = 20
+) -> None:
+    """on_kill of the wait for a collector, while the database says that."""
 
     async def task_state(*_: str) -> str | None:
         return state
 
     monkeypatch.setattr("hashtide_airflow.triggers.wish.task_state", task_state)
     monkeypatch.setattr("hashtide_airflow.triggers.wish.LOOK_INTERVAL_S", 0)
-    monkeypatch.setattr("hashtide_airflow.hooks.collector.CollectorHook.stop", lambda _, timeout: stops.append(timeout))
+    monkeypatch.setattr("hashtide_airflow.triggers.collector.STOP_S", stop_s)
     trigger = CollectorTrigger(str(spool), soon(60))
     trigger.watched = watched
     trigger.task_instance = SimpleNamespace(dag_id="d", run_id="r", task_id="t")  # type: ignore[assignment]
     asyncio.run(trigger.on_kill())
-    return stops
 
 
 @pytest.mark.parametrize(
     ("state", "stopped"), [("failed", True), ("success", False), ("queued", False), ("deferred", False), (None, False)]
 )
 def test_only_marking_as_failed_stops_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str | None, stopped: bool
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    collector: subprocess.Popen[bytes],
+    state: str | None,
+    stopped: bool,
 ) -> None:
-    write_state(tmp_path)
-    assert bool(killed(tmp_path, monkeypatch, state, (os.getpid(), psutil.Process().create_time()))) is stopped
+    killed(tmp_path, monkeypatch, state, CollectorHook(tmp_path).holder())
+    assert (collector.poll() is not None) is stopped
 
 
 def test_the_next_one_is_not_stopped_for_what_was_meant_for_the_last(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, collector: subprocess.Popen[bytes]
 ) -> None:
-    write_state(tmp_path)
-    assert killed(tmp_path, monkeypatch, "failed", (1, 2.0)) == []
+    killed(tmp_path, monkeypatch, "failed", Holder(collector.pid, 2.0, collector.pid))
+    assert collector.poll() is None
+
+
+def test_one_that_can_not_be_stopped_from_here_is_left_to_the_lease(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, collector: subprocess.Popen[bytes]
+) -> None:
+    monkeypatch.setattr("hashtide_airflow.hooks.collector.holder_of", lambda _: 0)  # as in another container
+    killed(tmp_path, monkeypatch, "failed", CollectorHook(tmp_path).holder(), 0.3)
+    assert collector.poll() is None
 
 
 def test_it_does_not_fire_while_the_worker_that_deferred_may_linger(
@@ -196,8 +234,13 @@ def test_it_does_not_fire_while_the_worker_that_deferred_may_linger(
     assert time.monotonic() - began >= 1.0
 
 
-def test_it_remembers_what_it_watched(tmp_path: Path) -> None:
-    write_state(tmp_path)
+def test_it_remembers_what_it_watched(tmp_path: Path, collector: subprocess.Popen[bytes]) -> None:
     trigger = CollectorTrigger(str(tmp_path), soon(0.2), poll_interval_s=0.1)
     fired(trigger)
-    assert trigger.watched == (os.getpid(), psutil.Process().create_time())
+    seen = trigger.watched
+    assert seen is not None
+    assert seen.pid == collector.pid
+    collector.kill()
+    collector.wait()
+    trigger._look()
+    assert trigger.watched == seen
