@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from psycopg2.extensions import parse_dsn
 from pydantic import SecretStr
 from rich.console import Console, Group
 from rich.live import Live
@@ -24,7 +23,6 @@ from stack.errors import StackError
 from stack.home import Home
 from stack.parts import PartsError, default_dir, fetch
 from stack.ports import recall
-from stack.postgres import server_binaries
 from stack.progress import Quiet, Steps
 from stack.settings import REPOSITORY, Settings
 from stack.site import Site, check_paths
@@ -219,16 +217,9 @@ def psql(
     command: Annotated[str | None, typer.Option("--command", "-c", help="Run this and return.")] = None,
 ) -> None:
     """Look at the counts, as a role that can only read."""
-    site = _site_as_it_is(home)
-    parts = parse_dsn(site.endpoints.reader_dsn_file.read_text().strip())
-    # By the environment: a password on a command line can be read by others.
-    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
-    environment = {**os.environ, **{names.get(key, f"PG{key.upper()}"): value for key, value in parts.items()}}
-    words = [str(server_binaries() / "psql"), *(["--command", command] if command else [])]
-    try:
-        raise typer.Exit(subprocess.run(words, env=environment, check=False).returncode)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+    from stack import psql as psql_
+
+    raise typer.Exit(psql_.run(_site_as_it_is(home).endpoints.reader_dsn_file, command))
 
 
 @app.command(name="test")

@@ -21,6 +21,7 @@ class Endpoints:
         variables_file: the JSON file that Airflow reads its variables from (LocalFilesystemBackend).
         spool_dir: the collector's spool.
         reports_dir: where reports are written.
+        kafka_config: the Kafka client's file (docs/contracts.md) of who may read the topic; None: Kafka asks nobody.
     """
 
     home: Path
@@ -35,3 +36,4 @@ class Endpoints:
     variables_file: Path
     spool_dir: Path
     reports_dir: Path
+    kafka_config: Path | None = None

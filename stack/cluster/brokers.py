@@ -1,0 +1,92 @@
+"""Which brokers the cluster takes for living, and which of them are behind."""
+
+import json
+import logging
+import ssl
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaAdminClient
+
+
+class BrokersAwayError(Exception):
+    """No broker answers, or none lets us in; the message is a few words."""
+
+
+@dataclass(frozen=True)
+class Brokers:
+    """Kafka at one moment.
+
+    Attributes:
+        alive: host names, as advertised, of the brokers that the controllers count on.
+        behind: host name → partitions of the topic that the broker holds and is behind in.
+        partitions: how many the topic has.
+    """
+
+    alive: frozenset[str]
+    behind: Mapping[str, int]
+    partitions: int
+
+
+def look_at_brokers(bootstrap_servers: str, kafka_config: Path | None, topic: str, limit_s: float) -> Brokers:
+    """Asks whoever answers first.
+
+    Raises:
+        BrokersAwayError: nobody does within the limit, or not to us.
+    """
+    limit_ms = int(limit_s * 1000)
+    try:
+        with (
+            _quiet(),
+            closing(
+                KafkaAdminClient(
+                    bootstrap_servers=bootstrap_servers.split(","),
+                    request_timeout_ms=limit_ms,
+                    bootstrap_timeout_ms=limit_ms,
+                    **_login(kafka_config),
+                )
+            ) as admin,
+        ):
+            return seen(admin.describe_cluster()["brokers"], admin.describe_topics([topic]))
+    except Exception as error:  # kafka-python raises a dozen kinds while brokers come and go
+        raise BrokersAwayError(f"no answer ({type(error).__name__})") from None
+
+
+def _login(kafka_config: Path | None) -> dict[str, Any]:
+    """Who we are, in kafka-python's words."""
+    if kafka_config is None:
+        return {}
+    found = json.loads(kafka_config.read_bytes())
+    return {
+        "security_protocol": found["security.protocol"],
+        "ssl_context": ssl.create_default_context(cadata=found["ssl.ca.pem"]),
+        "sasl_mechanism": found["sasl.mechanism"],
+        "sasl_plain_username": found["sasl.username"],
+        "sasl_plain_password": found["sasl.password"],
+    }
+
+
+def seen(brokers: list[dict[str, Any]], topics: list[dict[str, Any]]) -> Brokers:
+    """Kafka's two answers in one; a fenced broker is known and does nothing."""
+    hosts = {each["broker_id"]: str(each["host"]) for each in brokers}
+    alive = frozenset(hosts[each["broker_id"]] for each in brokers if not each.get("is_fenced"))
+    partitions = [part for topic in topics for part in topic["partitions"]]
+    lagging = (set(part["replica_nodes"]) - set(part["isr_nodes"]) for part in partitions)
+    behind = Counter(hosts.get(broker, str(broker)) for part in lagging for broker in part)
+    return Brokers(alive, behind, len(partitions))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without kafka-python's line for each try."""
+    logger = logging.getLogger("kafka")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

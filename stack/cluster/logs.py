@@ -1,0 +1,60 @@
+"""The logs that Docker does not have: the collector's, in the home, and the streaming job's, at the node it runs on."""
+
+import re
+import subprocess
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+
+from stack.endpoints import Endpoints
+from stack.errors import StackError
+
+_LIMIT_S = 10.0
+_BYTES = 1_000_000
+
+
+def show_collector(spool_dir: Path, lines: int, *, follow: bool) -> int:
+    """Shows the end of the collector's log on our own terminal; the exit status of `tail`.
+
+    Raises:
+        StackError: it has not begun.
+    """
+    file = spool_dir / "collector.log"
+    if not file.exists():
+        raise StackError("the collector has not begun: there is no log of it yet")
+    command = ["tail", "-n", str(lines), *(["-F"] if follow else []), str(file)]
+    try:
+        return subprocess.run(command, check=False).returncode
+    except KeyboardInterrupt:
+        return 0
+
+
+def driver_log(endpoints: Endpoints, generation: int, lines: int) -> str:
+    """The last lines of what the newest submit's driver says, asked of the node that it runs on.
+
+    Raises:
+        StackError: there is none, or its node does not answer.
+    """
+    url = f"{endpoints.resourcemanager_url}/ws/v1/cluster/apps"
+    apps = (_get(url, applicationTags=f"hashtide-count-g{generation}").json().get("apps") or {}).get("app") or []
+    if not apps:
+        raise StackError("the streaming job has not been submitted yet")
+    newest = max(apps, key=lambda each: int(each["startedTime"]))
+    container = re.search(r"container_\w+", newest.get("amContainerLogs") or "")
+    if not container:
+        raise StackError(f"{newest['id']} is {newest['state'].lower()} and has no driver yet")
+    node = urlsplit(newest["amContainerLogs"]).netloc
+    text = _get(f"http://{node}/ws/v1/node/containerlogs/{container[0]}/stdout", size=f"-{_BYTES}").text
+    return "".join(text.splitlines(keepends=True)[-lines:] if lines else [])
+
+
+def _get(url: str, **query: str) -> requests.Response:
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # a proxy has no business inside
+            answer = session.get(url, params=query, timeout=_LIMIT_S)
+            answer.raise_for_status()
+    except requests.RequestException as error:
+        raise StackError(f"{urlsplit(url).netloc} does not answer ({type(error).__name__})") from None
+    return answer

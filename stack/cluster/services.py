@@ -1,0 +1,237 @@
+"""How each service of the cluster does, asked over the inside network: by what the cluster says of its members.
+
+A process that runs and a port that is open prove nothing: a broker counts when the others take it for living, a
+DataNode when the NameNode has heard of it, a NodeManager when the ResourceManager may give it work.
+"""
+
+import json
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+import psycopg2
+import requests
+
+from stack.cluster.brokers import Brokers, BrokersAwayError, look_at_brokers
+from stack.cluster.layout import BROKERS, DATANODES
+from stack.endpoints import Endpoints
+from stack.lags import look
+from stack.site import Site
+from stack.stages import Collector, Stages
+from stack.status import ServiceStatus, Status
+
+_LIMIT_S = 5.0
+SILENT_AFTER_S = 30.0
+"""No word for so long is no health: ten heartbeats of a DataNode, thirty of the collector."""
+NODEMANAGER = "nodemanager"
+AIRFLOW = {
+    "airflow-api-server": "metadatabase",
+    "airflow-scheduler": "scheduler",
+    "airflow-dag-processor": "dag_processor",
+    "airflow-triggerer": "triggerer",
+}
+"""Services, and what Airflow's health calls them."""
+HEALTHY = "healthy"
+_NAMENODE, _RESOURCEMANAGER = "HDFS NameNode", "YARN ResourceManager"
+_SOMETHING_ELSE = "answers something else"
+
+
+class NoAnswerError(Exception):
+    """A service does not answer; the message is a few words."""
+
+
+def gather(site: Site, generation: int) -> Status:
+    """Looks at everything at once; takes some seconds at most, however much is down."""
+    endpoints = site.endpoints
+    asked: Sequence[Callable[[Endpoints], list[ServiceStatus]]] = (brokers, hdfs, yarn, postgres, airflow, collector)
+    with ThreadPoolExecutor(max_workers=len(asked) + 1) as pool:
+        lags = pool.submit(look, endpoints, generation)
+        found = [pool.submit(ask, endpoints) for ask in asked]
+        services = [each for one in found for each in one.result()]
+        return Status(str(endpoints.home), site.public_url, services, lags.result())
+
+
+def brokers(endpoints: Endpoints) -> list[ServiceStatus]:
+    """One row a broker: whether the others take it for living, and whether it holds what it should."""
+    try:
+        return _brokers(look_at_brokers(endpoints.bootstrap_servers, endpoints.kafka_config, endpoints.topic, _LIMIT_S))
+    except BrokersAwayError as error:
+        return [_row(name, _broker_title(name), str(error)) for name in BROKERS]
+
+
+def _brokers(found: Brokers) -> list[ServiceStatus]:
+    rows = []
+    for name in sorted({*BROKERS, *found.alive}):
+        behind = found.behind.get(name, 0)
+        health = HEALTHY if not behind else f"is behind in {behind} of {found.partitions} partitions"
+        rows.append(_row(name, _broker_title(name), health if name in found.alive else "is not in the cluster"))
+    return rows
+
+
+def _broker_title(name: str) -> str:
+    return f"Kafka {name.removeprefix('kafka-')}"
+
+
+def hdfs(endpoints: Endpoints) -> list[ServiceStatus]:
+    """The NameNode, and what it says of the DataNodes."""
+    try:
+        info = _namenode_info(endpoints.namenode_url)
+        return [_namenode(info), *_datanodes(json.loads(info["LiveNodes"]))]
+    except (NoAnswerError, KeyError, TypeError, ValueError) as error:
+        unknown = "unknown: the NameNode does not answer"
+        rows = [_row(name, _datanode_title(name), unknown) for name in DATANODES]
+        return [_row("namenode", _NAMENODE, _why(error)), *rows]
+
+
+def _namenode_info(namenode_url: str) -> Mapping[str, Any]:
+    beans = _get(f"{namenode_url}/jmx?qry=Hadoop:service=NameNode,name=NameNodeInfo")["beans"]
+    if not beans:
+        raise NoAnswerError("is starting")
+    found: Mapping[str, Any] = beans[0]
+    return found
+
+
+def _namenode(bean: Mapping[str, Any]) -> ServiceStatus:
+    missing = int(bean.get("NumberOfMissingBlocks") or 0)
+    health = HEALTHY if not missing else f"{missing} blocks are on no living DataNode"
+    return _row("namenode", _NAMENODE, str(bean["Safemode"]).split(".")[0] or health)
+
+
+def _datanodes(living: Mapping[str, Mapping[str, Any]]) -> list[ServiceStatus]:
+    last_words_s = {node.partition(":")[0]: float(about["lastContact"]) for node, about in living.items()}
+    rows = []
+    for name in sorted({*DATANODES, *last_words_s}):
+        silent_s = last_words_s.get(name)
+        if silent_s is None:
+            health = "is not known to the NameNode"
+        else:
+            health = HEALTHY if silent_s <= SILENT_AFTER_S else f"is silent for {silent_s:.0f} s"
+        rows.append(_row(name, _datanode_title(name), health))
+    return rows
+
+
+def _datanode_title(name: str) -> str:
+    return f"HDFS DataNode {name.removeprefix('datanode-')}"
+
+
+def yarn(endpoints: Endpoints, containers_up: Callable[[], int] | None = None) -> list[ServiceStatus]:
+    """The ResourceManager, and what it says of the NodeManagers: there may be any number of these.
+
+    `containers_up` says how many containers of the service run; Docker's name service knows.
+    """
+    try:
+        nodes = _nodes(f"{endpoints.resourcemanager_url}/ws/v1/cluster")
+        rows = [_nodemanager(node) for node in nodes if node["state"] not in ("SHUTDOWN", "DECOMMISSIONED")]
+    except (NoAnswerError, KeyError, TypeError, ValueError) as error:
+        return [_row("resourcemanager", _RESOURCEMANAGER, _why(error))]
+    running = sum(node["state"] == "RUNNING" for node in nodes)
+    strangers = (containers_up or _addresses_of_nodemanagers)() - running
+    if strangers > 0:
+        rows.append(_row(NODEMANAGER, f"YARN NodeManager ({strangers} more)", "not known to the ResourceManager"))
+    elif not rows:
+        rows.append(_row(NODEMANAGER, "YARN NodeManager", "none is there"))
+    return [_row("resourcemanager", _RESOURCEMANAGER, HEALTHY), *sorted(rows, key=lambda row: row.title)]
+
+
+def _nodes(url: str) -> list[Mapping[str, Any]]:
+    if _get(f"{url}/info")["clusterInfo"]["state"] != "STARTED":
+        raise NoAnswerError("is starting")
+    found: list[Mapping[str, Any]] = (_get(f"{url}/nodes")["nodes"] or {}).get("node") or []
+    return found
+
+
+def _nodemanager(node: Mapping[str, Any]) -> ServiceStatus:
+    containers = int(node.get("numContainers") or 0)
+    title = f"YARN NodeManager {node['nodeHostName']}, {containers} container{'s' * (containers != 1)}"
+    if node["state"] == "RUNNING":
+        return _row(NODEMANAGER, title, HEALTHY)
+    if node["state"] == "LOST":
+        # One that was scaled away looks like one that was killed: who knows which it was is asked.
+        why = (
+            "is lost: `docker compose up -d` starts it again; was it scaled away, "
+            "`docker compose restart resourcemanager` forgets it"
+        )
+        return _row(NODEMANAGER, title, why)
+    return _row(NODEMANAGER, title, " ".join(f"{node['state'].lower()} {node.get('healthReport') or ''}".split()))
+
+
+def _addresses_of_nodemanagers() -> int:
+    try:
+        return len(socket.gethostbyname_ex(NODEMANAGER)[2])
+    except OSError:
+        return 0
+
+
+def postgres(endpoints: Endpoints) -> list[ServiceStatus]:
+    """Whether it answers a query of the role that only reads."""
+    try:
+        dsn = endpoints.reader_dsn_file.read_text().strip()
+        connection = psycopg2.connect(dsn, connect_timeout=int(_LIMIT_S))
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("select 1")
+        finally:
+            connection.close()
+    except (psycopg2.Error, OSError) as error:
+        return [_row("postgres", "Postgres", (str(error).strip().splitlines() or ["no answer"])[-1])]
+    return [_row("postgres", "Postgres", HEALTHY)]
+
+
+def airflow(endpoints: Endpoints) -> list[ServiceStatus]:
+    """The four processes, by their heartbeats."""
+    titles = {name: f"Airflow {name.removeprefix('airflow-').replace('-', ' ')}" for name in AIRFLOW}
+    try:
+        found = _get(f"{endpoints.airflow_url}/api/v2/monitor/health")
+    except NoAnswerError as error:
+        unknown = "unknown: the API server does not answer"
+        return [
+            _row(name, title, str(error) if name == "airflow-api-server" else unknown) for name, title in titles.items()
+        ]
+    return [_row(name, title, _heartbeat(found.get(AIRFLOW[name]))) for name, title in titles.items()]
+
+
+def _heartbeat(component: object) -> str:
+    fine = isinstance(component, dict) and component.get("status") == HEALTHY
+    return HEALTHY if fine else "no heartbeat"
+
+
+def collector(endpoints: Endpoints, now_s: float | None = None) -> list[ServiceStatus]:
+    """The collector while it says that it runs; `now_s` is epoch seconds."""
+    found = Stages(endpoints, 0).collector()
+    if found is None or found.status != "running":
+        return []
+    silent_s = (time.time() if now_s is None else now_s) - _told_at_s(found)
+    health = HEALTHY if silent_s <= SILENT_AFTER_S else f"is silent for {silent_s:.0f} s; its lease starts it again"
+    return [_row("collector", "Collector", health)]
+
+
+def _told_at_s(found: Collector) -> float:
+    try:
+        return datetime.fromisoformat(found.updated_at).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, NoAnswerError) else _SOMETHING_ELSE
+
+
+def _row(name: str, title: str, health: str) -> ServiceStatus:
+    return ServiceStatus(name, title, "running" if health == HEALTHY else "failing", health=health)
+
+
+def _get(url: str) -> Mapping[str, Any]:
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # a proxy has no business inside
+            answer = session.get(url, timeout=_LIMIT_S)
+            answer.raise_for_status()
+            found = answer.json()
+    except (requests.RequestException, ValueError) as error:
+        raise NoAnswerError(f"no answer ({type(error).__name__})") from None
+    if not isinstance(found, dict):
+        raise NoAnswerError(_SOMETHING_ELSE)
+    return found
