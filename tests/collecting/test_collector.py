@@ -263,6 +263,30 @@ def test_state_is_written_while_it_runs(run: Run, tmp_path: Path) -> None:
     assert state_in(tmp_path)["status"] == "stopped"
 
 
+def test_a_stop_in_the_spool_is_obeyed_by_whom_it_names_and_nobody_else(run: Run, tmp_path: Path) -> None:
+    stop, spool = threading.Event(), tmp_path / "spool"
+    running = threading.Thread(target=run, args=(ListedSource(line(0), None),), kwargs={"stop": stop})
+    running.start()
+    try:
+        eventually(lambda: (spool / "state.json").exists())
+        name = json.loads((spool / "lock").read_bytes())
+        for other in (json.dumps({**name, "started_at": name["started_at"] - 1}), '{"pid": 1}', "[]", "{"):
+            (spool / "new").write_text(other)
+            (spool / "new").replace(spool / "stop")
+            said = {str(state_in(tmp_path)["updated_at"])}
+            while len(said) < 3:  # it looks with each word
+                assert running.is_alive()
+                said.add(str(state_in(tmp_path)["updated_at"]))
+                time.sleep(0.02)
+        (spool / "stop").write_bytes((spool / "lock").read_bytes())
+        running.join(timeout=10)
+        assert not running.is_alive()
+    finally:
+        stop.set()
+        running.join(timeout=30)
+    assert state_in(tmp_path)["status"] == "stopped"
+
+
 def test_a_disk_that_refuses_is_failed_and_says_so(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_descriptor: int, _data: bytes) -> None:
         raise OSError(28, "No space left on device")

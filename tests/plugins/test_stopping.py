@@ -40,16 +40,19 @@ def test_a_younger_collector_goes_on_and_the_wish_is_gone(collector: subprocess.
     assert wishes.pending("collect_posts") is None
 
 
-def test_while_it_does_not_end_the_wish_stays(
+def test_what_can_not_be_stopped_from_another_container_the_lease_stops(
     collector: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashtide_airflow.hooks.collector.holder_of", lambda _: 0)  # as in another container
-    monkeypatch.setattr("hashtide_airflow.hooks.collector.ASK_LIMIT_S", 0.3)
     wishes.leave(Wish("collect_posts", "r", time.time()))
-    with pytest.raises(TimeoutError, match=f"pid {collector.pid}"):
-        stopping.fulfil("collect_posts")  # a stand-in that does not look for the file
-    assert wishes.pending("collect_posts") is not None
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("hashtide_airflow.hooks.collector.holder_of", lambda _: 0)  # nobody whom we could signal
+        elsewhere.setattr("hashtide_airflow.hooks.collector.ASK_LIMIT_S", 0.3)
+        with pytest.raises(TimeoutError, match=f"pid {collector.pid}"):
+            stopping.fulfil("collect_posts")  # a stand-in that does not look for the file, as if it were stuck
     assert collector.poll() is None
+    assert stopping.fulfil("collect_posts")
+    assert collector.wait(5) == -15
+    assert wishes.pending("collect_posts") is None
 
 
 def test_no_collector_no_harm() -> None:
