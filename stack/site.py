@@ -164,6 +164,7 @@ class Site:
             variables_file=self.home.variables_file,
             spool_dir=self.home.spool,
             reports_dir=self.home.reports,
+            kafka_config=self.secrets.kafka_reader_file if self.cluster else None,
         )
 
     def with_ports(self, ports: Mapping[str, int]) -> "Site":

@@ -26,6 +26,7 @@ class ServiceStatus:
         up_s: seconds since it was started.
         memory_mb: proportional set size of it and its children, 10^6 bytes.
         restarts: how often it died and was started again, over the home's life.
+        containers: YARN's, that it runs.
         health: `healthy`, else why not, in a few words.
     """
 
@@ -36,6 +37,7 @@ class ServiceStatus:
     up_s: float | None = None
     memory_mb: float | None = None
     restarts: int | None = None
+    containers: int | None = None
     health: str = "down"
 
     @property
@@ -93,7 +95,8 @@ def as_table(status: Status, now: datetime | None = None) -> RenderableType:
 
 def _services_table(status: Status) -> Table:
     """One row a service; a column that none of them has anything in is left out."""
-    table = Table(box=None, pad_edge=False, show_footer=True)
+    has_sums = any(each.memory_mb is not None for each in status.services)
+    table = Table(box=None, pad_edge=False, show_footer=has_sums)
     table.add_column("process", footer="all")
     table.add_column("state")
     shown = [column for column in _COLUMNS if any(column.value(each) is not None for each in status.services)]
@@ -129,6 +132,7 @@ _COLUMNS = (
         lambda status: f"{status.memory_mb:,.0f} MB",
     ),
     _Column("restarts", lambda each: None if each.restarts is None else str(each.restarts)),
+    _Column("containers", lambda each: None if each.containers is None else str(each.containers)),
 )
 
 

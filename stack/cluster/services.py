@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -28,12 +29,12 @@ SILENT_AFTER_S = 30.0
 """No word for so long is no health: ten heartbeats of a DataNode, thirty of the collector."""
 NODEMANAGER = "nodemanager"
 AIRFLOW = {
-    "airflow-api-server": "metadatabase",
-    "airflow-scheduler": "scheduler",
-    "airflow-dag-processor": "dag_processor",
-    "airflow-triggerer": "triggerer",
+    "airflow-api-server": ("Airflow API server", "metadatabase"),
+    "airflow-scheduler": ("Airflow scheduler", "scheduler"),
+    "airflow-dag-processor": ("Airflow DAG processor", "dag_processor"),
+    "airflow-triggerer": ("Airflow triggerer", "triggerer"),
 }
-"""Services, and what Airflow's health calls them."""
+"""Services, what people read, and what Airflow's health calls them."""
 HEALTHY = "healthy"
 _NAMENODE, _RESOURCEMANAGER = "HDFS NameNode", "YARN ResourceManager"
 _SOMETHING_ELSE = "answers something else"
@@ -144,18 +145,20 @@ def _nodes(url: str) -> list[Mapping[str, Any]]:
 
 
 def _nodemanager(node: Mapping[str, Any]) -> ServiceStatus:
-    containers = int(node.get("numContainers") or 0)
-    title = f"YARN NodeManager {node['nodeHostName']}, {containers} container{'s' * (containers != 1)}"
+    row = _row(NODEMANAGER, f"YARN NodeManager {node['nodeHostName']}", _health_of_node(node))
+    return replace(row, containers=int(node.get("numContainers") or 0))
+
+
+def _health_of_node(node: Mapping[str, Any]) -> str:
     if node["state"] == "RUNNING":
-        return _row(NODEMANAGER, title, HEALTHY)
+        return HEALTHY
     if node["state"] == "LOST":
         # One that was scaled away looks like one that was killed: who knows which it was is asked.
-        why = (
+        return (
             "is lost: `docker compose up -d` starts it again; was it scaled away, "
             "`docker compose restart resourcemanager` forgets it"
         )
-        return _row(NODEMANAGER, title, why)
-    return _row(NODEMANAGER, title, " ".join(f"{node['state'].lower()} {node.get('healthReport') or ''}".split()))
+    return " ".join(f"{node['state'].lower()} {node.get('healthReport') or ''}".split())
 
 
 def _addresses_of_nodemanagers() -> int:
@@ -182,15 +185,14 @@ def postgres(endpoints: Endpoints) -> list[ServiceStatus]:
 
 def airflow(endpoints: Endpoints) -> list[ServiceStatus]:
     """The four processes, by their heartbeats."""
-    titles = {name: f"Airflow {name.removeprefix('airflow-').replace('-', ' ')}" for name in AIRFLOW}
     try:
         found = _get(f"{endpoints.airflow_url}/api/v2/monitor/health")
     except NoAnswerError as error:
-        unknown = "unknown: the API server does not answer"
-        return [
-            _row(name, title, str(error) if name == "airflow-api-server" else unknown) for name, title in titles.items()
-        ]
-    return [_row(name, title, _heartbeat(found.get(AIRFLOW[name]))) for name, title in titles.items()]
+        healths = dict.fromkeys(AIRFLOW, "unknown: the API server does not answer")
+        healths["airflow-api-server"] = str(error)
+    else:
+        healths = {name: _heartbeat(found.get(component)) for name, (_, component) in AIRFLOW.items()}
+    return [_row(name, AIRFLOW[name][0], health) for name, health in healths.items()]
 
 
 def _heartbeat(component: object) -> str:

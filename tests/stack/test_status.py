@@ -63,6 +63,7 @@ def test_what_no_supervisor_knows_has_no_column() -> None:
     away = ServiceStatus("kafka-2", "Kafka broker 2", "away", health="not in the cluster")
     lines = _text(_status(ServiceStatus("kafka-1", "Kafka broker 1", "running", health="healthy"), away)).splitlines()
     assert lines[0] == "process state health"
+    assert "all" not in lines, "there is nothing to sum up"
     assert "Kafka broker 2 away not in the cluster" in lines
     assert _text(_status(KAFKA)).splitlines()[0] == "process state pid up memory restarts health"
     assert "Kafka broker 2 away – – – – not in the cluster" in _text(_status(KAFKA, away)).splitlines()
@@ -78,6 +79,7 @@ def test_programs_get_the_same_as_json() -> None:
         "up_s": 61.0,
         "memory_mb": 380.4,
         "restarts": 2,
+        "containers": None,
         "health": "healthy",
     }
     assert found["healthy"] is False
