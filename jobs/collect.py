@@ -28,6 +28,7 @@ from collecting.sources.auto import settled
 from collecting.sources.simulator import SimulatorSource, parse_cursor
 from collecting.spool import Spool
 from collecting.state import State
+from counting.kafka_file import KafkaFileError, read_kafka_file
 
 DONE, FAILED, WRONG_ARGUMENTS = 0, 1, 2
 log = logging.getLogger("collect")
@@ -44,6 +45,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--spool", type=Path, metavar="DIR", help="where lines are kept first; one collector per spool")
     parser.add_argument("--bootstrap-servers", metavar="H:P", help="Kafka; several with commas")
+    parser.add_argument("--kafka-config", type=Path, metavar="FILE", help="who we are to Kafka (0400 or 0600)")
     parser.add_argument("--topic", default="posts")
     parser.add_argument("--spool-budget-mb", type=int, default=2048, help="what the spool may take, archive included")
     parser.add_argument("--limit", metavar="N", help="end after N posts, over the address's life in the spool")
@@ -62,6 +64,10 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error("--spool and --bootstrap-servers are required")
     if given.spool_budget_mb < 1:
         parser.error("--spool-budget-mb must be at least 1")
+    try:
+        given.login = read_kafka_file(given.kafka_config)
+    except KafkaFileError as error:
+        parser.error(f"--kafka-config: {error}")
     return given
 
 
@@ -111,7 +117,7 @@ def _collect(given: argparse.Namespace) -> int:
             State(given.source, state.FAILED, str(error)).write(spool.directory)
             log.error("%s", error)  # noqa: TRY400
             return WRONG_ARGUMENTS
-        settings = Settings(given.bootstrap_servers, given.topic)
+        settings = Settings(given.bootstrap_servers, given.topic, given.login.for_librdkafka())
         publisher = Publisher(spool, settings, on_acked=_print_place if given.verbose else None)
         last = Collector(given.source, source, spool, publisher).run(stop)
     finally:

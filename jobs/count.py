@@ -77,10 +77,12 @@ def run(spark: SparkSession, settings: Settings, asked_to_end: Callable[[], bool
     is_new = checkpoint.is_new()
     hold(files, settings.meaning_file, settings.meaning, is_new=is_new)
     if is_new:
-        offsets = resolve_starting_offsets(settings.bootstrap_servers, settings.topic, settings.starting_offsets)
+        offsets = resolve_starting_offsets(
+            settings.bootstrap_servers, settings.topic, settings.starting_offsets, settings.kafka_config
+        )
         log.info("new generation %d from %s", settings.generation, offsets)
     else:
-        require_topic(settings.bootstrap_servers, settings.topic)
+        require_topic(settings.bootstrap_servers, settings.topic, settings.kafka_config)
         offsets = "earliest"  # not used: the checkpoint says where it is
     count_log = CountLog(files, settings.generation, checkpoint)
     count_log.clean_aside()

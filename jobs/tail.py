@@ -10,10 +10,11 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import KafkaError
 from rich.console import Console
 from rich.text import Text
@@ -22,6 +23,8 @@ from counting import formats
 from counting.formats.details import NO_NAME, Details
 from counting.formats.parsed import Parsed
 from counting.hashtags import extract_with_indices
+from counting.kafka_consumer import open_consumer
+from counting.kafka_file import PLAIN, KafkaFileError, KafkaLogin, read_kafka_file
 from counting.terms import identity
 
 DONE, FAILED = 0, 1
@@ -59,12 +62,17 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--bootstrap-servers", required=True, metavar="H:P", help="Kafka; several with commas")
+    parser.add_argument("--kafka-config", type=Path, metavar="FILE", help="who we are to Kafka (0400 or 0600)")
     parser.add_argument("--topic", default="posts")
     parser.add_argument("-n", "--lines", type=int, default=20, help="how many of the newest  [default: %(default)s]")
     parser.add_argument("-f", "--follow", action="store_true", help="go on as they come")
     given = parser.parse_args(argv)
     if not 0 <= given.lines <= MAX_RECORDS:
         parser.error(f"-n must be between 0 and {MAX_RECORDS}")
+    try:
+        given.login = read_kafka_file(given.kafka_config)
+    except KafkaFileError as error:
+        parser.error(f"--kafka-config: {error}")
     return given
 
 
@@ -130,21 +138,19 @@ def _time(at_us: int) -> str:
 class Topic:
     """A plain reader of one topic; commits nothing, belongs to no group."""
 
-    def __init__(self, bootstrap_servers: str, name: str) -> None:
+    def __init__(self, bootstrap_servers: str, name: str, login: KafkaLogin = PLAIN) -> None:
         """Connects.
 
         Raises:
-            KafkaError: nobody answers.
-            LookupError: there is no such topic.
+            OSError: nobody answers, or takes us in.
+            LookupError: there is no such topic, or none that we may see.
         """
-        self._consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap_servers.split(","),
-            enable_auto_commit=False,
-            bootstrap_timeout_ms=int(PATIENCE_S * 1000),
-        )
+        self._consumer = open_consumer(bootstrap_servers, login, PATIENCE_S)
         numbers = self._consumer.partitions_for_topic(name)
         if not numbers:
-            raise LookupError(f"there is no topic {name!r}")
+            raise LookupError(
+                f"there is no topic {name!r}" + (", or this login may not see it" if login.settings else "")
+            )
         self._partitions = [TopicPartition(name, number) for number in sorted(numbers)]
         self._consumer.assign(self._partitions)
 
@@ -189,14 +195,14 @@ def _dialect(headers: Iterable[tuple[str, bytes]]) -> str | None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Shows them; 0 done, 1 with one line where Kafka or the topic is not there."""
+    """Shows them; 0 done, 1 with one line where Kafka or the topic is not there, 2 for a wrong argument."""
     given = arguments(argv)
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # one line of ours, not its hundred
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     try:
-        topic = Topic(given.bootstrap_servers, given.topic)
+        topic = Topic(given.bootstrap_servers, given.topic, given.login)
         for record in topic.newest(given.lines):
             console.print(rendered(record))
         if given.follow:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from stack.counts_db import rows, snapshot
+from stack.endpoints import Endpoints
 from stack.topic_recount import TopicRecount, recount_topic
 
 HORIZON = timedelta(minutes=120)
@@ -170,10 +171,16 @@ def read_ledger(dsn_file: Path, generation: int, topic: str) -> Ledger:
     return Ledger(records, posts, control, dead, gaps, last_batch, ranges)
 
 
-def close_the_books(dsn_file: Path, generation: int, bootstrap_servers: str, topic: str, lines_read: int) -> Books:
+def close_the_books(endpoints: Endpoints, generation: int, lines_read: int) -> Books:
     """Read all three tallies. The topic is read whole: minutes for millions of records, 16 bytes of memory each."""
-    ledger = read_ledger(dsn_file, generation, topic)
-    recount = recount_topic(bootstrap_servers, topic, processed_at_lookup(ledger.ranges), HORIZON.total_seconds())
+    ledger = read_ledger(endpoints.reader_dsn_file, generation, endpoints.topic)
+    recount = recount_topic(
+        endpoints.bootstrap_servers,
+        endpoints.topic,
+        processed_at_lookup(ledger.ranges),
+        HORIZON.total_seconds(),
+        endpoints.kafka_config,
+    )
     return Books(lines_read, recount, ledger)
 
 

@@ -8,6 +8,7 @@ import psycopg2
 import requests
 from kafka import KafkaAdminClient
 
+from stack.kafka_client import kafka_arguments
 from stack.site import Site
 from stack.supervision import Process
 
@@ -45,9 +46,10 @@ def kafka(site: Site, _started_at: float) -> None:
     """A broker is in the cluster and answers for itself."""
     try:
         admin = KafkaAdminClient(
-            bootstrap_servers=site.endpoints.bootstrap_servers,
+            bootstrap_servers=site.endpoints.bootstrap_servers.split(","),
             request_timeout_ms=int(_LIMIT_S * 1000),
             bootstrap_timeout_ms=int(_LIMIT_S * 1000),
+            **kafka_arguments(site.endpoints.kafka_config),
         )
     except Exception as error:  # kafka-python raises a dozen kinds while a broker starts
         raise NotHealthyError(f"no answer ({type(error).__name__})") from None

@@ -270,14 +270,7 @@ class _MainJob:
         collector = self._stages.collector()
         if collector is None:
             raise StackError(f"the collector's {self._endpoints.spool_dir / 'state.json'} can't be read")
-        endpoints = self._endpoints
-        return close_the_books(
-            endpoints.reader_dsn_file,
-            self._stages.generation,
-            endpoints.bootstrap_servers,
-            endpoints.topic,
-            collector.lines_read,
-        )
+        return close_the_books(self._endpoints, self._stages.generation, collector.lines_read)
 
 
 def _first_line(text: str) -> str:

@@ -161,7 +161,8 @@ class Stages:
 
     def end_offsets(self) -> dict[int, int] | None:
         """Where each partition of the topic ends."""
-        return _unless_away(lambda: topic_recount.end_offsets(self._endpoints.bootstrap_servers, self._endpoints.topic))
+        at = self._endpoints
+        return _unless_away(lambda: topic_recount.end_offsets(at.bootstrap_servers, at.topic, at.kafka_config))
 
     def _get(self, url: str, query: dict[str, str]) -> requests.Response | None:
         try:

@@ -10,6 +10,8 @@ from stack.settings import REPOSITORY
 def command(endpoints: Endpoints, lines: int, *, follow: bool) -> list[str]:
     """The command line of jobs/tail.py."""
     servers = ["--bootstrap-servers", endpoints.bootstrap_servers, "--topic", endpoints.topic]
+    if endpoints.kafka_config:
+        servers += ["--kafka-config", str(endpoints.kafka_config)]
     return [
         sys.executable, str(REPOSITORY / "jobs" / "tail.py"), *servers, "--lines", str(lines),
         *(["--follow"] if follow else []),

@@ -9,10 +9,13 @@ import time
 from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from kafka import KafkaConsumer, TopicPartition
+
+from stack.kafka_client import kafka_arguments
 
 RECOUNT_LIMIT = 20_000_000
 """Above this many records identities are not recounted: the two columns would pass 320 MB, sorting aside."""
@@ -83,9 +86,9 @@ class Identities:
         return keys.num_rows, int(repeats) - far_apart.num_rows
 
 
-def end_offsets(bootstrap_servers: str, topic: str) -> dict[int, int]:
+def end_offsets(bootstrap_servers: str, topic: str, kafka_config: Path | None = None) -> dict[int, int]:
     """The offset after the last record of each partition. Raises TopicError."""
-    consumer = _consumer(bootstrap_servers)
+    consumer = _consumer(bootstrap_servers, kafka_config)
     try:
         ends = consumer.end_offsets(_partitions(consumer, topic))
         return {each.partition: int(end) for each, end in ends.items()}
@@ -98,6 +101,7 @@ def recount_topic(
     topic: str,
     processed_at: Callable[[int, int], float],
     horizon_s: float,
+    kafka_config: Path | None = None,
     limit: int = RECOUNT_LIMIT,
 ) -> TopicRecount:
     """Read the topic from its first record to what is its end now.
@@ -107,12 +111,13 @@ def recount_topic(
         topic: the topic's name.
         processed_at: partition, offset → when the batch that read it began, epoch seconds.
         horizon_s: how long, in processing time, repeats are recognised.
+        kafka_config: the file that says who we are to Kafka.
         limit: records above which identities are not recounted.
 
     Raises:
         TopicError: the topic isn't there, or nothing came for a minute.
     """
-    consumer = _consumer(bootstrap_servers)
+    consumer = _consumer(bootstrap_servers, kafka_config)
     try:
         partitions = _partitions(consumer, topic)
         starts, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
@@ -136,20 +141,21 @@ def recount_topic(
     return TopicRecount(counted, *identities.count(horizon_s))
 
 
-def _consumer(bootstrap_servers: str) -> KafkaConsumer:
+def _consumer(bootstrap_servers: str, kafka_config: Path | None) -> KafkaConsumer:
     return KafkaConsumer(
-        bootstrap_servers=bootstrap_servers,
+        bootstrap_servers=bootstrap_servers.split(","),
         group_id=None,
         enable_auto_commit=False,
         max_poll_records=POLL_RECORDS,
         max_partition_fetch_bytes=8 << 20,
+        **kafka_arguments(kafka_config),
     )
 
 
 def _partitions(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
     numbers = consumer.partitions_for_topic(topic)
     if not numbers:
-        raise TopicError(f"Kafka has no topic {topic}")
+        raise TopicError(f"Kafka has no topic {topic}, or none that we may see")
     return [TopicPartition(topic, number) for number in sorted(numbers)]
 
 

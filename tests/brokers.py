@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, TypeVar
 
 import jinja2
 import pytest
@@ -50,12 +51,26 @@ class Broker:
         """`host:port`."""
         return f"{HOST}:{self.port}"
 
+    @property
+    def own_servers(self) -> str:
+        """`host:port` for the test's own clients."""
+        return self.bootstrap_servers
+
+    @property
+    def own_arguments(self) -> dict[str, Any]:
+        """How these say who they are."""
+        return {}
+
+    def template_values(self) -> dict[str, object]:
+        """What the template names."""
+        ports = SimpleNamespace(kafka=self.port, kafka_controller=self.controller_port)
+        return {"cluster": False, "broker": HOST, "brokers": [HOST], "broker_id": 1, "home": self.home, "ports": ports}
+
     def format(self) -> None:
         """Write the settings and give the data directory its cluster id."""
-        ports = SimpleNamespace(kafka=self.port, kafka_controller=self.controller_port)
         template = jinja2.Environment(autoescape=False).from_string(PROPERTIES.read_text())  # noqa: S701 - no HTML
         self.home.mkdir(parents=True, exist_ok=True)
-        (self.home / "server.properties").write_text(template.render(host=HOST, home=self.home, ports=ports))
+        (self.home / "server.properties").write_text(template.render(host=HOST, **self.template_values()))
         cluster = uuid.uuid4().hex[:22]
         words = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self.home / "server.properties")]
         done = subprocess.run(
@@ -95,7 +110,7 @@ class Broker:
 
     def create_topic(self, name: str, partitions: int = 4, configs: dict[str, str] | None = None) -> str:
         """Make a topic; the name is returned."""
-        admin = KafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
+        admin = KafkaAdminClient(bootstrap_servers=self.own_servers, **self.own_arguments)
         try:
             admin.create_topics([NewTopic(name, partitions, 1, topic_configs=configs or {})])
         finally:
@@ -104,7 +119,7 @@ class Broker:
 
     def read(self, topic: str) -> list[ConsumerRecord]:
         """Everything that the topic holds now, partition by partition."""
-        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap_servers, auto_offset_reset="earliest")
+        consumer = KafkaConsumer(bootstrap_servers=self.own_servers, auto_offset_reset="earliest", **self.own_arguments)
         try:
             partitions = [
                 TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())
@@ -124,6 +139,9 @@ class Broker:
         return [java, f"-Xmx{heap}", "-XX:+UseSerialGC", "-cp", f"{self.jars}/*"]
 
 
+AnyBroker = TypeVar("AnyBroker", bound=Broker)
+
+
 @pytest.fixture(scope="session")
 def kafka_jars() -> Path:
     """The folder of the broker's jars."""
@@ -134,24 +152,24 @@ def kafka_jars() -> Path:
     return jars
 
 
-def _running(home: Path, jars: Path) -> Iterator[Broker]:
-    broker = Broker(home, jars)
+def running(broker: AnyBroker) -> Iterator[AnyBroker]:
+    """Start it, and leave nothing of it."""
     try:
         broker.format()
         broker.start()
         yield broker
     finally:
         broker.stop(kill=True)
-        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(broker.home, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def broker(kafka_jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """One broker a test run; tests make topics of their own and leave it running."""
-    yield from _running(tmp_path_factory.mktemp("kafka"), kafka_jars)
+    yield from running(Broker(tmp_path_factory.mktemp("kafka"), kafka_jars))
 
 
 @pytest.fixture
 def broker_of_its_own(kafka_jars: Path, tmp_path: Path) -> Iterator[Broker]:
     """A broker that the test may stop, kill and start."""
-    yield from _running(tmp_path / "kafka", kafka_jars)
+    yield from running(Broker(tmp_path / "kafka", kafka_jars))

@@ -1,8 +1,9 @@
 """The Kafka producer as the publisher wants it. See docs/decisions.md, Collect, for what was measured."""
 
+import contextlib
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message
@@ -12,6 +13,10 @@ Headers = list[tuple[str, str | bytes | None]]  # as confluent-kafka has it; our
 OnDelivery = Callable[[KafkaError | None, Message], None]
 # Below "kafka", so that who quietens that one hears nothing of librdkafka either.
 _log = logging.getLogger("kafka.librdkafka")
+# A connection that ends without a word: mostly TLS where we are plain, or the other way round.
+_HINT = "does it ask for TLS, or for a login? See --kafka-config"
+# The cluster's: an idempotent producer that may write to no topic at all.
+_FORBIDDEN = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
 
 
 class Unavailable(Exception):  # noqa: N818 - it says what is the matter
@@ -28,6 +33,7 @@ class Settings:
 
     Attributes:
         bootstrap_servers: `host:port`, several with commas.
+        login: who we are to the brokers, in librdkafka's words (docs/contracts.md, "A Kafka client's file").
         in_flight_records, in_flight_bytes: what may be sent and not yet acknowledged. It bounds the memory.
         batch_bytes, batch_records: one batch of a partition, before compression.
         max_request_bytes: a record above it is not tried.
@@ -36,6 +42,7 @@ class Settings:
 
     bootstrap_servers: str
     topic: str
+    login: Mapping[str, str] = field(default_factory=dict, repr=False)
     in_flight_records: int = 20_000
     in_flight_bytes: int = 8 * 1024 * 1024
     batch_bytes: int = 256 * 1024
@@ -50,6 +57,7 @@ class Settings:
     def for_librdkafka(self) -> dict[str, str | int | bool]:
         """The same in its words, and what does not change: all replicas, each record once in the life of a producer."""
         return {
+            **self.login,
             "bootstrap.servers": self.bootstrap_servers,
             "client.id": "hashtide-collect",
             "acks": "all",
@@ -108,7 +116,11 @@ class Producer(Protocol):
         ...
 
     def poll(self, timeout_s: float) -> None:
-        """Waits until something is acknowledged or has failed, at most so long, and tells who sent it."""
+        """Waits until something is acknowledged or has failed, at most so long, and tells who sent it.
+
+        Raises:
+            Unavailable: it is at its end, a new one may do better.
+        """
         ...
 
     def close(self) -> None:
@@ -119,6 +131,8 @@ class Producer(Protocol):
 def failure(error: KafkaError) -> TooLarge | Unavailable:
     """What a delivery's error means for the publisher."""
     words = " ".join(error.str().split())
+    if error.code() in _FORBIDDEN:
+        words = f"this login may not write here: {words}"
     return TooLarge(words) if error.code() == KafkaError.MSG_SIZE_TOO_LARGE else Unavailable(words)
 
 
@@ -134,6 +148,7 @@ class KafkaProducer:
         self._topic = settings.topic
         self._timeout_s = settings.connect_timeout_s
         self.complaint: str | None = None
+        self._end: Unavailable | None = None  # an error that this producer does not survive
         try:
             self._producer = Librdkafka(settings.for_librdkafka(), logger=_log, error_cb=self._complain)
         except KafkaException as error:
@@ -148,8 +163,12 @@ class KafkaProducer:
         try:
             found = self._producer.list_topics(self._topic, timeout=self._timeout_s)
         except KafkaException as error:
-            raise Unavailable(f"nobody answers: {failure(error.args[0])}") from error
+            self._producer.poll(0)  # what the connection died of is told here only
+            why = self.complaint or f"{failure(error.args[0])} ({_HINT})"
+            raise Unavailable(f"nobody answers: {why}") from error
         metadata = found.topics[self._topic]
+        if metadata.error is not None and metadata.error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            raise Unavailable(f"topic {self._topic!r} may not be seen by this login: let it write there")
         if metadata.error is not None or not metadata.partitions:
             raise Unavailable(f"topic {self._topic!r} is not there")
         return Topic(len(metadata.partitions), found.cluster_id)
@@ -157,19 +176,29 @@ class KafkaProducer:
     def _complain(self, error: KafkaError) -> None:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:  # says only that the others were no better
             self.complaint = str(failure(error))
+        if error.fatal():
+            self._end = Unavailable(self.complaint)
 
     def send(self, value: bytes, key: bytes, headers: Headers, partition: int, on_delivery: OnDelivery) -> None:
         """Queues a record; see `Producer.send`."""
         try:
             self._producer.produce(self._topic, value, key, partition, headers=headers, on_delivery=on_delivery)
         except KafkaException as error:
+            self.poll(0)
             raise failure(error.args[0]) from error
 
     def poll(self, timeout_s: float) -> None:
-        """Waits until something is acknowledged or has failed, at most so long, and tells who sent it."""
+        """Waits until something is acknowledged or has failed, at most so long, and tells who sent it.
+
+        Raises:
+            Unavailable: this producer is at its end, a new one may do better.
+        """
         self._producer.poll(timeout_s)
+        if self._end is not None:
+            raise self._end
 
     def close(self) -> None:
         """Ends it at once, without waiting for what is under way."""
-        self._producer.purge()
-        self._producer.flush(1)
+        with contextlib.suppress(KafkaException):  # it says once more what it has died of
+            self._producer.purge()
+            self._producer.flush(1)

@@ -8,6 +8,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from counting.batches import CountLog
 from counting.checkpoint import Checkpoint
 from counting.counts import counts
+from counting.kafka_file import KafkaLogin
 from counting.settings import Settings
 
 
@@ -26,11 +27,16 @@ class TopicSettings(Protocol):
     def max_records_per_batch(self) -> int:
         """Over all partitions."""
 
+    @property
+    def kafka_config(self) -> KafkaLogin:
+        """As whom."""
+
 
 def read_topic(spark: SparkSession, settings: TopicSettings, starting_offsets: str) -> DataFrame:
     """The topic's records as a stream, headers included."""
     return (
         spark.readStream.format("kafka")
+        .options(**settings.kafka_config.for_spark())
         .option("kafka.bootstrap.servers", settings.bootstrap_servers)
         .option("subscribe", settings.topic)
         .option("startingOffsets", starting_offsets)

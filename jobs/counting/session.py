@@ -8,6 +8,9 @@ from pyspark.sql import SparkSession
 
 _STATE = "org.apache.spark.sql.execution.streaming.state"
 
+REDACTED = "(?i)secret|password|token|access[.]?key|credential|jaas|keystore|url"
+"""Names of settings and options whose values Spark hides; its own defaults, and Kafka's two."""
+
 SPARK_SETTINGS: dict[str, str] = {
     # Every bucket is cut in UTC, wherever the cluster stands.
     "spark.sql.session.timeZone": "UTC",
@@ -32,6 +35,9 @@ SPARK_SETTINGS: dict[str, str] = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
     # INFO is a screenful each trigger in the driver; what we say ourselves is logged by Python.
     "spark.log.level": "WARN",
+    # What a plan or a log may not say of a source's options: who we are to Kafka (`kafka_file.KafkaLogin`).
+    "spark.sql.redaction.options.regex": REDACTED,
+    "spark.redaction.regex": REDACTED,
     # A bar on a terminal that nobody looks at.
     "spark.ui.showConsoleProgress": "false",
     # Progress of the last batches is what we watch; a hundred plans in memory is what we don't need.

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from counting.kafka_file import KafkaLogin, read_kafka_file
 from counting.meaning import RETWEETS, WORDS, Meaning, Retweets, Words
 from counting.session import default_shuffle_partitions
 
 EARLIEST = "earliest"
+FromFile = Annotated[KafkaLogin, BeforeValidator(read_kafka_file)]
 
 
 def _starting_offsets(value: str) -> str:
@@ -35,6 +37,7 @@ class Settings(BaseModel):
     root: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*://")]
     generation: Annotated[int, Field(ge=1)]
     bootstrap_servers: Annotated[str, Field(min_length=1)]
+    kafka_config: FromFile
     topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
     trigger_interval_s: Annotated[float, Field(ge=0)]
     starting_offsets: Annotated[str, AfterValidator(_starting_offsets)]
@@ -86,6 +89,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> Settings:
     parser.add_argument("--root", required=True, help="hdfs://host:port/folder or file:///folder of the count log")
     parser.add_argument("--generation", type=int, default=1, help="one checkpoint's life (default 1)")
     parser.add_argument("--bootstrap-servers", required=True, help="Kafka's host:port[,host:port]")
+    parser.add_argument("--kafka-config", type=Path, help="file that says who we are to Kafka (0400 or 0600)")
     parser.add_argument("--topic", default="posts")
     parser.add_argument("--trigger-interval-s", type=float, default=10, help="seconds from batch to batch (default 10)")
     parser.add_argument(
@@ -117,4 +121,5 @@ def parse_arguments(argv: Sequence[str] | None = None) -> Settings:
 
 def _complaints(error: ValueError) -> list[str]:
     errors = error.errors() if hasattr(error, "errors") else []
-    return [f"--{str(each['loc'][0]).replace('_', '-')}: {each['msg']}" for each in errors] or [str(error)]
+    told = [f"--{str(each['loc'][0]).replace('_', '-')}: {each['msg']}" for each in errors]
+    return [each.replace(": Value error, ", ": ", 1) for each in told] or [str(error)]

@@ -2,21 +2,25 @@
 
 import json
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import KafkaError
 
+from counting.kafka_consumer import open_consumer
+from counting.kafka_file import PLAIN, KafkaLogin
 from counting.settings import EARLIEST
 
 LATEST = "latest"
 
-TIMEOUT_MS = 20_000
+PATIENCE_S = 20.0
 
 
 class TopicUnreadable(Exception):  # noqa: N818 - it states a condition
     """The topic can't be read as asked; the message says why and what to do."""
 
 
-def resolve_starting_offsets(bootstrap_servers: str, topic: str, starting_offsets: str) -> str:
+def resolve_starting_offsets(
+    bootstrap_servers: str, topic: str, starting_offsets: str, login: KafkaLogin = PLAIN
+) -> str:
     """The first offset of each partition, as the JSON that Spark's Kafka source wants.
 
     Spark's own `earliest` is resolved again where the broker's first answer is empty (SPARK-41375); a generation's
@@ -25,7 +29,7 @@ def resolve_starting_offsets(bootstrap_servers: str, topic: str, starting_offset
     Raises:
         TopicUnreadable: no broker answers, the topic does not exist, or the offsets don't fit it.
     """
-    earliest, latest = _bounds(bootstrap_servers, topic)
+    earliest, latest = _bounds(bootstrap_servers, topic, login)
     if starting_offsets == EARLIEST:
         wanted = earliest
     elif starting_offsets == LATEST:
@@ -36,25 +40,21 @@ def resolve_starting_offsets(bootstrap_servers: str, topic: str, starting_offset
     return json.dumps({topic: {str(partition): offset for partition, offset in sorted(wanted.items())}})
 
 
-def require_topic(bootstrap_servers: str, topic: str) -> None:
+def require_topic(bootstrap_servers: str, topic: str, login: KafkaLogin = PLAIN) -> None:
     """Raises TopicUnreadable where no broker answers or the topic does not exist."""
-    _bounds(bootstrap_servers, topic)
+    _bounds(bootstrap_servers, topic, login)
 
 
-def _bounds(bootstrap_servers: str, topic: str) -> tuple[dict[int, int], dict[int, int]]:
+def _bounds(bootstrap_servers: str, topic: str, login: KafkaLogin) -> tuple[dict[int, int], dict[int, int]]:
     try:
-        consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap_servers.split(","),
-            bootstrap_timeout_ms=TIMEOUT_MS,
-            allow_auto_create_topics=False,
-            enable_auto_commit=False,
-        )
+        consumer = open_consumer(bootstrap_servers, login, PATIENCE_S)
     except (KafkaError, ValueError, OSError) as error:
         raise TopicUnreadable(f"no Kafka broker answers at {bootstrap_servers}: {error}") from error
     try:
         if topic not in consumer.topics():
             raise TopicUnreadable(
                 f"topic '{topic}' does not exist on {bootstrap_servers}: create it, or start the collector"
+                + (" (or this login may not see it: let it describe and read it)" if login.settings else "")
             )
         partitions = [TopicPartition(topic, each) for each in sorted(consumer.partitions_for_topic(topic) or ())]
         first, last = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)

@@ -36,8 +36,8 @@ def read(spark: SparkSession, look: Exploration, files: Files, *, is_new: bool, 
     servers = look.bootstrap_servers or ""
     offsets = look.first_offsets
     if is_new:
-        return read_topic(spark, look, resolve_starting_offsets(servers, look.topic, offsets))
-    require_topic(servers, look.topic)
+        return read_topic(spark, look, resolve_starting_offsets(servers, look.topic, offsets, look.kafka_config))
+    require_topic(servers, look.topic, look.kafka_config)
     return read_topic(spark, look, offsets)  # not used: the checkpoint says where it is
 
 

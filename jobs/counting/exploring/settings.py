@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from counting.meaning import RETWEETS, WORDS, Meaning, Retweets, Words
 from counting.session import default_shuffle_partitions
+from counting.settings import FromFile
 
 Mode = Literal["batch", "totals", "window"]
 Metric = Literal["hashtag", "word", "author"]
@@ -37,6 +38,7 @@ class Exploration(BaseModel):
     duration_s: Annotated[float, Field(gt=0)] | None
     checkpoint: str | None
     bootstrap_servers: str | None
+    kafka_config: FromFile
     topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
     first_offsets: Offsets
     retweets: Retweets
@@ -113,6 +115,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> Exploration:
     parser.add_argument("--duration-s", type=float, help="end after so many seconds; without it, when told to")
     parser.add_argument("--checkpoint", help="a folder's URL: a look started again with it goes on from there")
     parser.add_argument("--bootstrap-servers", help="Kafka's host:port[,host:port], with --source kafka")
+    parser.add_argument("--kafka-config", type=Path, help="file that says who we are to Kafka (0400 or 0600)")
     parser.add_argument("--topic", default="posts")
     parser.add_argument(
         "--first-offsets", choices=get_args(Offsets), default="latest", help="where in the topic a new look begins"

@@ -1,0 +1,54 @@
+"""Plain readers of Kafka, beside Spark: they belong to no group and commit nothing."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from kafka import KafkaConsumer
+from kafka.errors import KafkaError
+
+from counting.kafka_file import KafkaLogin
+
+
+def open_consumer(bootstrap_servers: str, login: KafkaLogin, patience_s: float) -> KafkaConsumer:
+    """A connected one.
+
+    Raises:
+        ConnectionError: nobody took us in within `patience_s`; says why.
+        ValueError, OSError: an address that is none.
+    """
+    with _reasons() as heard:
+        try:
+            return KafkaConsumer(
+                bootstrap_servers=bootstrap_servers.split(","),
+                bootstrap_timeout_ms=int(patience_s * 1000),
+                allow_auto_create_topics=False,
+                enable_auto_commit=False,
+                **login.for_kafka_python(),
+            )
+        except KafkaError as error:
+            raise ConnectionError(" ".join((heard or [str(error)])[-1].split())) from error
+
+
+@contextmanager
+def _reasons() -> Iterator[list[str]]:
+    """What kafka-python logs of failed connections: its own error says only that there was none."""
+    heard: list[str] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said = record.getMessage()
+            if not said.startswith("Bootstrap failed"):  # the last one of all, and it says only that
+                heard.append(said)
+
+    logger, listener = logging.getLogger("kafka.net.manager"), Listener(logging.WARNING)
+    level, propagate = logger.level, logger.propagate
+    logger.addHandler(listener)
+    logger.setLevel(logging.WARNING)
+    logger.propagate = False  # a line each try; ours says it once
+    try:
+        yield heard
+    finally:
+        logger.removeHandler(listener)
+        logger.setLevel(level)
+        logger.propagate = propagate
