@@ -33,6 +33,8 @@ def show_collector(spool_dir: Path, lines: int, *, follow: bool) -> int:
 def driver_log(endpoints: Endpoints, generation: int, lines: int) -> str:
     """The last lines of what the newest submit's driver says, asked of the node that it runs on.
 
+    That is what our Python says; before it has said anything, Spark's own words.
+
     Raises:
         StackError: there is none, or its node does not answer.
     """
@@ -44,9 +46,16 @@ def driver_log(endpoints: Endpoints, generation: int, lines: int) -> str:
     container = re.search(r"container_\w+", newest.get("amContainerLogs") or "")
     if not container:
         raise StackError(f"{newest['id']} is {newest['state'].lower()} and has no driver yet")
-    node = urlsplit(newest["amContainerLogs"]).netloc
-    text = _get(f"http://{node}/ws/v1/node/containerlogs/{container[0]}/stdout", size=f"-{_BYTES}").text
+    logs = f"http://{urlsplit(newest['amContainerLogs']).netloc}/ws/v1/node/containerlogs/{container[0]}"
+    text = _contents(f"{logs}/stdout") or _contents(f"{logs}/stderr")
     return "".join(text.splitlines(keepends=True)[-lines:] if lines else [])
+
+
+def _contents(url: str) -> str:
+    """One log's last bytes, without what the NodeManager writes around them."""
+    text = _get(url, size=f"-{_BYTES}").text
+    contents = text.partition("LogContents:\n")[2].rpartition("\nEnd of LogType:")[0]
+    return f"{contents.rstrip()}\n" if contents.strip() else ""
 
 
 def _get(url: str, **query: str) -> requests.Response:

@@ -28,13 +28,24 @@ def app(server: HttpAnswers, number: int, container: str | None) -> dict[str, An
     return {"id": f"application_1_{number:04}", "state": "ACCEPTED", "startedTime": number, **logs}
 
 
+def told(contents: str) -> str:
+    """A log as a NodeManager of Hadoop 3.5 wraps it."""
+    header = "Container: container_1 on there:8041\nLogAggregationType: LOCAL\n=====\nLogType:stdout\nLogLength:3\n"
+    trailer = "End of LogType:stdout.This log file belongs to a running container (container_1) and so …\n*****\n\n"
+    return f"{header}LogContents:\n{contents}\n{trailer}"
+
+
 def test_the_newest_submits_driver_is_asked_of_its_node(endpoints: Endpoints, http_answers: HttpAnswers) -> None:
     apps = [app(http_answers, 2, DRIVER), app(http_answers, 1, "container_1_0001_01_000001")]
     http_answers.answers[APPS] = {"apps": {"app": apps}}
-    http_answers.answers[f"/ws/v1/node/containerlogs/{DRIVER}/stdout?size=-1000000"] = "one\ntwo\nthree\n"
+    logs = f"/ws/v1/node/containerlogs/{DRIVER}"
+    http_answers.answers[f"{logs}/stdout?size=-1000000"] = told("one\ntwo\nthree\n")
     assert driver_log(endpoints, 2, 2) == "two\nthree\n"
     assert driver_log(endpoints, 2, 100) == "one\ntwo\nthree\n"
     assert driver_log(endpoints, 2, 0) == ""
+    http_answers.answers[f"{logs}/stdout?size=-1000000"] = told("")
+    http_answers.answers[f"{logs}/stderr?size=-1000000"] = told("Spark's words")
+    assert driver_log(endpoints, 2, 100) == "Spark's words\n"
 
 
 def test_what_is_not_there_yet_is_said(endpoints: Endpoints, http_answers: HttpAnswers) -> None:
