@@ -129,8 +129,10 @@ def look(spool: Path, wanted_source: Callable[[], str]) -> tuple[str, str]:
         return ("fine", "") if state.source == wanted_source() else ("source_changed", f"of {state.source}")
     if state is None:
         return "ended", "none was started"
+    if state.status == "running":  # its error is then what held it up
+        return "ended", "the process is gone, without a last word"
     if state.status != "finished":
-        return "ended", f"{state.status}: {state.error or 'the process is gone'}"
+        return "ended", f"{state.status}: {state.error}" if state.error else state.status
     if state.source != wanted_source():
         return "ended", f"{state.source} is finished and another source is wanted"
     return "fine", f"{state.source} is finished"

@@ -159,7 +159,8 @@ def test_a_changed_source_is_reported(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("last", "why"), [("say('failed', 'disk full')", "failed: disk full"), ("", "running: the process is gone")]
+    ("last", "why"),
+    [("say('failed', 'disk full')", "failed: disk full"), ("", "the process is gone, without a last word")],
 )
 def test_an_end_is_reported_with_its_reason(tmp_path: Path, last: str, why: str) -> None:
     ending = f"say()\nsignal.signal(15, lambda *_: ({last or None}, sys.exit()))\n"
