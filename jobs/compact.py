@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import psycopg2
 
+from compacting.access import Access
 from compacting.compaction import Settings, compact
 from compacting.count_log import CountLog
 from compacting.errors import CompactionError
@@ -33,8 +34,15 @@ def parse(arguments: list[str] | None = None) -> tuple[CountLog, Settings]:
     parser = argparse.ArgumentParser(description=summary, epilog=details)
     defaults = Settings(dsn="")
     parser.add_argument(
-        "--count-log", required=True, metavar="URL", help="webhdfs://host:port/hashtide/counts, file:///… (fsspec)"
+        "--count-log",
+        required=True,
+        metavar="URL",
+        help="webhdfs://[user@]host:port[,host:port]/hashtide/counts, swebhdfs://… over TLS, file:///…",
     )
+    parser.add_argument("--auth", choices=("simple", "kerberos"), default="simple", help="to WebHDFS")
+    parser.add_argument("--principal", help="whose Kerberos ticket (default: the ticket cache's)")
+    parser.add_argument("--keytab", metavar="FILE", help="the principal's key (default: a ticket is there)")
+    parser.add_argument("--ca-file", metavar="FILE", help="PEM; who vouches for swebhdfs (default: the machine's)")
     parser.add_argument("--generation", type=positive, default=defaults.generation)
     parser.add_argument("--max-batches", type=positive, help="at most so many in this run (default: all)")
     parser.add_argument("--chunk-batches", type=positive, default=defaults.chunk_batches, help="at most, a transaction")
@@ -48,7 +56,8 @@ def parse(arguments: list[str] | None = None) -> tuple[CountLog, Settings]:
     if not dsn:
         parser.error("HASHTIDE_COMPACTOR_DSN is not set: the connection string of the role that writes the counts")
     try:
-        count_log = CountLog(args.pop("count_log"), args["generation"])
+        access = Access(args.pop("auth") == "kerberos", args.pop("principal"), args.pop("keytab"), args.pop("ca_file"))
+        count_log = CountLog(args.pop("count_log"), args["generation"], access)
     except (ValueError, ImportError) as error:
         parser.error(f"--count-log: {error}")
     return count_log, Settings(dsn=dsn, **args)

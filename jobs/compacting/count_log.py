@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 
 import fsspec
 
+from compacting.access import Access
 from compacting.errors import CountLogUnavailableError, MalformedBatchError, MissingBatchError
 from compacting.manifest import Manifest, parse_manifest
 
-HTTP_TIMEOUT_S = (10.0, 60.0)  # to connect, and between two reads
-
+OPEN = Access()  # whoever asks is let in
 _BATCH = re.compile(r"batch=(0|[1-9][0-9]*)")
 Answer = TypeVar("Answer")
 
@@ -18,22 +18,21 @@ Answer = TypeVar("Answer")
 class CountLog:
     """Batches of one generation. A batch's folder appears whole, by a rename, and is never changed after it."""
 
-    def __init__(self, url: str, generation: int) -> None:
+    def __init__(self, url: str, generation: int, access: Access = OPEN) -> None:
         """Reach the file system; nothing is read yet.
 
         Args:
-            url: the folder that holds `generation=G`, as fsspec knows it: `webhdfs://host:port/path`, `file:///path`.
+            url: the folder that holds `generation=G`: `webhdfs://host:port[,host:port]/path`, `swebhdfs://…` over TLS,
+                or as fsspec knows it, `file:///path`.
             generation: the generation to read.
+            access: how a WebHDFS lets us in.
 
         Raises:
-            ValueError: the URL's scheme is unknown.
+            ValueError: the URL's scheme is unknown, or it is malformed.
         """
         self.generation = generation
-        self._fs, root = fsspec.core.url_to_fs(url.rstrip("/"))
+        self._fs, root = _file_system(url.rstrip("/"), access)
         self._folder = f"{root}/generation={generation}"
-        session = getattr(self._fs, "session", None)
-        if session is not None:
-            _limit_waits(session)
 
     def batches(self) -> list[int]:
         """Ids of the committed batches that are still there, ascending; empty where the generation has none yet.
@@ -124,7 +123,11 @@ def new_batches(committed: list[int], last: int | None) -> range:
     return wanted
 
 
-def _limit_waits(session: Any) -> None:
-    """Give every request of a `requests.Session` a limit; fsspec's WebHDFS sets none."""
-    ask = session.request
-    session.request = lambda *args, **kwargs: ask(*args, **{"timeout": HTTP_TIMEOUT_S, **kwargs})
+def _file_system(url: str, access: Access) -> tuple[Any, str]:
+    if url.startswith(("webhdfs://", "swebhdfs://")):
+        # requests takes a while to import, and most looks are at a folder where nothing is new.
+        from compacting import webhdfs
+
+        return webhdfs.file_system(url, access)
+    found: tuple[Any, str] = fsspec.core.url_to_fs(url)
+    return found

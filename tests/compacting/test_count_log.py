@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from compacting import count_log
+from compacting import webhdfs
 from compacting.count_log import CountLog, new_batches
 from compacting.errors import CountLogUnavailableError, MalformedBatchError, MissingBatchError
 from tests.compacting.stream import Stream
@@ -76,7 +76,7 @@ def server_that_says(answer: bytes | None) -> Iterator[int]:
 
 
 def test_a_namenode_that_hangs_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(count_log, "HTTP_TIMEOUT_S", (0.3, 0.3))
+    monkeypatch.setattr(webhdfs, "HTTP_TIMEOUT_S", (0.3, 0.3))
     with server_that_says(None) as port, pytest.raises(CountLogUnavailableError, match="timed out"):
         CountLog(f"webhdfs://127.0.0.1:{port}/counts", 1).batches()
 

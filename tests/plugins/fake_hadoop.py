@@ -22,8 +22,10 @@ class FakeHadoop:
         self.applications: list[dict[str, Any]] = []
         self.files: set[str] = set()
         self.asked: list[str] = []
+        self.headers: dict[str, str] = {}
         self.silent = False
         self.no_hdfs = False
+        self.on_standby = False
         self.lock = threading.Lock()
         self.port = 0
 
@@ -91,6 +93,7 @@ class Handler(BaseHTTPRequestHandler):
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.fake.asked.append(f"{self.command} {self.path}")
+        self.server.fake.headers = dict(self.headers)
         if self.server.fake.silent:
             self.answer(503)
         elif parts.path.startswith("/webhdfs/v1"):
@@ -115,6 +118,8 @@ class Handler(BaseHTTPRequestHandler):
         fake, operation = self.server.fake, query["op"]
         if fake.no_hdfs:
             self.answer(503)
+        elif fake.on_standby:
+            self.answer(403, {"RemoteException": {"exception": "StandbyException", "message": "not me"}})
         elif operation == "CREATE" and "datanode" not in query:
             self.answer(307, location=f"{fake.url}{self.path}&datanode=1")
         elif operation == "CREATE":

@@ -6,13 +6,14 @@ https://hadoop.apache.org/docs/stable/hadoop-project-dist/hadoop-hdfs/WebHDFS.ht
 from __future__ import annotations
 
 import getpass
+from dataclasses import replace
 
 import requests
 from airflow.sdk import BaseHook
 
 from hashtide_airflow import settings
-
-TIMEOUT_S = 10.0
+from hashtide_airflow.hooks.rest import Rest
+from hashtide_airflow.services import HdfsExtra, service_of
 
 
 class StopMarker(BaseHook):
@@ -45,10 +46,9 @@ class StopMarker(BaseHook):
         return bool(self._ask("DELETE", "DELETE", recursive="true").json()["boolean"])
 
     def _ask(self, method: str, operation: str, *, missing_ok: bool = False, **options: str) -> requests.Response:
-        url = f"{settings.http_url(self.connection_id)}/webhdfs/v1{self.path}"
-        user = self.get_connection(self.connection_id).login or getpass.getuser()
-        query = {"op": operation, "user.name": user, **options}
-        answer = requests.request(method, url, params=query, timeout=TIMEOUT_S)
+        service = service_of(self.get_connection(self.connection_id), HdfsExtra)
+        user = service.user or getpass.getuser()
+        answer = Rest(replace(service, user=user)).ask(method, f"/webhdfs/v1{self.path}", {"op": operation, **options})
         if not (missing_ok and answer.status_code == requests.codes.not_found):
             answer.raise_for_status()
         return answer

@@ -5,19 +5,21 @@ https://hadoop.apache.org/docs/stable/hadoop-yarn/hadoop-yarn-site/ResourceManag
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
 import requests
 from airflow.sdk import BaseHook
 
 from hashtide_airflow import settings
 from hashtide_airflow.backoff import HEALTHY_S
+from hashtide_airflow.hooks.rest import Rest
+from hashtide_airflow.services import Access, service_of
 
 ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
-TIMEOUT_S = 10.0
+APPLICATIONS = "/ws/v1/cluster/apps"
 TOO_SHORT_S = 60.0  # a streaming job that ends sooner, even if it says that all is well, has not streamed
 
 
@@ -106,12 +108,13 @@ class YarnHook(BaseHook):
     """Talks to the ResourceManager that a connection names.
 
     Args:
-        connection_id: an http connection: host and port.
+        connection_id: an http connection: host or hosts, port; extra: `services.Access`.
     """
 
     def __init__(self, connection_id: str = settings.YARN) -> None:
         super().__init__()
         self.connection_id = connection_id
+        self._rest: Rest[Access] | None = None
 
     def applications(self, tag: str) -> list[Application]:
         """All applications with the tag, ended ones too, newest first.
@@ -119,26 +122,11 @@ class YarnHook(BaseHook):
         Raises:
             Unreachable: the ResourceManager did not say.
         """
-        url = f"{settings.http_url(self.connection_id)}/ws/v1/cluster/apps"
-        try:
-            answer = requests.get(url, params={"applicationTags": tag}, timeout=TIMEOUT_S)
-            answer.raise_for_status()
-            return applications_of(answer.json())
-        except (requests.RequestException, ValueError) as error:
-            raise Unreachable(f"{url}: {error}") from error
+        return self._find(self.get_connection(self.connection_id), tag)
 
     async def find(self, tag: str) -> list[Application]:
-        """The same, without blocking."""
-        url = f"{settings.base_url(await self.aget_connection(self.connection_id))}/ws/v1/cluster/apps"
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session,
-                session.get(url, params={"applicationTags": tag}) as answer,
-            ):
-                answer.raise_for_status()
-                return applications_of(await answer.json())
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise Unreachable(f"{url}: {error or type(error).__name__}") from error
+        """The same, without blocking: requests and its tickets have a thread, for seconds at most."""
+        return await asyncio.to_thread(self._find, await self.aget_connection(self.connection_id), tag)
 
     def kill(self, application_id: str) -> None:
         """Ask YARN to kill an application. Counts survive it: a batch that was under way runs again.
@@ -146,8 +134,23 @@ class YarnHook(BaseHook):
         Raises:
             Unreachable: the ResourceManager did not take it.
         """
-        url = f"{settings.http_url(self.connection_id)}/ws/v1/cluster/apps/{application_id}/state"
+        path = f"{APPLICATIONS}/{application_id}/state"
+        self._ask(self.get_connection(self.connection_id), "PUT", path, json={"state": "KILLED"})
+
+    def _find(self, connection: object, tag: str) -> list[Application]:
+        answer = self._ask(connection, "GET", APPLICATIONS, params={"applicationTags": tag})
         try:
-            requests.put(url, json={"state": "KILLED"}, timeout=TIMEOUT_S).raise_for_status()
+            return applications_of(answer.json())
+        except ValueError as error:  # a page: a login's, or of one on standby that knows of no active one
+            raise Unreachable(f"{answer.url}: {error}") from error
+
+    def _ask(self, connection: object, method: str, path: str, **what: Any) -> requests.Response:
+        service = service_of(connection, Access)
+        if self._rest is None or self._rest.service != service:  # the connection may be changed while we watch
+            self._rest = Rest(service)
+        try:
+            answer = self._rest.ask(method, path, **what)
+            answer.raise_for_status()
         except requests.RequestException as error:
-            raise Unreachable(f"{url}: {error}") from error
+            raise Unreachable(f"{', '.join(service.urls)}: {error}") from error
+        return answer

@@ -51,6 +51,7 @@ class ApplicationTrigger(BaseTrigger):
         self.poll_interval_s = poll_interval_s
         self.yarn_connection_id = yarn_connection_id
         self.hdfs_connection_id = hdfs_connection_id
+        self._yarn = YarnHook(yarn_connection_id)
         self.watched = ""  # the application that the last look saw
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -86,13 +87,12 @@ class ApplicationTrigger(BaseTrigger):
 
     async def _newest(self) -> tuple[Application | None, str]:
         """The application that counts: the active one, else the last; and why it is unknown, if it is."""
-        hook = YarnHook(self.yarn_connection_id)
         try:
-            found = await hook.find(tag_of(self.generation))
+            found = await self._yarn.find(tag_of(self.generation))
             active = [application for application in found if application.active]
             for surplus in active[:-1]:  # newest first: the eldest stays, whoever looks
                 self.log.warning("%s and %s are both active: killing the younger", surplus.id, active[-1].id)
-                await sync_to_async(hook.kill)(surplus.id)
+                await sync_to_async(self._yarn.kill)(surplus.id)
         except Unreachable as error:
             self.log.warning("YARN does not answer, waiting: %s", error)
             return None, str(error)
