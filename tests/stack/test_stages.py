@@ -1,10 +1,7 @@
 """The stages seen from outside: what cannot be seen is unknown, and unknown is not gone."""
 
 import json
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +10,9 @@ import pytest
 from stack.books import Ledger
 from stack.endpoints import Endpoints
 from stack.stages import Collector, Snapshot, Stages
+from tests.http_answers import HttpAnswers
 
+pytest_plugins = ["tests.http_answers"]
 NOBODY = "http://127.0.0.1:1"
 STATE = {
     "pid": 1,
@@ -26,41 +25,9 @@ STATE = {
 }
 
 
-class _Hadoop(ThreadingHTTPServer):
-    """Answers each path with what the test has put there, anything else with 404."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.answers: dict[str, Any] = {}
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Hadoop
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
-
-    def do_GET(self) -> None:
-        answer = self.server.answers.get(self.path)
-        payload = json.dumps(answer or {}).encode()
-        self.send_response(404 if answer is None else 200)
-        self.send_header("Content-Length", str(len(payload)))
-        self.end_headers()
-        self.wfile.write(payload)
-
-
 @pytest.fixture
-def hadoop() -> Iterator[_Hadoop]:
-    server = _Hadoop()
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-def endpoints(tmp_path: Path, hadoop: _Hadoop) -> Endpoints:
-    url = f"http://127.0.0.1:{hadoop.server_address[1]}"
+def endpoints(tmp_path: Path, http_answers: HttpAnswers) -> Endpoints:
+    url = http_answers.url
     return Endpoints(
         home=tmp_path,
         airflow_url=NOBODY,
@@ -77,9 +44,9 @@ def endpoints(tmp_path: Path, hadoop: _Hadoop) -> Endpoints:
     )
 
 
-def test_the_newest_batch_is_by_number_and_not_what_lies_aside(endpoints: Endpoints, hadoop: _Hadoop) -> None:
+def test_the_newest_batch_is_by_number_and_not_what_lies_aside(endpoints: Endpoints, http_answers: HttpAnswers) -> None:
     names = ["_aside", "batch=2", "batch=10", "batch=x"]
-    hadoop.answers["/webhdfs/v1/hashtide/counts/generation=3?op=LISTSTATUS"] = {
+    http_answers.answers["/webhdfs/v1/hashtide/counts/generation=3?op=LISTSTATUS"] = {
         "FileStatuses": {"FileStatus": [{"pathSuffix": name} for name in names]}
     }
     assert Stages(endpoints, 3).newest_batch() == 10
@@ -89,7 +56,7 @@ def test_a_count_log_that_does_not_exist_yet_has_no_batch(endpoints: Endpoints) 
     assert Stages(endpoints, 1).newest_batch() == -1
 
 
-def test_the_streaming_jobs_submits_come_newest_first(endpoints: Endpoints, hadoop: _Hadoop) -> None:
+def test_the_streaming_jobs_submits_come_newest_first(endpoints: Endpoints, http_answers: HttpAnswers) -> None:
     def app(number: int, **fields: Any) -> dict[str, Any]:
         return {
             "id": f"a{number}",
@@ -99,15 +66,15 @@ def test_the_streaming_jobs_submits_come_newest_first(endpoints: Endpoints, hado
             **fields,
         }
 
-    hadoop.answers["/ws/v1/cluster/apps?applicationTags=hashtide-count-g1"] = {"apps": {"app": [app(1), app(2)]}}
+    http_answers.answers["/ws/v1/cluster/apps?applicationTags=hashtide-count-g1"] = {"apps": {"app": [app(1), app(2)]}}
     found = Stages(endpoints, 1).applications()
     assert found is not None
     as_tuples = [(each.application_id, each.started_at_s, each.failed) for each in found]
     assert as_tuples == [("a2", 2.0, True), ("a1", 1.0, True)]
 
 
-def test_no_submits_is_known_and_empty(endpoints: Endpoints, hadoop: _Hadoop) -> None:
-    hadoop.answers["/ws/v1/cluster/apps?applicationTags=hashtide-count-g1"] = {"apps": None}
+def test_no_submits_is_known_and_empty(endpoints: Endpoints, http_answers: HttpAnswers) -> None:
+    http_answers.answers["/ws/v1/cluster/apps?applicationTags=hashtide-count-g1"] = {"apps": None}
     assert Stages(endpoints, 1).applications() == ()
 
 
