@@ -32,6 +32,7 @@ class SecuredCluster:
 
     home: Path
     jars: Path
+    names: tuple[str, ...] = NAMES
     ports: dict[tuple[str, int], int] = field(default_factory=dict)
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
@@ -42,7 +43,7 @@ class SecuredCluster:
 
     def servers(self, listener: int) -> str:
         """`host:port` of each broker."""
-        return ",".join(f"localhost:{self.ports[name, listener]}" for name in NAMES)
+        return ",".join(f"localhost:{self.ports[name, listener]}" for name in self.names)
 
     def client(self, user: str) -> dict[str, Any]:
         """The settings of a user, as its file has them."""
@@ -70,9 +71,9 @@ class SecuredCluster:
     def format(self) -> None:
         """Make certificates, settings and empty data folders."""
         authority.ensure(self.secrets)
-        self.ports = {(name, listener): free_port() for name in NAMES for listener in (CLIENT, CONTROLLER, BROKER)}
+        self.ports = {(name, listener): free_port() for name in self.names for listener in (CLIENT, CONTROLLER, BROKER)}
         (self.home / "log4j2.properties").write_text(render("log4j2.properties", {}))
-        formats = [self._format(number, name) for number, name in enumerate(NAMES, 1)]
+        formats = [self._format(number, name) for number, name in enumerate(self.names, 1)]
         for each in formats:
             said, _ = each.communicate(timeout=60)
             if each.returncode:
@@ -81,7 +82,7 @@ class SecuredCluster:
     def _format(self, number: int, name: str) -> "subprocess.Popen[bytes]":
         values = {
             "cluster": True,
-            "brokers": NAMES,
+            "brokers": self.names,
             "broker": name,
             "broker_id": number,
             "home": self.home / name,
@@ -102,10 +103,10 @@ class SecuredCluster:
 
     def start(self, *names: str) -> None:
         """Start brokers, all unless some are named, and wait until they are in the cluster."""
-        for name in names or NAMES:
+        for name in names or self.names:
             with (self.home / name / "broker.log").open("ab") as log:
                 self.processes[name] = subprocess.Popen(
-                    [*self._java("224m"), "kafka.Kafka", str(self.home / name / "server.properties")],
+                    [*self._java("256m"), "kafka.Kafka", str(self.home / name / "server.properties")],
                     stdout=log, stderr=log,
                 )  # fmt: skip
         admin = AdminClient(self.by_certificate(self.secrets / "authority" / "admin.pem"))
@@ -121,7 +122,7 @@ class SecuredCluster:
                 if error.args[0].code() not in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT):
                     raise
             time.sleep(0.2)
-        raise RuntimeError(f"not all of the brokers came: {self.log(NAMES[0])[-3000:]}")
+        raise RuntimeError(f"not all of the brokers came: {self.log(self.names[0])[-3000:]}")
 
     def log(self, name: str) -> str:
         """What a broker has said."""
@@ -148,9 +149,9 @@ class SecuredCluster:
 
 
 @contextmanager
-def running_cluster(home: Path, jars: Path) -> Iterator[SecuredCluster]:
-    """Three brokers; nothing of them is left."""
-    cluster = SecuredCluster(home, jars)
+def running_cluster(home: Path, jars: Path, names: tuple[str, ...] = NAMES) -> Iterator[SecuredCluster]:
+    """Three brokers, or those that are named from `kafka-1` on; nothing of them is left."""
+    cluster = SecuredCluster(home, jars, names)
     try:
         cluster.format()
         cluster.start()
