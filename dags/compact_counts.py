@@ -32,7 +32,7 @@ with DAG(
 ) as dag:
     JobOperator(
         task_id="compact",
-        command=lambda _: compact_command(settings.count_log_url(), settings.generation()),
+        command=lambda _: compact_command(settings.count_log(), settings.generation()),
         secrets={"HASHTIDE_COMPACTOR_DSN": settings.COMPACTOR},
         is_nothing_new=lambda done: done["batches"] == 0,
         inlets=[Asset("posts", uri="hashtide://topic/posts")],

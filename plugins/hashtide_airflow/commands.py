@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from hashtide_airflow.explore_request import ExploreRequest
-from hashtide_airflow.settings import JOBS, Collecting, Counting
+from hashtide_airflow.settings import JOBS, Collecting, Counting, CountLog
 
 PYTHON = sys.executable
 # local[2] in a worker: a heap of its own size, whatever the streaming job's driver has.
@@ -39,9 +39,16 @@ def check_command(source: str) -> list[str]:
     return [PYTHON, str(JOBS / "collect.py"), "--check", "--source", source]
 
 
-def compact_command(count_log: str, generation: int) -> list[str]:
+def compact_command(count_log: CountLog, generation: int) -> list[str]:
     """One pass of the compaction over everything that is committed."""
-    return [PYTHON, str(JOBS / "compact.py"), "--count-log", count_log, "--generation", str(generation)]
+    access = count_log.access
+    command = [PYTHON, str(JOBS / "compact.py"), "--count-log", count_log.url, "--generation", str(generation)]
+    if access.auth != "simple":
+        command += ["--auth", access.auth]
+    for flag, value in (("--principal", access.principal), ("--keytab", access.keytab), ("--ca-file", access.ca_file)):
+        if value:
+            command += [flag, str(value)]
+    return command
 
 
 def report_command(day: date, top: int, source: str | None, lang: str | None, out: Path) -> list[str]:

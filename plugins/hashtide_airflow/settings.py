@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote, urlsplit
 
 from airflow.sdk import BaseHook, Variable
 from psycopg2.extensions import make_dsn
 from pydantic import BaseModel, ConfigDict, Field
+
+from hashtide_airflow.services import Access, HdfsExtra, Service, service_of
 
 JOBS = Path(__file__).resolve().parents[2] / "jobs"
 KAFKA, YARN, HDFS, COMPACTOR, REPORTER = (
@@ -69,6 +72,18 @@ class Counting(Frozen):
     words: Literal["plain", "clean"] = "plain"
 
 
+class CountLog(Frozen):
+    """The count log as `compact.py` is told of it.
+
+    Attributes:
+        url: `webhdfs://` or (TLS) `swebhdfs://`, the NameNodes with commas, the folder.
+        access: how it trusts, and who it is.
+    """
+
+    url: str
+    access: Access
+
+
 def variable(name: str, default: str | None = None) -> str:
     """One Airflow variable, trimmed.
 
@@ -117,16 +132,37 @@ def kafka() -> tuple[str, str]:
     return f"{connection.host}:{connection.port}", connection.extra_dejson.get("topic", "posts")
 
 
+def hdfs() -> Service[HdfsExtra]:
+    """The NameNodes' WebHDFS (or an HttpFS)."""
+    return service_of(BaseHook.get_connection(HDFS), HdfsExtra)
+
+
 def hdfs_root() -> str:
     """The path in HDFS below which everything of ours is, `/hashtide`."""
-    root = str(BaseHook.get_connection(HDFS).extra_dejson.get("root", "/hashtide"))
-    return "/" + root.strip("/")
+    return "/" + hdfs().extra.root.strip("/")
 
 
-def count_log_url() -> str:
-    """The count log over WebHDFS, as fsspec knows it."""
-    connection = BaseHook.get_connection(HDFS)
-    return f"webhdfs://{_bare(connection.host)}:{connection.port}{hdfs_root()}/counts"
+def file_system() -> str:
+    """HDFS as Spark knows it, `hdfs://nameservice` or `hdfs://host:port`.
+
+    Raises:
+        ValueError: the connection says neither.
+    """
+    service = hdfs()
+    if service.extra.fs:
+        return service.extra.fs.rstrip("/")
+    if not service.extra.rpc_port:
+        raise ValueError(f"connection {HDFS}: its extra needs fs (hdfs://nameservice) or rpc_port")
+    return f"hdfs://{urlsplit(service.urls[0]).hostname}:{service.extra.rpc_port}"
+
+
+def count_log() -> CountLog:
+    """Where the compaction finds the count log, and how it is let in."""
+    service = hdfs()
+    scheme = "swebhdfs" if service.urls[0].startswith("https:") else "webhdfs"
+    hosts = ",".join(url.partition("://")[2] for url in service.urls)
+    user = f"{quote(service.user, safe='')}@" if service.user and service.extra.auth == "simple" else ""
+    return CountLog(url=f"{scheme}://{user}{hosts}{hdfs_root()}/counts", access=service.extra)
 
 
 def collecting(asked_for: str | None = None) -> Collecting:
@@ -142,10 +178,9 @@ def collecting(asked_for: str | None = None) -> Collecting:
 def counting() -> Counting:
     """Everything that the streaming job is started with."""
     servers, topic = kafka()
-    connection = BaseHook.get_connection(HDFS)
     return Counting.model_validate(
         {
-            "root": f"hdfs://{_bare(connection.host)}:{connection.extra_dejson['rpc_port']}{hdfs_root()}",
+            "root": file_system() + hdfs_root(),
             "generation": generation(),
             "bootstrap_servers": servers,
             "topic": topic,
@@ -170,23 +205,3 @@ def dsn(connection_id: str) -> str:
             **options,
         )
     )
-
-
-def http_url(connection_id: str) -> str:
-    """A service's base URL, no slash at its end."""
-    return base_url(BaseHook.get_connection(connection_id))
-
-
-def base_url(connection: object) -> str:
-    """The base URL that a connection names: its scheme (http if it names none), host and port."""
-    host = str(getattr(connection, "host", None) or "")
-    port = getattr(connection, "port", None)
-    if not host:
-        raise ValueError(f"connection {getattr(connection, 'conn_id', '?')}: no host")
-    scheme = host.split("://")[0] if "://" in host else str(getattr(connection, "schema", None) or "http")
-    return f"{scheme}://{_bare(host)}" + (f":{port}" if port else "")
-
-
-def _bare(host: str | None) -> str:
-    """The host without a scheme and a slash, as Airflow's http connections may carry them."""
-    return (host or "").split("://")[-1].rstrip("/")

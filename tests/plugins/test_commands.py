@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from hashtide_airflow import commands, settings
+from hashtide_airflow.services import Access
 
 PY = commands.PYTHON
 JOBS = str(settings.JOBS)
@@ -31,13 +32,22 @@ def test_collect_is_one_list_of_arguments() -> None:
 
 
 def test_compact_reads_the_count_log_over_webhdfs() -> None:
-    assert commands.compact_command("webhdfs://h:1/hashtide/counts", 3) == [
-        PY,
-        f"{JOBS}/compact.py",
-        "--count-log",
-        "webhdfs://h:1/hashtide/counts",
-        "--generation",
-        "3",
+    open_to_all = settings.CountLog(url="webhdfs://h:1/hashtide/counts", access=Access())
+    start = [PY, f"{JOBS}/compact.py", "--count-log", "webhdfs://h:1/hashtide/counts", "--generation", "3"]
+    assert commands.compact_command(open_to_all, 3) == start
+    with_a_ticket = Access(auth="kerberos", principal="h@R", keytab=Path("/k"), ca_file=Path("/ca"))
+    assert commands.compact_command(
+        settings.CountLog(url="webhdfs://h:1/hashtide/counts", access=with_a_ticket), 3
+    ) == [
+        *start,
+        "--auth",
+        "kerberos",
+        "--principal",
+        "h@R",
+        "--keytab",
+        "/k",
+        "--ca-file",
+        "/ca",
     ]
 
 
