@@ -152,6 +152,7 @@ def write_airflow_files(site: Site) -> None:
         "hashtide_spool_dir": str(home.spool),
         "hashtide_reports_dir": str(home.reports),
         "hashtide_trigger_interval_s": str(settings.trigger_interval_s),
+        "hashtide_executors": str(settings.executors),
         "hashtide_forms_dir": kept.get("hashtide_forms_dir", str(home.input)),
     }
     write_private(home.variables_file, json.dumps(kept | variables, indent=1) + "\n")

@@ -31,7 +31,8 @@ class Settings(BaseSettings):
         airflow_parallelism: tasks that may run at once.
         *_heap_mb: Java heap of each daemon.
         driver_memory_mb, driver_overhead_mb, executor_memory_mb, executor_overhead_mb: sizes of Spark's two containers.
-        executor_cores: tasks that the executor runs at once.
+        executor_cores: tasks that an executor runs at once.
+        executors: of the streaming job.
     """
 
     model_config = SettingsConfigDict(env_prefix="HASHTIDE_", frozen=True, extra="ignore")
@@ -59,6 +60,7 @@ class Settings(BaseSettings):
     executor_memory_mb: int = Field(default=640, ge=384)
     executor_overhead_mb: int = Field(default=640, ge=256)
     executor_cores: int = Field(default=2, ge=1)
+    executors: int = Field(default=1, ge=1)
 
     @classmethod
     def read(cls, **options: object) -> Self:
