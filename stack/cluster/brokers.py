@@ -1,8 +1,6 @@
 """Which brokers the cluster takes for living, and which of them are behind."""
 
-import json
 import logging
-import ssl
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -11,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from kafka import KafkaAdminClient
+
+from stack.errors import StackError
+from stack.kafka_client import kafka_arguments
 
 
 class BrokersAwayError(Exception):
@@ -47,27 +48,15 @@ def look_at_brokers(bootstrap_servers: str, kafka_config: Path | None, topic: st
                     bootstrap_servers=bootstrap_servers.split(","),
                     request_timeout_ms=limit_ms,
                     bootstrap_timeout_ms=limit_ms,
-                    **_login(kafka_config),
+                    **kafka_arguments(kafka_config),
                 )
             ) as admin,
         ):
             return seen(admin.describe_cluster()["brokers"], admin.describe_topics([topic]))
+    except StackError as error:
+        raise BrokersAwayError(str(error)) from None
     except Exception as error:  # kafka-python raises a dozen kinds while brokers come and go
         raise BrokersAwayError(f"no answer ({type(error).__name__})") from None
-
-
-def _login(kafka_config: Path | None) -> dict[str, Any]:
-    """Who we are, in kafka-python's words."""
-    if kafka_config is None:
-        return {}
-    found = json.loads(kafka_config.read_bytes())
-    return {
-        "security_protocol": found["security.protocol"],
-        "ssl_context": ssl.create_default_context(cadata=found["ssl.ca.pem"]),
-        "sasl_mechanism": found["sasl.mechanism"],
-        "sasl_plain_username": found["sasl.username"],
-        "sasl_plain_password": found["sasl.password"],
-    }
 
 
 def seen(brokers: list[dict[str, Any]], topics: list[dict[str, Any]]) -> Brokers:

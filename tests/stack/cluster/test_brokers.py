@@ -56,3 +56,9 @@ def test_a_secured_broker_tells_who_may_read_the_topic_and_nobody_else(
 def test_nobody_home_is_told_within_the_limit() -> None:
     with pytest.raises(BrokersAwayError, match="no answer"):
         look_at_brokers("127.0.0.1:1", None, "posts", 1.0)
+
+
+def test_a_file_that_cant_be_used_is_told(tmp_path: Path) -> None:
+    (tmp_path / "client.json").write_text("{}")
+    with pytest.raises(BrokersAwayError, match=r"client\.json: security\.protocol is missing"):
+        look_at_brokers("127.0.0.1:1", tmp_path / "client.json", "posts", 1.0)
