@@ -1,9 +1,10 @@
 """`down`: everything stops in an order in which nothing is lost, and nothing that was started is left."""
 
+import fcntl
 import getpass
-import json
 import os
 import signal
+import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -75,14 +76,14 @@ def stop_collector(home: Home) -> str:
 
 
 def collector_process(home: Home) -> psutil.Process | None:
-    """Returns the collector's process, None where there is none or its pid is somebody else's by now."""
+    """Returns the process that holds the spool (SPOOL/lock, docs/contracts.md); None where there is none."""
+    asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
     try:
-        state = json.loads((home.spool / "state.json").read_text())
-        process = psutil.Process(int(state["pid"]))
-        belongs = str(home.spool) in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
-    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        with (home.spool / "lock").open("rb") as file:
+            kind, *_, pid = struct.unpack("hhqqi4x", fcntl.fcntl(file, fcntl.F_GETLK, asked))
+        return psutil.Process(pid) if kind != fcntl.F_UNLCK and pid else None
+    except (FileNotFoundError, psutil.NoSuchProcess):
         return None
-    return process if belongs else None
 
 
 def stop_stream(home: Home) -> str:
