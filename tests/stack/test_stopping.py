@@ -42,8 +42,10 @@ def collector(home: Home, *more: str) -> Iterator["subprocess.Popen[bytes]"]:
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_it_is_stopped_also_before_its_first_word(home: Home) -> None:
@@ -62,10 +64,12 @@ def test_it_is_killed_if_it_does_not_end(home: Home, monkeypatch: pytest.MonkeyP
 
 def test_a_process_that_only_the_state_names_is_left_alone(home: Home) -> None:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", str(home.spool)]) as other:
-        found = {"pid": other.pid, "pid_started_at": psutil.Process(other.pid).create_time()}
-        (home.spool / "state.json").write_text(json.dumps({**found, "status": "running"}))
-        (home.spool / "lock").write_text(json.dumps({"pid": other.pid, "started_at": found["pid_started_at"]}))
-        assert collector_process(home) is None
-        assert stop_collector(home) == "not running"
-        assert other.poll() is None
-        other.kill()
+        try:
+            found = {"pid": other.pid, "pid_started_at": psutil.Process(other.pid).create_time()}
+            (home.spool / "state.json").write_text(json.dumps({**found, "status": "running"}))
+            (home.spool / "lock").write_text(json.dumps({"pid": other.pid, "started_at": found["pid_started_at"]}))
+            assert collector_process(home) is None
+            assert stop_collector(home) == "not running"
+            assert other.poll() is None
+        finally:
+            other.kill()

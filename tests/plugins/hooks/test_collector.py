@@ -96,15 +96,44 @@ def test_a_zombie_does_not_live(hook: CollectorHook, processes: list[subprocess.
     assert hook.holder() is None
 
 
-def test_a_living_process_that_the_state_names_and_that_holds_nothing_is_not_it(hook: CollectorHook) -> None:
+@pytest.fixture
+def other() -> Iterator[subprocess.Popen[bytes]]:
+    """Somebody else's process."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        yield process
+        process.kill()
+
+
+def test_a_living_process_that_the_state_names_and_that_holds_nothing_is_not_it(
+    hook: CollectorHook, other: subprocess.Popen[bytes]
+) -> None:
     """As after a restart: even its start is the same."""
-    with subprocess.Popen(["/bin/sleep", "60"]) as other:
-        write_state(hook, other.pid, psutil.Process(other.pid).create_time())
-        (hook.spool / "lock").write_text(json.dumps({"pid": other.pid, "started_at": 1.0}))
-        assert hook.holder() is None
-        assert hook.stop(1) is False  # above all it is not stopped
-        assert other.poll() is None
-        other.kill()
+    write_state(hook, other.pid, psutil.Process(other.pid).create_time())
+    (hook.spool / "lock").write_text(json.dumps({"pid": other.pid, "started_at": 1.0}))
+    assert hook.holder() is None
+    assert hook.stop(1) is False  # above all it is not stopped
+    assert other.poll() is None
+
+
+def test_one_that_ended_as_it_was_to_be_signalled_costs_nobody_who_has_its_pid_now(
+    hook: CollectorHook, other: subprocess.Popen[bytes]
+) -> None:
+    hook._end(Holder(other.pid, 1.0, other.pid), time.monotonic() + 1)
+    assert other.poll() is None
+
+
+def test_one_that_ends_while_it_is_looked_at_does_not_lend_its_name_to_the_next(
+    hook: CollectorHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, next_line = hook.spool / "lock", '{"pid": 8, "started_at": 2.0}'
+    lock.write_text('{"pid": 8, "started_at": 1.0}')
+
+    def holder_of(_: int) -> int:
+        lock.write_text(next_line)
+        return 8
+
+    monkeypatch.setattr("hashtide_airflow.hooks.collector.holder_of", holder_of)
+    assert hook.holder() == Holder(8, 2.0)
 
 
 def test_one_that_has_said_nothing_yet_is_not_who_the_state_names(hook: CollectorHook) -> None:
