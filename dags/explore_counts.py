@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
 
-from hashtide_airflow import settings
+from hashtide_airflow import kafka_file, settings
 from hashtide_airflow.commands import EXPLORE_ENVIRONMENT, explore_command
 from hashtide_airflow.explore_request import PARAMS, request_of
 from hashtide_airflow.operators.job import JobOperator
@@ -46,7 +46,7 @@ with DAG(
 ) as dag:
     JobOperator(
         task_id="explore",
-        command=lambda context: explore_command(request_of(context), *settings.kafka()),
+        command=lambda context: explore_command(request_of(context), *settings.kafka(), kafka_file.for_readers()),
         secrets={},
         environment=EXPLORE_ENVIRONMENT,
         has_result=False,

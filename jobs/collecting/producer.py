@@ -148,7 +148,6 @@ class KafkaProducer:
         self._topic = settings.topic
         self._timeout_s = settings.connect_timeout_s
         self.complaint: str | None = None
-        self._end: Unavailable | None = None  # an error that this producer does not survive
         try:
             self._producer = Librdkafka(settings.for_librdkafka(), logger=_log, error_cb=self._complain)
         except KafkaException as error:
@@ -163,7 +162,7 @@ class KafkaProducer:
         try:
             found = self._producer.list_topics(self._topic, timeout=self._timeout_s)
         except KafkaException as error:
-            self._producer.poll(0)  # what the connection died of is told here only
+            self.poll(0)  # what the connection died of is told here only
             why = self.complaint or f"{failure(error.args[0])} ({_HINT})"
             raise Unavailable(f"nobody answers: {why}") from error
         metadata = found.topics[self._topic]
@@ -176,8 +175,6 @@ class KafkaProducer:
     def _complain(self, error: KafkaError) -> None:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:  # says only that the others were no better
             self.complaint = str(failure(error))
-        if error.fatal():
-            self._end = Unavailable(self.complaint)
 
     def send(self, value: bytes, key: bytes, headers: Headers, partition: int, on_delivery: OnDelivery) -> None:
         """Queues a record; see `Producer.send`."""
@@ -193,9 +190,10 @@ class KafkaProducer:
         Raises:
             Unavailable: this producer is at its end, a new one may do better.
         """
-        self._producer.poll(timeout_s)
-        if self._end is not None:
-            raise self._end
+        try:
+            self._producer.poll(timeout_s)
+        except KafkaException as error:  # only what it does not survive
+            raise failure(error.args[0]) from error
 
     def close(self) -> None:
         """Ends it at once, without waiting for what is under way."""

@@ -1,6 +1,7 @@
 """Plain readers of Kafka, beside Spark: they belong to no group and commit nothing."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,6 +9,8 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 
 from counting.kafka_file import KafkaLogin
+
+_FAILED = re.compile(r"(?:Connection|Bootstrap connection to \S+) failed: (.*?)(?: \(backoff .*)?", re.DOTALL)
 
 
 def open_consumer(bootstrap_servers: str, login: KafkaLogin, patience_s: float) -> KafkaConsumer:
@@ -37,9 +40,8 @@ def _reasons() -> Iterator[list[str]]:
 
     class Listener(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            said = record.getMessage()
-            if not said.startswith("Bootstrap failed"):  # the last one of all, and it says only that
-                heard.append(said)
+            if said := _FAILED.fullmatch(record.getMessage()):
+                heard.append(said[1])
 
     logger, listener = logging.getLogger("kafka.net.manager"), Listener(logging.WARNING)
     level, propagate = logger.level, logger.propagate

@@ -30,6 +30,7 @@ def collect_command(collecting: Collecting) -> list[str]:
         *("--source", collecting.source),
         *("--spool", str(collecting.spool)),
         *("--bootstrap-servers", collecting.bootstrap_servers),
+        *(("--kafka-config", str(collecting.kafka_config)) if collecting.kafka_config else ()),
         *("--topic", collecting.topic),
     ]
 
@@ -61,7 +62,9 @@ def report_command(day: date, top: int, source: str | None, lang: str | None, ou
     return [*command, "--out", str(out)]
 
 
-def explore_command(look: ExploreRequest, bootstrap_servers: str, topic: str) -> list[str]:
+def explore_command(
+    look: ExploreRequest, bootstrap_servers: str, topic: str, kafka_config: Path | None = None
+) -> list[str]:
     """A look at the counts on the console. The arguments are validated already (`explore_request`)."""
     return [
         PYTHON,
@@ -77,6 +80,7 @@ def explore_command(look: ExploreRequest, bootstrap_servers: str, topic: str) ->
         *("--words", look.words),
         *("--retweets", look.retweets),
         *("--bootstrap-servers", bootstrap_servers),
+        *(("--kafka-config", str(kafka_config)) if kafka_config else ()),
         *("--topic", topic),
         *("--master", "local[2]"),
     ]
@@ -97,9 +101,9 @@ def submit_command(counting: Counting, py_files: Path) -> list[str]:
         "spark.yarn.am.attemptFailuresValidityInterval": "10m",
         "spark.executor.failuresValidityInterval": "10m",
         "spark.executor.maxNumFailures": "50",
-        # One executor, which stays: its state is on it.
+        # Executors stay: the state is on them.
         "spark.dynamicAllocation.enabled": "false",
-        "spark.executor.instances": "1",
+        "spark.executor.instances": str(counting.executors),
     }
     command = [
         str(Path(PYTHON).with_name("spark-submit")),
@@ -112,10 +116,13 @@ def submit_command(counting: Counting, py_files: Path) -> list[str]:
     return [
         *command,
         *("--py-files", str(py_files)),
+        # By YARN's cache, readable by the application's user only, into the driver's working directory.
+        *(("--files", str(counting.kafka_config)) if counting.kafka_config else ()),
         str(JOBS / "count.py"),
         *("--root", counting.root),
         *("--generation", str(counting.generation)),
         *("--bootstrap-servers", counting.bootstrap_servers),
+        *(("--kafka-config", counting.kafka_config.name) if counting.kafka_config else ()),
         *("--topic", counting.topic),
         *("--trigger-interval-s", str(counting.trigger_interval_s)),
         *("--retweets", counting.retweets),

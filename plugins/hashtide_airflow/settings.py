@@ -5,19 +5,22 @@ The names are the contract's (docs/contracts.md, "Airflow"). Nothing here may be
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from airflow.sdk import BaseHook, Variable
+from airflow.sdk.exceptions import AirflowNotFoundException
 from psycopg2.extensions import make_dsn
 from pydantic import BaseModel, ConfigDict, Field
 
 from hashtide_airflow.services import Access, HdfsExtra, Service, service_of
 
 JOBS = Path(__file__).resolve().parents[2] / "jobs"
-KAFKA, YARN, HDFS, COMPACTOR, REPORTER = (
+KAFKA, KAFKA_WRITER, YARN, HDFS, COMPACTOR, REPORTER = (
     "hashtide_kafka",
+    "hashtide_kafka_writer",
     "hashtide_yarn",
     "hashtide_hdfs",
     "hashtide_compactor",
@@ -44,12 +47,14 @@ class Collecting(Frozen):
         spool: the collector's directory.
         bootstrap_servers: Kafka, `host:port`.
         topic: the topic that holds the posts.
+        kafka_config: the file that says who the collector is to Kafka; none: nobody.
     """
 
     source: str = Field(min_length=1)
     spool: Path
     bootstrap_servers: str = Field(min_length=3)
     topic: str = Field(pattern=r"^[a-zA-Z0-9._-]+$")
+    kafka_config: Path | None = None
 
 
 class Counting(Frozen):
@@ -61,6 +66,8 @@ class Counting(Frozen):
         trigger_interval_s: a batch at most this often.
         retweets: whether a repost counts what it repeats (`full`), or its own words only (`own`).
         words: how a text becomes words, `plain` or `clean`.
+        kafka_config: the file that says who the job is to Kafka; none: nobody.
+        executors: how many; the stream's state goes with any number.
     """
 
     root: str = Field(pattern=r"^[a-z]+://")
@@ -70,6 +77,8 @@ class Counting(Frozen):
     trigger_interval_s: int = Field(ge=1, le=3600)
     retweets: Literal["full", "own"] = "full"
     words: Literal["plain", "clean"] = "plain"
+    kafka_config: Path | None = None
+    executors: int = Field(default=1, ge=1)
 
 
 class CountLog(Frozen):
@@ -126,10 +135,35 @@ def reports_dir() -> Path:
     return Path(variable("hashtide_reports_dir"))
 
 
-def kafka() -> tuple[str, str]:
-    """Kafka's `host:port` and the topic of the posts."""
-    connection = BaseHook.get_connection(KAFKA)
-    return f"{connection.host}:{connection.port}", connection.extra_dejson.get("topic", "posts")
+def kafka(connection_id: str = KAFKA) -> tuple[str, str]:
+    """Kafka's brokers, `host:port[,host:port]`, and the topic of the posts.
+
+    Raises:
+        ValueError: the connection names no host, or one without a port.
+    """
+    connection = BaseHook.get_connection(connection_id)
+    servers = [_with_port(host.strip(), connection.port) for host in (connection.host or "").split(",")]
+    if not all(servers):
+        raise ValueError(f"the Airflow connection {connection_id}: every host needs a port, h:9092,h:9092")
+    return ",".join(servers), connection.extra_dejson.get("topic", "posts")
+
+
+def kafka_writer() -> str:
+    """The connection that the collector uses: the one that may write, where there is one."""
+    try:
+        BaseHook.get_connection(KAFKA_WRITER)
+    except AirflowNotFoundException:
+        return KAFKA
+    return KAFKA_WRITER
+
+
+def _with_port(host: str, port: int | None) -> str:
+    """`host:port`, an IPv6 address in brackets; empty where either is missing."""
+    if host.count(":") > 1 and not host.startswith("["):
+        host = f"[{host}]"
+    if re.fullmatch(r"(\[[^]]+\]|[^:]+):\d+", host):
+        return host
+    return f"{host}:{port}" if host and port and not host.endswith(":") else ""
 
 
 def hdfs() -> Service[HdfsExtra]:
@@ -171,7 +205,7 @@ def collecting(asked_for: str | None = None) -> Collecting:
     Args:
         asked_for: a run's own source; None is the variable's.
     """
-    servers, topic = kafka()
+    servers, topic = kafka(kafka_writer())
     return Collecting(source=asked_for or source(), spool=spool_dir(), bootstrap_servers=servers, topic=topic)
 
 
@@ -187,6 +221,7 @@ def counting() -> Counting:
             "trigger_interval_s": int(variable("hashtide_trigger_interval_s", "10")),
             "retweets": variable("hashtide_retweets", "full"),
             "words": variable("hashtide_words", "plain"),
+            "executors": int(variable("hashtide_executors", "1")),
         }
     )
 

@@ -42,7 +42,7 @@ def token_files(source: str, *, named_by_form: bool = False) -> dict[str, str]:
     if "x" in wanted and (path := _file("x", _x(_connection(X)))):
         found["HASHTIDE_X_TOKEN_FILE"] = path
     if "mastodon" in wanted and named_by_form:
-        found["HASHTIDE_MASTODON_TOKEN_FILE"] = _written("mastodon_token_by_form", _of_servers_alone())
+        found["HASHTIDE_MASTODON_TOKEN_FILE"] = write_secret("mastodon_token_by_form", _of_servers_alone())
     elif "mastodon" in wanted:
         text = _mastodon(_connection(MASTODON), servers_of(source, "mastodon"))
         if path := _file("mastodon", text):
@@ -119,13 +119,15 @@ def _file(network: str, text: str) -> str:
     """The path of the file to hand on, written if there is something to write; empty where nobody named one."""
     if not text:
         return settings.optional_variable(f"hashtide_{network}_token_file")
-    return _written(f"{network}_token", text)
+    return write_secret(f"{network}_token", text)
 
 
-def _written(name: str, text: str) -> str:
-    FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
+def write_secret(name: str, text: str) -> str:
+    """The path of a new file (0400) below the secrets' folder, whole or not at all."""
     path = FOLDER / name
-    aside = FOLDER / f".{name}.{os.getpid()}"
+    for folder in (FOLDER, path.parent):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.unlink(missing_ok=True)
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o400)
     with os.fdopen(descriptor, "w") as file:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from hashtide_airflow import settings
+from hashtide_airflow import kafka_file, settings
 from hashtide_airflow.backoff import HEALTHY_S, restart_delay_s
 from hashtide_airflow.collect_request import request_of
 from hashtide_airflow.commands import check_command, collect_command
@@ -80,7 +80,9 @@ class CollectLease(LeaseOperator):
             self.log.info("attached to the collector of %s: %s", collecting.source, why or hook.holder())
             trigger = CollectorTrigger(str(collecting.spool), ends_at.isoformat(), source=asked_for)
             self.wait(trigger, ends_at, asked_for=asked_for, by_form=by_form)
-        tokens = token_files(collecting.source, named_by_form=by_form)  # may refuse: before anything is stopped
+        # These may refuse: before anything is stopped.
+        tokens = token_files(collecting.source, named_by_form=by_form)
+        collecting = collecting.model_copy(update={"kafka_config": kafka_file.for_collector()})
         if outcome == "source_changed":
             self.log.info("another source is wanted: stopping the collector %s", why)
             hook.stop(STOP_S)

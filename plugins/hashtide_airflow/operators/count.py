@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk.exceptions import AirflowException
 
-from hashtide_airflow import settings
+from hashtide_airflow import kafka_file, settings
 from hashtide_airflow.archive import zip_package
 from hashtide_airflow.backoff import restart_delay_s
 from hashtide_airflow.commands import submit_command, tag_of
@@ -66,7 +66,8 @@ class CountLease(LeaseOperator):
             if (due := due_at(found)) and due > datetime.now(UTC):
                 self.log.warning("%s; the next submit is due at %s", found[0].diagnostics, due.isoformat())
                 return due
-            self._submit(context, settings.counting(), lock)
+            counting = settings.counting().model_copy(update={"kafka_config": kafka_file.for_readers()})
+            self._submit(context, counting, lock)
         return None
 
     def _submit(self, context: Context, counting: settings.Counting, lock: int) -> None:

@@ -1,0 +1,189 @@
+"""Every client of ours against a broker that asks who one is: taken in, or told why not, and no secret in any word."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka.errors import KafkaError
+
+from stack.topic_recount import TopicError, end_offsets, recount_topic
+from tests.brokers import Broker
+from tests.certificates import Authority
+from tests.counting.count_log import assert_exact
+from tests.secured_broker import CANARY, TOPIC, SecuredBroker, kafka_file
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
+
+JOBS = Path(__file__).resolve().parent.parent / "jobs"
+WITHIN_S = 60
+Settings = dict[str, str] | None
+
+
+def wrong_password(broker: SecuredBroker, user: str) -> Settings:
+    return broker.client(user, sasl_password=f"another-{CANARY}")
+
+
+def plain(_broker: SecuredBroker, _user: str) -> Settings:
+    return None
+
+
+def another_authority(broker: SecuredBroker, user: str) -> Settings:
+    return broker.client(user, ssl_ca_pem=Authority().pem)
+
+
+def nobody(broker: SecuredBroker, _user: str) -> Settings:
+    return broker.client("nobody")
+
+
+def the_reader(broker: SecuredBroker, _user: str) -> Settings:
+    return broker.client("counter")
+
+
+REFUSED: list[tuple[Callable[[SecuredBroker, str], Settings], str]] = [
+    (wrong_password, "Authentication failed"),
+    (plain, "does it ask for TLS, or for a login?"),
+    (another_authority, "certificate verify failed"),
+]
+
+
+def words(job: str, broker: Broker, folder: Path, settings: Settings, *options: str) -> list[str]:
+    file = [] if settings is None else ["--kafka-config", str(kafka_file(folder, settings))]
+    where = ["--bootstrap-servers", broker.bootstrap_servers, "--topic", TOPIC]
+    return [sys.executable, str(JOBS / job), *where, *file, *options]
+
+
+def done(command: list[str]) -> tuple[int, str]:
+    """Status and all that it said; none of it is a secret."""
+    ended = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=300
+    )
+    assert CANARY not in ended.stdout
+    return ended.returncode, ended.stdout
+
+
+@contextmanager
+def collector(broker: SecuredBroker, folder: Path, settings: Settings) -> Iterator["subprocess.Popen[str]"]:
+    options = ["--source", "simulator:rate=50,seed=7", "--spool", str(folder / "spool")]
+    process = subprocess.Popen(
+        words("collect.py", broker, folder, settings, *options), stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+        process.terminate()
+        assert CANARY not in process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def state_once(folder: Path, true: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    """What the collector says as soon as it is so."""
+    path, state = folder / "spool" / "state.json", {}
+    deadline = time.monotonic() + WITHIN_S
+    while time.monotonic() < deadline:
+        if path.exists() and true(state := json.loads(path.read_bytes())):
+            return state
+        time.sleep(0.1)
+    raise AssertionError(f"it does not come: {state}")
+
+
+@pytest.fixture(scope="module")
+def published(secured_broker: SecuredBroker, tmp_path_factory: pytest.TempPathFactory) -> SecuredBroker:
+    """The broker with a thousand simulated lines in the topic, sent by the collector as itself."""
+    folder = tmp_path_factory.mktemp("published")
+    options = ["--source", "simulator:posts=1000,seed=1", "--spool", str(folder / "spool")]
+    status, said = done(words("collect.py", secured_broker, folder, secured_broker.client("collector"), *options))
+    assert status == 0, said
+    return secured_broker
+
+
+def test_the_collector_publishes_as_itself(published: SecuredBroker) -> None:
+    assert len(published.read(TOPIC)) >= 1000
+
+
+@pytest.mark.parametrize(
+    ("who", "why"),
+    [
+        *REFUSED,
+        (nobody, f"topic '{TOPIC}' may not be seen by this login"),
+        (the_reader, "this login may not write here"),
+    ],
+)
+def test_a_collector_that_is_refused_says_why_waits_and_goes_on_when_it_is_let_in(
+    secured_broker: SecuredBroker, tmp_path: Path, who: Callable[[SecuredBroker, str], Settings], why: str
+) -> None:
+    with collector(secured_broker, tmp_path, who(secured_broker, "collector")) as process:
+        refused = state_once(tmp_path, lambda state: why in str(state["error"]))
+        assert CANARY not in json.dumps(refused)
+        waiting = state_once(tmp_path, lambda state: state["lag_records"] > refused["lag_records"] + 50)
+        assert process.poll() is None
+        assert (waiting["status"], waiting["records_acked"]) == ("running", 0)
+    before = len(secured_broker.read(TOPIC))
+    with collector(secured_broker, tmp_path, secured_broker.client("collector")):
+        state_once(tmp_path, lambda state: state["records_acked"] > waiting["lag_records"] and not state["error"])
+    last = state_once(tmp_path, lambda state: state["status"] == "stopped")
+    assert (last["lag_records"], len(secured_broker.read(TOPIC)) - before) == (0, last["records_acked"])
+
+
+def test_tail_shows_what_this_login_may_read(published: SecuredBroker, tmp_path: Path) -> None:
+    status, said = done(words("tail.py", published, tmp_path, published.client("counter"), "-n", "7"))
+    assert (status, len(said.splitlines())) == (0, 7)
+
+
+@pytest.mark.parametrize(
+    ("who", "why"),
+    [
+        (wrong_password, "Authentication failed"),
+        (plain, "Bootstrap"),
+        (another_authority, "CERTIFICATE_VERIFY_FAILED"),
+        (nobody, f"there is no topic '{TOPIC}', or this login may not see it"),
+    ],
+)
+def test_a_tail_that_is_refused_says_why_in_one_line(
+    secured_broker: SecuredBroker, tmp_path: Path, who: Callable[[SecuredBroker, str], Settings], why: str
+) -> None:
+    status, said = done(words("tail.py", secured_broker, tmp_path, who(secured_broker, "counter")))
+    assert (status, len(said.splitlines())) == (1, 1)
+    assert why in said
+
+
+def test_the_launcher_reads_the_topic_again_with_the_same_file(published: SecuredBroker, tmp_path: Path) -> None:
+    file = kafka_file(tmp_path, published.client("counter"))
+    ends = end_offsets(published.bootstrap_servers, TOPIC, file)
+    found = recount_topic(published.bootstrap_servers, TOPIC, lambda *_: 0.0, 7200.0, file)
+    assert found.records == sum(ends.values()) == len(published.read(TOPIC))
+    stranger = kafka_file(tmp_path, published.client("nobody"))
+    with pytest.raises((TopicError, KafkaError)) as refused:
+        end_offsets(published.bootstrap_servers, TOPIC, stranger)
+    assert CANARY not in str(refused.value)
+
+
+@pytest.mark.spark
+def test_the_streaming_job_counts_as_itself_and_leaves_no_secret(published: SecuredBroker, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    options = ["--root", root.as_uri(), "--master", "local[2]", "--shuffle-partitions", "2", "--until-caught-up"]
+    status, said = done(words("count.py", published, tmp_path, published.client("counter"), *options))
+    assert status == 0, said[-3000:]
+    assert_exact(published.read(TOPIC), root / "counts" / "generation=1")
+    holding = [path for path in root.rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()]
+    assert holding == []
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize(
+    ("who", "why"),
+    [(wrong_password, "Authentication failed"), (nobody, "or this login may not see it")],
+)
+def test_a_streaming_job_that_is_refused_says_why(
+    secured_broker: SecuredBroker, tmp_path: Path, who: Callable[[SecuredBroker, str], Settings], why: str
+) -> None:
+    options = ["--root", tmp_path.as_uri(), "--master", "local[2]", "--until-caught-up"]
+    status, said = done(words("count.py", secured_broker, tmp_path, who(secured_broker, "counter"), *options))
+    assert status == 1
+    assert why in said.splitlines()[-1]
