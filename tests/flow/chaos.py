@@ -26,9 +26,10 @@ from tests.flow.chaos_checks import Heard, figures, identities_heard, problems
 from tests.flow.chaos_collector import RestartedCollector
 from tests.flow.chaos_networks import Jetstream, Mastodon, Network, X
 from tests.flow.checking import assert_equal_to_recount, sums_that_differ
+from tests.flow.counted import TOPIC
 from tests.flow.inputs import REPOSITORY
 from tests.flow.recount import recount
-from tests.flow.running_stack import TOPIC, RunningStack
+from tests.flow.running_stack import RunningStack
 from tests.postgres import ROLES, SCHEMA, execute, start_postgres, stop_postgres
 
 log = logging.getLogger("chaos")

@@ -5,22 +5,35 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tests.flow.comparing import differences
+from tests.flow.counted import Counted
 from tests.flow.recount import Recount
-from tests.flow.running_stack import RunningStack
 
 
-def assert_equal_to_recount(stack: RunningStack, expected: Recount) -> None:
+def assert_equal_to_recount(stack: Counted, expected: Recount) -> None:
     """Counts, control messages, dead letters, gaps and the books of Postgres against the recount."""
-    assert differences({key: tuple(pair) for key, pair in expected.counts.items()}, stack.counts()) == []
-    assert differences(expected.said, stack.control_messages()) == []
-    assert differences(expected.dead, stack.dead_letters()) == []
-    assert expected.said_gaps() == stack.said_gaps()
-    found = stack.query("select posts, control, dead, gaps, duplicates from books where generation = 1")
-    assert found == [(expected.posts, expected.control, len(expected.dead), len(expected.gaps), expected.duplicates)]
+    assert against_recount(stack, expected) == []
 
 
 def assert_equal_to_truth(result: Recount, truth: Mapping[str, Any]) -> None:
     """The recount, which Postgres equals, against what the simulator put in; text has its time from the collector."""
+    assert against_truth(result, truth) == []
+
+
+def against_recount(stack: Counted, expected: Recount) -> list[str]:
+    """What differs between Postgres and the recount, a line each."""
+    found = stack.query("select posts, control, dead, gaps, duplicates from books where generation = 1")
+    books = [(expected.posts, expected.control, len(expected.dead), len(expected.gaps), expected.duplicates)]
+    return [
+        *differences({key: tuple(pair) for key, pair in expected.counts.items()}, stack.counts()),
+        *differences(expected.said, stack.control_messages()),
+        *differences(expected.dead, stack.dead_letters()),
+        *(f"a gap that only one side has: {each}" for each in expected.said_gaps() ^ stack.said_gaps()),
+        *([] if found == books else [f"the books: expected {books}, found {found}"]),
+    ]
+
+
+def against_truth(result: Recount, truth: Mapping[str, Any]) -> list[str]:
+    """What differs between the recount and the simulator's ground truth, a line each."""
     expected = _summed(
         ((row[0], "" if row[2] == "text" else row[1], *row[2:5]), row[5], row[6]) for row in truth["counts"]
     )
@@ -28,14 +41,16 @@ def assert_equal_to_truth(result: Recount, truth: Mapping[str, Any]) -> None:
         ((key[0], "" if key[2] == "text" else f"{key[1]:%Y-%m-%dT%H:%M:%SZ}", *key[2:]), pair[0], pair[1])
         for key, pair in result.counts.items()
     )
-    assert differences(expected, found) == []
-    assert differences(truth["dead"], Counter(result.dead.values())) == []
     kinds: Counter[str] = Counter()
     for (_, _, kind, about), messages in result.said.items():
         kinds[f"{kind}\t{about}" if about else kind] += messages
-    assert differences(truth["control"], kinds) == []
-    books = truth["books"]
-    assert (result.posts, result.duplicates) == (books["posts"], books["duplicates"])
+    books = {name: truth["books"][name] for name in ("posts", "duplicates")}
+    return [
+        *differences(expected, found),
+        *differences(truth["dead"], Counter(result.dead.values())),
+        *differences(truth["control"], kinds),
+        *differences(books, {"posts": result.posts, "duplicates": result.duplicates}),
+    ]
 
 
 def _summed(rows: Iterable[tuple[tuple[Any, ...], int, int]]) -> dict[tuple[Any, ...], tuple[int, int]]:
@@ -46,7 +61,7 @@ def _summed(rows: Iterable[tuple[tuple[Any, ...], int, int]]) -> dict[tuple[Any,
     return sums
 
 
-def sums_that_differ(stack: RunningStack) -> Sequence[tuple[Any, ...]]:
+def sums_that_differ(stack: Counted) -> Sequence[tuple[Any, ...]]:
     """Rows of count_hour and count_day that are not the sum of their buckets, or are missing, or are too many."""
     wrong: list[tuple[Any, ...]] = []
     for table, column, unit in (("count_hour", "hour", "hour"), ("count_day", "day", "day")):

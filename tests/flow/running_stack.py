@@ -5,28 +5,24 @@ import logging
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psutil
 import psycopg2
 import requests
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer
 
+from tests.flow.counted import Counted, read_topic
 from tests.flow.inputs import REPOSITORY
 from tests.flow.reading.records import TopicRecord
-from tests.flow.recount import Key, Said
 
 log = logging.getLogger(__name__)
 
-TOPIC = "posts"
 UP_WITHIN_S = 1200
 
 
-class RunningStack:
+class RunningStack(Counted):
     """One home. The commands run as a person's do, but in the tests' own environment."""
 
     def __init__(self, home: Path) -> None:
@@ -62,52 +58,15 @@ class RunningStack:
         finally:
             connection.close()
 
-    def counts(self) -> dict[Key, tuple[int, int]]:
-        """count_bucket, summed over arrival."""
-        found = self.query(
-            "select metric, bucket, source, lang, term, sum(posts)::bigint, sum(reposts)::bigint"
-            " from count_bucket where generation = 1 group by 1, 2, 3, 4, 5"
-        )
-        return {(row[0], row[1].astimezone(UTC), *row[2:5]): (row[5], row[6]) for row in found}
-
-    def control_messages(self) -> Counter[Said]:
-        """control_message, summed over arrival."""
-        found = self.query(
-            "select bucket, source, kind, about, sum(messages)::bigint from control_message where generation = 1"
-            " group by 1, 2, 3, 4"
-        )
-        return Counter({(row[0].astimezone(UTC), *row[1:4]): row[4] for row in found})
-
-    def said_gaps(self) -> set[tuple[str, datetime | None, str]]:
-        """Gaps that control messages said: source, minute, why."""
-        found = self.query("select source, gap_from, why from collection_gap where generation = 1 and notes = 0")
-        return {(source, at and at.astimezone(UTC), why) for source, at, why in found}
-
-    def dead_letters(self) -> dict[str, str]:
-        """Place → reason."""
-        found = self.query("select topic, partition, record_offset, reason from dead_letter where generation = 1")
-        return {f"{topic}[{partition}]@{offset}": reason for topic, partition, offset, reason in found}
-
     def records(self) -> list[TopicRecord]:
         """The whole topic, partition by partition, each record with the time of the batch that the ledger names."""
-        begun = self._batches()
+        begun = self.batches()
         port = json.loads((self.home / "ports.json").read_text())["kafka"]
         consumer = KafkaConsumer(bootstrap_servers=f"127.0.0.1:{port}", max_partition_fetch_bytes=16 << 20)
         try:
-            return list(_read(consumer, begun))
+            return list(read_topic(consumer, begun))
         finally:
             consumer.close()
-
-    def _batches(self) -> dict[int, list[tuple[int, datetime]]]:
-        """Partition → (until_offset, processed_at), ascending."""
-        found = self.query(
-            "select r.partition, r.until_offset, l.processed_at from offset_range r"
-            " join batch_ledger l using (generation, batch_id) where generation = 1 order by 1, 2"
-        )
-        batches: dict[int, list[tuple[int, datetime]]] = {}
-        for partition, until_offset, processed_at in found:
-            batches.setdefault(partition, []).append((until_offset, processed_at.astimezone(UTC)))
-        return batches
 
     def collector_status(self) -> str:
         """What the collector last said of itself; empty before its first word."""
@@ -173,22 +132,3 @@ def _checkpointed(stack: RunningStack, log: str) -> int:
     except (OSError, ValueError, KeyError):
         return 0
     return max((int(each["pathSuffix"]) + 1 for each in statuses if each["pathSuffix"].isdigit()), default=0)
-
-
-def _read(consumer: KafkaConsumer, batches: dict[int, list[tuple[int, datetime]]]) -> Iterator[TopicRecord]:
-    for number in sorted(consumer.partitions_for_topic(TOPIC) or ()):
-        partition = TopicPartition(TOPIC, number)
-        consumer.assign([partition])
-        consumer.seek_to_beginning(partition)
-        end = consumer.end_offsets([partition])[partition]
-        waiting = iter(batches.get(number, []))
-        until_offset, processed_at = 0, datetime(1970, 1, 1, tzinfo=UTC)
-        deadline = time.monotonic() + 300
-        while consumer.position(partition) < end:
-            assert time.monotonic() < deadline, f"{partition} can't be read to its end {end}"
-            for record in consumer.poll(timeout_ms=1000, max_records=5000).get(partition, []):
-                while record.offset >= until_offset:
-                    until_offset, processed_at = next(waiting)
-                place = f"{TOPIC}[{number}]@{record.offset}"
-                headers = dict(record.headers)
-                yield TopicRecord(place, record.key, record.value, headers, record.timestamp, processed_at)
