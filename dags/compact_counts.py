@@ -32,7 +32,10 @@ with DAG(
 ) as dag:
     JobOperator(
         task_id="compact",
-        command=lambda _: compact_command(settings.count_log(), settings.generation()),
+        command=lambda _: [
+            *compact_command(settings.count_log(), settings.generation()),
+            *("--spool", str(settings.spool_dir())),
+        ],
         secrets={"HASHTIDE_COMPACTOR_DSN": settings.COMPACTOR},
         is_nothing_new=lambda done: done["batches"] == 0,
         inlets=[Asset("posts", uri="hashtide://topic/posts")],

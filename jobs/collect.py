@@ -10,12 +10,14 @@ import os
 import signal
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 from collecting import state
 from collecting.addresses import Address
 from collecting.collector import Collector
 from collecting.files import LockHeld
+from collecting.history import note_kinds
 from collecting.lines import Source, SourceError
 from collecting.producer import Settings
 from collecting.publisher import Publisher
@@ -23,7 +25,7 @@ from collecting.segments import SpoolCorrupt
 from collecting.selection import Selection
 from collecting.simulation import truth
 from collecting.simulation.settings import Settings as SimulatorSettings
-from collecting.sources import open_source
+from collecting.sources import addresses_of, open_source
 from collecting.sources.auto import settled
 from collecting.sources.simulator import SimulatorSource, parse_cursor
 from collecting.spool import Spool
@@ -112,11 +114,13 @@ def _collect(given: argparse.Namespace) -> int:
     os.environ.setdefault("HASHTIDE_SPEND_FILE", str(spool.directory / "x-spend.json"))  # beside what was paid for
     try:
         try:
-            source = _source(given, settled(given.source, spool.directory))
+            address = settled(given.source, spool.directory)
+            source = _source(given, address)
         except SourceError as error:
             State(given.source, state.FAILED, str(error)).write(spool.directory)
             log.error("%s", error)  # noqa: TRY400
             return WRONG_ARGUMENTS
+        note_kinds(spool.directory, (Address.parse(each).kind for each in addresses_of(address)), datetime.now(UTC))
         settings = Settings(given.bootstrap_servers, given.topic, given.login.for_librdkafka())
         publisher = Publisher(spool, settings, on_acked=_print_place if given.verbose else None)
         last = Collector(given.source, source, spool, publisher).run(stop)

@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg2
 
@@ -51,6 +52,7 @@ def parse(arguments: list[str] | None = None) -> tuple[CountLog, Settings]:
     parser.add_argument(
         "--keep-bucket-days", type=positive, default=defaults.keep_bucket_days, help="of arrivals in count_bucket"
     )
+    parser.add_argument("--spool", type=Path, metavar="DIR", help="the collector's, which says what was simulated")
     args = vars(parser.parse_args(arguments))
     dsn = os.environ.get("HASHTIDE_COMPACTOR_DSN")
     if not dsn:

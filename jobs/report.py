@@ -22,6 +22,7 @@ from reporting.page import as_html
 from reporting.publish import hold, record, write_file
 from reporting.reading import connect, one_line, read_day
 from reporting.request import ReportRequest, parse_arguments
+from reporting.simulated import NOTES
 from reporting.summary import summarise
 from reporting.table import as_csv
 
@@ -63,6 +64,8 @@ def make_report(dsn: str, request: ReportRequest, out: Path) -> dict[str, object
     write_file(paths["html"], html)
     write_file(paths["csv"], csv)
     log.info("%s: %s; %d posts", request.day, summary.completeness.headline, summary.posts)
+    if NOTES[summary.simulated]:
+        log.info("%s", NOTES[summary.simulated])
     return {
         "day": request.day.isoformat(),
         **request.settings,
@@ -72,6 +75,7 @@ def make_report(dsn: str, request: ReportRequest, out: Path) -> dict[str, object
         "generation": books.position.generation,
         "batch_id": books.position.batch_id,
         "verdict": summary.completeness.verdict.value,
+        "simulated": summary.simulated.value,
         "posts": summary.posts,
         "hashtags": len(summary.hashtags),
         **{name: str(path) for name, path in paths.items()},

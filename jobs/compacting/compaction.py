@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from compacting.chunk import read_chunk
+from compacting.collected import read_collected
 from compacting.count_log import CountLog, new_batches
 from compacting.database import Connection, connect, may_pass
 from compacting.errors import CountLogReplacedError, CountLogUnavailableError
@@ -35,6 +37,7 @@ class Settings:
         chunk_rows: at most so many rows of Parquet in one transaction (a bigger batch goes alone).
         keep_days: days that a compacted batch's files are kept, by its own time.
         keep_bucket_days: days that count_bucket keeps what arrived.
+        spool: the collector's, whose notes of its sources go into the books; None: it is not here.
     """
 
     dsn: str
@@ -44,6 +47,7 @@ class Settings:
     chunk_rows: int = 500_000
     keep_days: int = 3
     keep_bucket_days: int = 30
+    spool: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -166,6 +170,8 @@ def _compact_chunk(settings: Settings, count_log: CountLog, todo: range, tally: 
         from compacting.books import enter  # imports pyarrow, see chunk.py
 
         enter(cursor, settings.generation, chunk, position.buckets_since)
+        # Read after the batches: whatever a source brought, its note was there before.
+        cursor.execute(statement("collected"), {"notes": read_collected(settings.spool)})
     tally.rows += sum(manifest.rows for manifest in chunk.manifests)
     tally.records += sum(manifest.records for manifest in chunk.manifests)
     log.info("generation %d: compacted batches %d to %d", settings.generation, chunk.first, chunk.last)

@@ -62,11 +62,15 @@ class ControlCount:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """When the day's posts came; `known` of them, for the minutes are kept for some days only."""
+    """When the day's posts came; `known` of them, for the minutes are kept for some days only.
+
+    `last` is the start of the ten minutes in which the last of these came.
+    """
 
     known: int = 0
     late: int = 0
     after_the_day: int = 0
+    last: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,15 @@ class Gap:
     why: str
     said: str | None = None
     notes: int = 1
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What kinds of sources the collector read from `began_at` on; until `ended_at`, None where that is not known."""
+
+    began_at: datetime
+    ended_at: datetime | None
+    kinds: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -111,6 +124,7 @@ class DayBooks:
     distinct_hashtags: int
     previous: Mapping[str, Place] | None
     words: tuple[TermCount, ...]
+    collected: tuple[Collected, ...] = ()
 
     @property
     def every_post(self) -> int:

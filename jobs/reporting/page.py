@@ -10,11 +10,14 @@ from reporting import charts, wording
 from reporting.books import Gap
 from reporting.completeness import Verdict, is_over
 from reporting.ranking import RankedTerm
+from reporting.simulated import NOTES, Simulated
 from reporting.summary import Summary
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 CHARTED = 15
 _CHART_LABEL_COLUMNS = 24  # what fits beside its number on a telephone
+
+_MARK = {Simulated.NO: [], Simulated.PARTLY: ["Partly simulated:"], Simulated.YES: ["Simulated:"]}
 
 _environment = Environment(
     loader=FileSystemLoader(TEMPLATES),
@@ -51,7 +54,10 @@ def _context(summary: Summary) -> dict[str, Any]:
         "short_day": wording.short_day(request.day),
         "day_before": wording.short_day(request.day - timedelta(days=1)),
         "selection": _selection(summary),
-        "title": " ".join(["Hashtags of", wording.long_day(request.day), *_selection(summary)]),
+        "simulated": NOTES[summary.simulated],
+        "title": " ".join(
+            [*_MARK[summary.simulated], "Hashtags of", wording.long_day(request.day), *_selection(summary)]
+        ),
         "figures": _figures(summary),
         "gaps": [_gap(gap, request.day) for gap in books.gaps],
         "lead": summary.hashtags[0] if summary.hashtags else None,

@@ -10,7 +10,7 @@ import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED, ISOLATION_LEVEL_REPEATABLE_READ, connection
 from psycopg2.extras import RealDictCursor
 
-from reporting.books import Arrivals, ControlCount, DayBooks, Gap, Position, PostCount, Tally
+from reporting.books import Arrivals, Collected, ControlCount, DayBooks, Gap, Position, PostCount, Tally
 from reporting.completeness import LATE_AFTER
 from reporting.errors import ReportError
 from reporting.gaps import joined
@@ -95,6 +95,9 @@ def _read_whole(db: connection, asked: Mapping[str, object], position: Row) -> d
         "control": tuple(ControlCount(**row) for row in read(db, "control", asked)),
         "dead": tuple((row["reason"], row["records"]) for row in read(db, "dead_letters", asked)),
         "gaps": joined(_gap(row) for row in read(db, "gaps", asked)),
+        "collected": tuple(
+            Collected(row["began_at"], row["ended_at"], tuple(row["kinds"])) for row in read(db, "collected", {})
+        ),
         "all_hours": by_hour((row["hour"], row["every_post"]) for row in hours),
         "post_hours": by_hour((row["hour"], row["selected"]) for row in hours),
     }

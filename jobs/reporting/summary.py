@@ -6,6 +6,7 @@ from reporting.books import DayBooks
 from reporting.completeness import Completeness, completeness
 from reporting.ranking import RankedTerm, ranked, shares_by
 from reporting.request import ReportRequest
+from reporting.simulated import Simulated, simulated
 
 TOP_LANGUAGES = 10
 
@@ -17,6 +18,7 @@ class Summary:
     request: ReportRequest
     books: DayBooks
     completeness: Completeness
+    simulated: Simulated
     posts: int
     reposts: int
     hashtags: list[RankedTerm]
@@ -33,6 +35,7 @@ def summarise(books: DayBooks, request: ReportRequest) -> Summary:
         request=request,
         books=books,
         completeness=completeness(books, start=request.start, end=request.end),
+        simulated=simulated(books, start=request.start, end=request.end),
         posts=posts,
         reposts=sum(row.reposts for row in selected),
         hashtags=ranked(

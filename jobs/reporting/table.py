@@ -8,7 +8,7 @@ from reporting.summary import Summary
 
 COLUMNS = (
     *("day", "source", "lang", "rank", "hashtag", "spelling", "posts", "share", "reposts", "change", "previous_rank"),
-    *("previous_posts", "generation", "batch_id"),
+    *("previous_posts", "generation", "batch_id", "simulated"),
     *(f"posts_{hour:02}h" for hour in range(HOURS)),
 )
 
@@ -43,5 +43,6 @@ def _cells(summary: Summary, line: RankedTerm) -> list[object]:
         line.previous.posts if line.previous else "",
         position.generation,
         "" if position.batch_id is None else position.batch_id,
+        summary.simulated.value,
         *line.hours,
     ]

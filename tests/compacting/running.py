@@ -1,6 +1,7 @@
 """What the tests of the compaction share: running it, and saying that Postgres is right."""
 
 from datetime import datetime
+from typing import Any
 
 from compacting.compaction import Outcome, Settings, compact
 from compacting.count_log import CountLog
@@ -32,7 +33,7 @@ TERMS = [
 CHECKS = sorted((SCHEMA.parent / "compacting" / "checks").glob("*.sql"))
 
 
-def run(database: Database, stream: Stream, now: datetime = START, **settings: int) -> Outcome:
+def run(database: Database, stream: Stream, now: datetime = START, **settings: Any) -> Outcome:
     """One run of the compaction as the compactor."""
     chosen = Settings(dsn=database.compactor, generation=stream.generation, **settings)
     return compact(chosen, CountLog(stream.url, stream.generation), now)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg2
 import pytest
 
-from reporting.books import Arrivals, ControlCount, DayBooks, Gap, Position, PostCount, Tally
+from reporting.books import Arrivals, Collected, ControlCount, DayBooks, Gap, Position, PostCount, Tally
 from reporting.errors import ReportError
 from reporting.ranking import Place, TermCount
 from reporting.reading import connect, read_day
@@ -46,6 +46,19 @@ def test_a_fresh_database_is_read_as_nothing(database: Database) -> None:
 def test_the_position_is_the_last_batch_of_the_current_generation(database: Database) -> None:
     seed(database.migrator, ledger(), code_version="1.2.3")
     assert read(database).position == Position(1, 2, LAST, BEGAN, "1.2.3")
+
+
+def test_what_was_collected_lasts_until_the_next_note(database: Database) -> None:
+    execute(
+        database.compactor,
+        "insert into collected values (%s, array['mastodon', 'x']), (%s, array['simulator'])",
+        at("12:00"),
+        BEGAN,
+    )
+    assert read(database).collected == (
+        Collected(BEGAN, at("12:00"), ("simulator",)),
+        Collected(at("12:00"), None, ("mastodon", "x")),
+    )
 
 
 def test_no_current_generation_is_an_error_that_says_so(database: Database) -> None:
@@ -144,7 +157,8 @@ def test_late_is_more_than_ten_minutes_from_its_minute_to_the_start_of_its_arriv
     books.count("post", at("23:59"), posts=8, arrival=END)
     books.count("post", at("12:00"), posts=16, arrival=END + timedelta(days=2))
     seed(database.migrator, books)
-    assert read(database).arrivals == Arrivals(known=31, late=4 + 16, after_the_day=8 + 16)
+    last = END + timedelta(days=2)
+    assert read(database).arrivals == Arrivals(known=31, late=4 + 16, after_the_day=8 + 16, last=last)
 
 
 def test_the_books_are_told_by_what_was_read_on_the_day_and_since_the_beginning(database: Database) -> None:

@@ -75,8 +75,8 @@ def test_it_writes_both_files_keeps_them_in_the_books_and_says_so_in_its_last_li
     sha256 = hashlib.sha256(html.read_bytes()).hexdigest()
     assert said == {
         "day": "2026-01-31", "top": 50, "source": None, "lang": None, "revision": 1, "new_revision": True,
-        "sha256": sha256, "generation": 1, "batch_id": 2, "verdict": "complete", "posts": 960, "hashtags": 5,
-        "html": str(html), "csv": str(table),
+        "sha256": sha256, "generation": 1, "batch_id": 2, "verdict": "complete", "simulated": "no", "posts": 960,
+        "hashtags": 5, "html": str(html), "csv": str(table),
     }  # fmt: skip
     assert revisions(database) == [("2026-01-31", "", "", 50, 1, sha256, 1, 2)]
     kept = execute(database.reader, "select html, csv from report")

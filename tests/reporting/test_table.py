@@ -24,7 +24,7 @@ def test_it_says_per_hashtag_what_the_page_says() -> None:
         "day": "2026-01-31", "source": "", "lang": "", "rank": "1", "hashtag": "#tide", "spelling": "#Tide",
         "posts": "12", "share": "0.25000000", "reposts": "3", "change": "up", "previous_rank": "3",
         "previous_posts": "5",
-        "generation": "1", "batch_id": "7",
+        "generation": "1", "batch_id": "7", "simulated": "no",
     }  # fmt: skip
     assert (first["posts_09h"], first["posts_10h"], first["posts_11h"]) == ("8", "4", "0")
 

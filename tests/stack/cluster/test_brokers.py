@@ -46,7 +46,7 @@ def test_a_secured_broker_tells_who_may_read_the_topic_and_nobody_else(
     def ask(**changed: str | None) -> Brokers:
         file = tmp_path / "client.json"
         file.write_text(json.dumps(secured_broker.client("counter", **changed)))
-        return look_at_brokers(secured_broker.bootstrap_servers, file, "posts", 10.0)
+        return look_at_brokers(secured_broker.bootstrap_servers, file, "posts", 5.0)
 
     assert ask() == Brokers(frozenset({"localhost"}), {}, 4)
     with pytest.raises(BrokersAwayError):

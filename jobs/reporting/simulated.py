@@ -1,0 +1,49 @@
+"""Whether a day's posts are people's or the simulator's: by when each source was collected, for they look the same."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from reporting.books import DayBooks
+
+SIMULATOR = "simulator"
+_ARRIVAL = timedelta(minutes=10)
+"""Arrivals are kept by ten minutes; a post's own time may be ahead of its arrival by as much (docs/contracts.md)."""
+
+
+class Simulated(StrEnum):
+    """How much of a day is simulated."""
+
+    NO = "no"
+    PARTLY = "partly"  # the simulator was collected and others were: the books can't tell their posts apart
+    YES = "yes"
+
+
+NOTES = {
+    Simulated.NO: "",
+    Simulated.PARTLY: "Partly simulated: some of these posts may be made by Hashtide's simulator, not by people.",
+    Simulated.YES: "Simulated posts: made by Hashtide's simulator, not by people.",
+}
+"""What stands above everything else."""
+
+
+def simulated(books: DayBooks, *, start: datetime, end: datetime) -> Simulated:
+    """Judge the day [start, end) by the sources that can have brought its posts.
+
+    One can where it began before the last of them arrived, and ended after the day's start: no post is written after it
+    is collected. Where the notes say nothing (a collector of another kind, a topic that others fill) neither do we.
+    """
+    reach = books.position.processed_at
+    if not books.every_post or reach is None:
+        return Simulated.NO
+    arrivals = books.arrivals
+    known = arrivals.last is not None and arrivals.known == books.every_post
+    last = arrivals.last + _ARRIVAL if known and arrivals.last else max(reach, end)
+    kinds = {
+        kind
+        for each in books.collected
+        if each.began_at < last and (each.ended_at is None or each.ended_at + _ARRIVAL > start)
+        for kind in each.kinds
+    }
+    if SIMULATOR not in kinds:
+        return Simulated.NO
+    return Simulated.YES if kinds == {SIMULATOR} else Simulated.PARTLY
