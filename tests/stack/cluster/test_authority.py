@@ -113,6 +113,7 @@ def test_a_brokers_certificate_names_it_and_serves_both_ways(tmp_path: Path) -> 
     assert names.get_values_for_type(x509.DNSName) == ["kafka-2", "localhost"]
     uses = broker.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert set(uses) == {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
+    assert ca.extensions.get_extension_for_class(x509.BasicConstraints).value == x509.BasicConstraints(True, 0)
     assert timedelta(days=729) < broker.not_valid_after_utc - NOW <= timedelta(days=731)
     assert timedelta(days=3649) < ca.not_valid_after_utc - NOW <= timedelta(days=3651)
 
@@ -270,6 +271,20 @@ def test_a_run_that_was_cut_is_finished_by_the_next(tmp_path: Path, monkeypatch:
     assert authority.ensure(tmp_path) == []
     assert not [path for path in tmp_path.rglob(".*") if path.name != ".lock"]
     handshake(*contexts(tmp_path, "kafka/kafka-3.pem", "authority/admin.pem"), "kafka-3")
+
+
+def test_what_was_left_aside_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "authority").mkdir()
+    (tmp_path / "authority" / "..ca.key.4711").write_text("half a key")
+    authority.ensure(tmp_path)
+    assert not [path for path in tmp_path.rglob(".*") if path.name != ".lock"]
+
+
+def test_a_key_that_is_not_the_authoritys_is_told(tmp_path: Path) -> None:
+    authority.ensure(tmp_path)
+    (tmp_path / "authority/ca.key").unlink()
+    with pytest.raises(StackError, match="do not belong together"):
+        authority.ensure(tmp_path)
 
 
 def test_runs_at_once_make_one_set(tmp_path: Path) -> None:

@@ -284,7 +284,10 @@ def test_a_broker_is_healthy_when_clients_are_sent_to_it(secrets: Path) -> None:
     with answering(broker_says(secrets, "kafka-1", lambda: metadata(*living))) as port:
         with pytest.raises(SickError, match="don't count on this broker"):
             healthcheck.kafka("kafka-1", port, str(secrets), "localhost")
-        living += [("kafka-2", port), ("localhost", port)]
+        living += [("kafka-2", port), ("localhost", port + 1)]
+        with pytest.raises(SickError, match="don't count on this broker"):
+            healthcheck.kafka("kafka-1", port, str(secrets), "localhost")
+        living.append(("localhost", port))
         healthcheck.kafka("kafka-1", port, str(secrets), "localhost")
 
 
