@@ -33,7 +33,7 @@ def kafka_arguments(kafka_config: Path | None) -> dict[str, Any]:
     except KeyError as error:
         raise StackError(f"{kafka_config}: {error.args[0]} is missing") from None
     except OSError as error:  # also a certificate that is none
-        raise StackError(f"{kafka_config}: {error.strerror or 'a certificate in it is none'}") from None
+        raise StackError(f"{kafka_config}: {error.strerror or error}") from None
     except (ValueError, TypeError, AttributeError):
         raise StackError(f"{kafka_config} is no JSON object of a Kafka client") from None
     return arguments
@@ -41,7 +41,9 @@ def kafka_arguments(kafka_config: Path | None) -> dict[str, Any]:
 
 def _trusting(found: dict[str, str]) -> ssl.SSLContext:
     """Checks the broker's certificate and name; shows ours where there is one."""
-    context = ssl.create_default_context(cafile=found.get("ssl.ca.location"), cadata=found.get("ssl.ca.pem"))
+    # Names of authorities in a bundle's comments may be no ASCII, which Python insists on.
+    authority = found.get("ssl.ca.pem", "").encode("ascii", "replace").decode()
+    context = ssl.create_default_context(cafile=found.get("ssl.ca.location"), cadata=authority or None)
     if "ssl.certificate.pem" in found:
         with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # Python reads them from a file only
             file.write(found["ssl.key.pem"] + "\n" + found["ssl.certificate.pem"])

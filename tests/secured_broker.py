@@ -99,7 +99,7 @@ class SecuredBroker(Broker):
             "sasl.mechanism": MECHANISM,
             "sasl.username": user,
             "sasl.password": PASSWORDS[user],
-            "ssl.ca.pem": self.authority.pem,
+            "ssl.ca.pem": "# Főtanúsítvány: bundles have such comments\n" + self.authority.pem,
         }
         settings |= {key.replace("_", "."): value for key, value in changed.items()}
         return {key: value for key, value in settings.items() if value is not None}

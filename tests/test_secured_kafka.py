@@ -140,7 +140,7 @@ def test_tail_shows_what_this_login_may_read(published: SecuredBroker, tmp_path:
     ("who", "why"),
     [
         (wrong_password, "Authentication failed"),
-        (plain, "Bootstrap"),
+        (plain, "does it ask for TLS, or for a login?"),
         (another_authority, "CERTIFICATE_VERIFY_FAILED"),
         (nobody, f"there is no topic '{TOPIC}', or this login may not see it"),
     ],

@@ -10,6 +10,7 @@ from kafka.errors import KafkaError
 
 from counting.kafka_file import KafkaLogin
 
+_HINT = "(does it ask for TLS, or for a login? See --kafka-config)"
 _FAILED = re.compile(r"(?:Connection|Bootstrap connection to \S+) failed: (.*?)(?: \(backoff .*)?", re.DOTALL)
 
 
@@ -30,7 +31,13 @@ def open_consumer(bootstrap_servers: str, login: KafkaLogin, patience_s: float) 
                 **login.for_kafka_python(),
             )
         except KafkaError as error:
-            raise ConnectionError(" ".join((heard or [str(error)])[-1].split())) from error
+            raise ConnectionError(_told(heard) or f"{error} {_HINT}") from error
+
+
+def _told(heard: list[str]) -> str:
+    """The longest says most: a broker that refuses a password may also hang up first, or time runs out before it."""
+    why = " ".join(max(heard, key=len, default="").split())
+    return f"{why} {_HINT}" if why.endswith("disconnected") else why
 
 
 @contextmanager

@@ -161,8 +161,10 @@ def _check_certificates(settings: Mapping[str, str]) -> None:
 
 def _context(settings: Mapping[str, str]) -> ssl.SSLContext:
     """Checks certificate and host name, by the given authority or the system's."""
+    # Bundles name authorities in comments, some of them not in ASCII, which Python insists on.
+    authority = settings.get("ssl.ca.pem", "").encode("ascii", "replace").decode()
     try:
-        context = ssl.create_default_context(cadata=settings.get("ssl.ca.pem"))
+        context = ssl.create_default_context(cadata=authority or None)
     except (ssl.SSLError, ValueError):
         raise KafkaFileError("ssl.ca.pem: holds no certificate in PEM") from None
     if "ssl.certificate.pem" in settings:

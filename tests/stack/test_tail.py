@@ -19,6 +19,11 @@ def test_the_command_names_broker_topic_and_number() -> None:
     assert "--follow" not in tail.command(ENDPOINTS, 7, follow=False)
 
 
+def test_where_kafka_asks_it_names_the_file_that_says_who_we_are() -> None:
+    words = tail.command(replace(ENDPOINTS, kafka_config=Path("/s/kafka.json")), 7, follow=False)
+    assert words[words.index("--kafka-config") + 1] == "/s/kafka.json"
+
+
 def test_the_job_understands_it() -> None:
     words = [*tail.command(ENDPOINTS, 7, follow=True), "--help"]
     assert "--follow" in subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout

@@ -177,6 +177,39 @@ def test_a_token_is_in_no_argument_no_environment_no_log(
     assert canary not in str(seen)
 
 
+KAFKA = {"conn_type": "kafka", "host": "k:9092", "login": "us", "password": "canary-0123456789"}
+
+
+def test_a_kafka_password_is_in_no_argument_no_environment_no_log(
+    spool: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("hashtide_airflow.tokens.FOLDER", tmp_path / "secrets")
+    extra = {"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN"}
+    monkeypatch.setenv("AIRFLOW_CONN_HASHTIDE_KAFKA_WRITER", json.dumps({**KAFKA, "extra": extra}))
+    monkeypatch.setattr(module, "environment", lambda **more: {"PATH": os.environ["PATH"], **more})
+    deferred = turn(monkeypatch, "simulator")
+    process = psutil.Process(alive(spool))
+    words = process.cmdline()
+    file = Path(words[words.index("--kafka-config") + 1])
+    assert file == tmp_path / "secrets" / "lease" / "kafka-collector.json"
+    assert KAFKA["password"] in file.read_text()
+    seen = [words, process.environ(), deferred.kwargs, deferred.trigger.serialize(), capsys.readouterr()]
+    assert KAFKA["password"] not in str(seen)
+
+
+def test_a_kafka_connection_that_is_refused_does_not_stop_the_one_that_runs(
+    spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn(monkeypatch, "simulator")
+    before = alive(spool)
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_HASHTIDE_KAFKA", json.dumps({**KAFKA, "extra": {"security.protocol": "SASL_SSL", "acks": "0"}})
+    )
+    with pytest.raises(ValueError, match="acks in its extra is none of"):
+        turn(monkeypatch, "simulator:seed=2")
+    assert alive(spool) == before
+
+
 def asked(monkeypatch: pytest.MonkeyPatch, conf: dict[str, Any], usual: str = "simulator") -> TaskDeferred:
     """One run by hand, from its beginning."""
     monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_SOURCE", usual)

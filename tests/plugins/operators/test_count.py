@@ -76,6 +76,30 @@ def test_where_none_is_it_submits_and_watches(hadoop: FakeHadoop, submits: Submi
     assert trigger_of(deferred).not_before is None
 
 
+def test_the_submit_takes_the_kafka_file_along_and_says_nothing_of_what_is_in_it(
+    hadoop: FakeHadoop,
+    submits: Submits,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    canary = "canary-0123456789"
+    monkeypatch.setattr("hashtide_airflow.tokens.FOLDER", tmp_path / "secrets")
+    extra = {"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN"}
+    connection = {"conn_type": "kafka", "host": "k:1,l:2", "login": "us", "password": canary, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_HASHTIDE_KAFKA", json.dumps(connection))
+    monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_EXECUTORS", "2")
+    deferred = lease()
+    (words,) = submits.calls
+    file = Path(words[words.index("--files") + 1])
+    assert canary in file.read_text()
+    assert words[words.index("--kafka-config") + 1] == file.name
+    assert words[words.index("--bootstrap-servers") + 1] == "k:1,l:2"
+    assert "spark.executor.instances=2" in words
+    assert canary not in str([words, deferred.kwargs, trigger_of(deferred).serialize(), capsys.readouterr()])
+    assert len(hadoop.active(TAG)) == 1
+
+
 def test_where_one_runs_it_attaches(hadoop: FakeHadoop, submits: Submits) -> None:
     hadoop.submit(TAG)
     lease()
