@@ -110,6 +110,6 @@ def spnego(access: Access) -> requests.auth.AuthBase:
     try:
         found = gssapi.Credentials(usage="initiate", name=name, store=store)
     except gssapi.exceptions.GSSError as error:
-        raise requests.RequestException(f"no Kerberos ticket of {principal or keytab or 'anyone'}: {error}") from error
+        raise requests.RequestException(f"no Kerberos ticket of {principal or 'anyone'}: {error}") from error
     auth: requests.auth.AuthBase = HTTPSPNEGOAuth(creds=found)
     return auth

@@ -105,11 +105,14 @@ def submit_command(counting: Counting, py_files: Path) -> list[str]:
         "spark.dynamicAllocation.enabled": "false",
         "spark.executor.instances": str(counting.executors),
     }
+    access = counting.access
     command = [
         str(Path(PYTHON).with_name("spark-submit")),
         *("--master", "yarn"),
         *("--deploy-mode", "cluster"),
         *("--name", f"hashtide count generation={counting.generation}"),
+        # Tokens end after days whatever is renewed; with the key the driver gets new ones.
+        *(("--principal", str(access.principal), "--keytab", str(access.keytab)) if access.keytab else ()),
     ]
     for key, value in settings.items():
         command += ["--conf", f"{key}={value}"]

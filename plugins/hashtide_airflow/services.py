@@ -17,7 +17,7 @@ class Access(BaseModel):
 
     Attributes:
         auth: `simple`: we say who we are; `kerberos`: a ticket does.
-        principal: whose ticket; none: whose the ticket cache's, or the keytab's first, is.
+        principal: whose ticket; none: whose the ticket cache's is.
         keytab: file of the principal's key; none: somebody else keeps the ticket cache filled (`airflow kerberos`).
         ca_file: certificates (PEM) by which https is trusted; none: the machine's (REQUESTS_CA_BUNDLE).
     """
@@ -33,6 +33,8 @@ class Access(BaseModel):
     def _keys_are_kerberos(self) -> Access:
         if self.auth != "kerberos" and (self.principal or self.keytab):
             raise ValueError('principal and keytab need "auth": "kerberos"')
+        if self.keytab and not self.principal:
+            raise ValueError("a keytab needs the principal whose key it holds")
         return self
 
 

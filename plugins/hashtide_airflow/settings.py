@@ -68,6 +68,7 @@ class Counting(Frozen):
         words: how a text becomes words, `plain` or `clean`.
         kafka_config: the file that says who the job is to Kafka; none: nobody.
         executors: how many; the stream's state goes with any number.
+        access: how YARN lets us in; a keytab in it goes with the job, which renews its tickets for as long as it runs.
     """
 
     root: str = Field(pattern=r"^[a-z]+://")
@@ -79,6 +80,7 @@ class Counting(Frozen):
     words: Literal["plain", "clean"] = "plain"
     kafka_config: Path | None = None
     executors: int = Field(default=1, ge=1)
+    access: Access = Access()
 
 
 class CountLog(Frozen):
@@ -221,6 +223,7 @@ def counting() -> Counting:
             "trigger_interval_s": int(variable("hashtide_trigger_interval_s", "10")),
             "retweets": variable("hashtide_retweets", "full"),
             "words": variable("hashtide_words", "plain"),
+            "access": service_of(BaseHook.get_connection(YARN), Access).extra,
             "executors": int(variable("hashtide_executors", "1")),
         }
     )

@@ -89,6 +89,21 @@ def test_submit_is_what_was_measured() -> None:
     ]
 
 
+def test_submit_takes_the_key_along() -> None:
+    with_a_key = settings.Counting(
+        root="hdfs://tide/hashtide",
+        generation=1,
+        bootstrap_servers="k:9092",
+        topic="posts",
+        trigger_interval_s=10,
+        access=Access(auth="kerberos", principal="hashtide@R", keytab=Path("/k")),
+    )
+    command = commands.submit_command(with_a_key, Path("/t/counting.zip"))
+    at = command.index("--principal")
+    assert command[at : at + 4] == ["--principal", "hashtide@R", "--keytab", "/k"]
+    assert at < command.index(f"{JOBS}/count.py")
+
+
 @pytest.mark.parametrize("topic", ["posts\n", "a b", "", "--help x"])
 def test_a_topic_that_is_none_is_refused(topic: str) -> None:
     with pytest.raises(ValidationError, match="topic"):

@@ -50,6 +50,7 @@ def test_a_connection_from_the_environment_may_be_a_uri(uri: str, url: str) -> N
         ({"extra": '{"auht": "kerberos"}'}, "auht: Extra inputs are not permitted"),
         ({"extra": '{"auth": "basic"}'}, "auth: Input should be 'simple' or 'kerberos'"),
         ({"extra": '{"keytab": "/secret/place"}'}, 'principal and keytab need "auth": "kerberos"'),
+        ({"extra": '{"auth": "kerberos", "keytab": "/secret/place"}'}, "a keytab needs the principal"),
         ({"extra": '{"fs": "nameservice1"}'}, "fs: String should match"),
     ],
 )

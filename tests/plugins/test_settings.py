@@ -1,9 +1,12 @@
 """What the connections and variables become."""
 
+from pathlib import Path
+
 import pytest
 from psycopg2.extensions import parse_dsn
 
 from hashtide_airflow import settings
+from hashtide_airflow.services import Access
 from tests.plugins.fake_hadoop import FakeHadoop
 
 
@@ -39,6 +42,11 @@ def test_an_existing_hdfs_is_named_by_its_connection_alone(
     monkeypatch: pytest.MonkeyPatch, connection: str, count_log: str, root: str
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_HASHTIDE_HDFS", connection)
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_HASHTIDE_YARN",
+        '{"host": "rm.example", "extra": {"auth": "kerberos", "principal": "h@R", "keytab": "/k"}}',
+    )
+    assert settings.counting().access == Access(auth="kerberos", principal="h@R", keytab=Path("/k"))
     assert settings.count_log().url == count_log
     assert settings.counting().root == root
 

@@ -94,6 +94,6 @@ def ticket(access: Access) -> AuthBase:
             keytab.open("rb").close()  # the library would only say that there are no credentials
         found = gssapi.Credentials(usage="initiate", name=name, store=store)
     except (OSError, gssapi.exceptions.GSSError) as error:
-        raise requests.RequestException(f"no Kerberos ticket of {principal or keytab or 'anyone'}: {error}") from error
+        raise requests.RequestException(f"no Kerberos ticket of {principal or 'anyone'}: {error}") from error
     auth: AuthBase = HTTPSPNEGOAuth(creds=found)
     return auth
