@@ -23,7 +23,7 @@ from tests.brokers import free_port
 
 NAMES = ("kafka-1", "kafka-2", "kafka-3")
 CLIENT, CONTROLLER, BROKER = 9092, 9093, 9094
-UP_WITHIN_S = 90
+UP_WITHIN_S = 180
 
 
 @dataclass
@@ -75,7 +75,7 @@ class SecuredCluster:
         (self.home / "log4j2.properties").write_text(render("log4j2.properties", {}))
         formats = [self._format(number, name) for number, name in enumerate(self.names, 1)]
         for each in formats:
-            said, _ = each.communicate(timeout=60)
+            said, _ = each.communicate(timeout=120)
             if each.returncode:
                 raise RuntimeError(said.decode(errors="replace")[-2000:])
 
