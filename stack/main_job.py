@@ -23,7 +23,7 @@ from stack.errors import StackError
 from stack.hints import Hints
 from stack.source_address import FIRST, absolute, finite
 from stack.stages import Snapshot, Stages
-from stack.summary import books_table, summary
+from stack.summary import books_table, simulated_note, summary
 from stack.topic_recount import TopicError
 from stack.variables import read_variables, set_variable
 from stack.watch import Watch, describe
@@ -253,7 +253,8 @@ class _MainJob:
 
     def _say_what_is_there(self, day: date) -> None:
         hashtags = top_hashtags(self._endpoints.reader_dsn_file, self._stages.generation, day, TOP)
-        self._report.console.print(summary(day, hashtags, self._hints, self._first_counts_s or 0.0))
+        note = simulated_note(self._stages.collector())
+        self._report.console.print(summary(day, hashtags, self._hints, self._first_counts_s or 0.0, note))
 
     def _close_books(self) -> int:
         step = "topic read again for the books"

@@ -1,5 +1,6 @@
 """What a person sees at the end of `up`: the top hashtags, where everything is, and the books."""
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -10,17 +11,37 @@ from rich.text import Text
 
 from stack.books import HORIZON, Books
 from stack.hints import Hints
+from stack.source_address import split
+from stack.stages import Collector
 
 BAR_WIDTH = 30
+SIMULATED = "Simulated posts: made by Hashtide's simulator, not by people."
+PARTLY_SIMULATED = "Partly simulated: some of these posts are made by Hashtide's simulator, not by people."
 # Marks that turn or hide what follows them on a terminal; only what is shown loses them.
 _TURNS_TEXT = dict.fromkeys((0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 
 
 def summary(
-    day: date, hashtags: Sequence[tuple[str, int, float]], hints: Hints, first_counts_s: float
+    day: date, hashtags: Sequence[tuple[str, int, float]], hints: Hints, first_counts_s: float, note: str = ""
 ) -> RenderableType:
-    """The day's top hashtags (term, posts, share of all posts) and where to go on."""
-    return Group(hashtags_table(day, hashtags), Text(), where_to_go(day, hints), seconds(first_counts_s))
+    """The day's top hashtags (term, posts, share of all posts) below a note on them, and where to go on."""
+    above = [Text(note, style="bold yellow")] if note else []
+    return Group(*above, hashtags_table(day, hashtags), Text(), where_to_go(day, hints), seconds(first_counts_s))
+
+
+def simulated_note(collector: Collector | None) -> str:
+    """What is said above figures of posts that nobody wrote, by what is collected now; else empty.
+
+    A day's own word is its report's: the books know what was collected when.
+    """
+    if collector is None:
+        return ""
+    kinds = {re.split(r"[: ]", address)[0] for address in split(collector.source)}
+    if "auto" in kinds and collector.shown_source.endswith("(simulator)"):
+        kinds = kinds - {"auto"} | {"simulator"}
+    if "simulator" not in kinds:
+        return ""
+    return SIMULATED if kinds == {"simulator"} else PARTLY_SIMULATED
 
 
 def hashtags_table(day: date, hashtags: Sequence[tuple[str, int, float]]) -> RenderableType:

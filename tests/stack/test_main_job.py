@@ -183,6 +183,7 @@ def test_counts_reports_and_closes_the_books_of_a_finite_source(endpoints: Endpo
     assert world.calls[: len(DAGS)] == [(f"unpause {dag_id}", None) for dag_id in DAGS]
     assert world.calls[len(DAGS) :] == [(COMPACT, None), (REPORT, {"day": "2026-01-31"})]
     assert "#[bold]second" in said.text, "a term is no markup"
+    assert "Simulated posts: made by Hashtide's simulator" in said.text
     assert "100 records, 100 identities" in said.text
 
 

@@ -5,10 +5,23 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import pytest
 from rich.console import Console, RenderableType
 
 from stack.books import Books, Ledger
-from stack.summary import books_table, hashtags_table, recount_line, report_path
+from stack.endpoints import Endpoints
+from stack.hints import Hints
+from stack.stages import Collector
+from stack.summary import (
+    PARTLY_SIMULATED,
+    SIMULATED,
+    books_table,
+    hashtags_table,
+    recount_line,
+    report_path,
+    simulated_note,
+    summary,
+)
 from stack.topic_recount import PartitionRecount, TopicRecount
 
 DAY = date(2026, 1, 31)
@@ -74,6 +87,28 @@ def test_books_that_could_not_be_recounted_say_why() -> None:
 def test_repeats_beyond_the_horizon_are_told() -> None:
     line = recount_line(replace(BOOKS, topic=replace(BOOKS.topic, repeats_beyond_horizon=7)))
     assert "7 repeats came later than the horizon" in line
+
+
+@pytest.mark.parametrize(
+    ("source", "collects", "note"),
+    [
+        ("simulator:posts=5", "simulator-seed1-0a", SIMULATED),
+        ("auto", "simulator-seed1-0a", SIMULATED),
+        ("auto:terms=rain", "jetstream-0a", ""),
+        ("simulator mastodon:there.example", "several-mastodon-simulator-0a", PARTLY_SIMULATED),
+        ("file:/simulator.jsonl", "file-simulator-0a", ""),
+    ],
+)
+def test_what_the_simulator_makes_is_called_simulated(source: str, collects: str, note: str) -> None:
+    assert simulated_note(Collector(source, "running", "", 1, 1, "now", collects)) == note
+
+
+def test_the_note_stands_above_the_figures() -> None:
+    nowhere = Path("/nowhere")
+    endpoints = Endpoints(nowhere, "", nowhere, "", "", "", "", "", nowhere, nowhere, nowhere, nowhere)
+    text = text_of(summary(DAY, [("first", 1, 1.0)], Hints(endpoints), 1.0, SIMULATED))
+    assert text.startswith(SIMULATED)
+    assert simulated_note(None) == ""
 
 
 def test_the_report_is_where_the_report_job_puts_it() -> None:
