@@ -1,6 +1,8 @@
 """Every client of ours against a broker that asks who one is: taken in, or told why not, and no secret in any word."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 import time
@@ -173,6 +175,44 @@ def test_the_streaming_job_counts_as_itself_and_leaves_no_secret(published: Secu
     assert_exact(published.read(TOPIC), root / "counts" / "generation=1")
     holding = [path for path in root.rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()]
     assert holding == []
+
+
+# Has Spark say all that it would: plans, progress, settings, its log at level INFO.
+TALKATIVE = """
+import sys
+from counting.query import read_topic
+from counting.session import start_session
+from counting.settings import parse_arguments
+settings = parse_arguments(sys.argv[1:])
+spark = start_session("told", settings.master, 2, settings.connector_jars)
+spark.sparkContext.setLogLevel("INFO")
+records = read_topic(spark, settings, "earliest")
+records.explain("extended")
+writer = records.writeStream.format("noop").option("checkpointLocation", settings.root)
+query = writer.trigger(availableNow=True).start()
+query.awaitTermination()
+query.explain(True)
+print(query.recentProgress, spark.sparkContext.getConf().getAll())
+"""
+
+
+@pytest.mark.spark
+def test_spark_says_no_secret_in_its_plans_and_its_log_and_its_group_is_the_contracts(
+    published: SecuredBroker, tmp_path: Path
+) -> None:
+    (tmp_path / "told.py").write_text(f"import sys; sys.path.insert(0, {str(JOBS)!r}){TALKATIVE}")
+    connector = Path(os.environ["HASHTIDE_PARTS"]) / "jars" / "connector"
+    options = ["--root", f"file://{tmp_path}/checkpoint", "--master", "local[2]", "--connector-jars", str(connector)]
+    settings = published.client("counter")
+    status, said = done(
+        [sys.executable, str(tmp_path / "told.py"), *words("", published, tmp_path, settings, *options)[2:]]
+    )
+    assert status == 0, said[-3000:]
+    assert "kafka.sasl.jaas.config=*********(redacted)" in said
+    assert "sasl.jaas.config = [hidden]" in said
+    groups = set(re.findall(r"group[.]id = (\S+)", said)) - {"null"}
+    assert groups
+    assert all(group.startswith("spark-kafka-") for group in groups)
 
 
 @pytest.mark.spark

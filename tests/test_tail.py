@@ -157,6 +157,25 @@ def test_a_topic_that_is_not_there_is_one_line(broker: Broker) -> None:
     assert "there is no topic 'nowhere'" in done.stderr
 
 
+@pytest.mark.parametrize("job", ["tail.py", "collect.py"])
+def test_a_kafka_file_that_cannot_be_used_is_a_wrong_argument_and_no_value_of_it_is_told(
+    job: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "kafka.json"
+    path.write_text(
+        '{"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN", "sasl.password": "canary-0123456789"}'
+    )
+    path.chmod(0o600)
+    words = ["--bootstrap-servers", "127.0.0.1:9", "--kafka-config", str(path)]
+    if job == "collect.py":
+        words += ["--source", "simulator", "--spool", str(tmp_path / "spool")]
+    done = run(sys.executable, str(SCRIPT.with_name(job)), *words)
+    assert done.returncode == 2
+    assert f"error: --kafka-config: {path}: sasl.username: is missing" in done.stderr.splitlines()[-1]
+    assert "canary" not in done.stdout + done.stderr
+    assert not (tmp_path / "spool").exists()
+
+
 def test_nobody_who_answers_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(tail, "PATIENCE_S", 1.0)
     assert tail.main(["--bootstrap-servers", "127.0.0.1:9"]) == 1

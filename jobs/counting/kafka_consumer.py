@@ -37,7 +37,7 @@ def open_consumer(bootstrap_servers: str, login: KafkaLogin, patience_s: float) 
 def _told(heard: list[str]) -> str:
     """The longest says most: a broker that refuses a password may also hang up first, or time runs out before it."""
     why = " ".join(max(heard, key=len, default="").split())
-    return f"{why} {_HINT}" if why.endswith("disconnected") else why
+    return f"{why} {_HINT}" if "disconnected" in why or "Invalid frame" in why else why
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from pyspark.sql import SparkSession
 
 _STATE = "org.apache.spark.sql.execution.streaming.state"
 
-REDACTED = "(?i)secret|password|token|access[.]?key|credential|jaas|keystore|url"
-"""Names of settings and options whose values Spark hides; its own defaults, and Kafka's two."""
+REDACTED = "(?i)secret|password|token|access[.]?key|credential|jaas|keystore|truststore|url"
+"""Names of settings and options whose values Spark hides: its own defaults, and Kafka's login and certificates."""
 
 SPARK_SETTINGS: dict[str, str] = {
     # Every bucket is cut in UTC, wherever the cluster stands.

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from counting import VERSION
+from counting.exploring.settings import parse_arguments as parse_look
 from counting.settings import parse_arguments
 
 NEEDED = ["--root", "hdfs://127.0.0.1:8020/hashtide", "--bootstrap-servers", "127.0.0.1:9092"]
@@ -53,6 +54,23 @@ def test_a_wrong_argument_is_one_clear_line_and_status_2(
         parse_arguments([*NEEDED, *options])
     assert ended.value.code == 2
     assert f"count.py: error: {complaint}" in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("mode", [[], ["--mode", "batch"]])
+def test_a_kafka_file_that_cannot_be_used_is_a_wrong_argument_and_no_value_of_it_is_told(
+    mode: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "kafka.json"
+    path.write_text('{"security.protocol": "SASL_SSL", "sasl.pasword": "canary-0123456789"}')
+    path.chmod(0o600)
+    words = [*mode, "--bootstrap-servers", "127.0.0.1:9092"] if mode else NEEDED
+    parse = parse_look if mode else parse_arguments
+    with pytest.raises(SystemExit) as ended:
+        parse([*words, "--kafka-config", str(path)])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert f"count.py: error: --kafka-config: {path}: sasl.pasword: is none of " in said.splitlines()[-1]
+    assert "canary" not in said
 
 
 def test_the_code_version_is_the_projects() -> None:
