@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from stack.cluster.hints import HASHTIDE, ClusterHints
+from stack.cluster.hints import HASHTIDE, ClusterHints, take_out
 from stack.cluster.layout import site
 from stack.errors import StackError
 from stack.progress import Steps
@@ -148,8 +148,7 @@ def reports() -> None:
     if not found:
         console.print("No report yet: one is made each day, and by `hashtide watch`.", soft_wrap=True)
         return
-    take = ClusterHints(here.endpoints, here.public_url).report(folder)
-    console.print(f"\nTo take them out:  {take}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"\nTo take them out:  {take_out(folder)}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _set_up() -> Site:

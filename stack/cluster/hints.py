@@ -43,5 +43,10 @@ class ClusterHints(Hints):
         return f"{HASHTIDE} login"
 
     def report(self, path: Path) -> str:
-        """The command that takes a report, or the folder of all, out of the container."""
-        return f'docker cp "$(docker compose ps -q airflow-scheduler):{path}" .'
+        """Where it is inside, and the command that says how to take it out; short, for a table folds what is long."""
+        return f"{path}\n{HASHTIDE} reports"
+
+
+def take_out(path: Path) -> str:
+    """The command that copies a file or a folder out of the container."""
+    return f'docker cp "$(docker compose ps -q airflow-scheduler):{path}" .'

@@ -193,4 +193,5 @@ def test_hints_name_what_works_from_outside(here: Site) -> None:
     assert hints.logs("kafka") == "docker compose logs kafka-1 kafka-2 kafka-3"
     assert hints.logs("airflow-dag-processor") == "docker compose logs airflow-dag-processor"
     assert hints.airflow_url == "https://counts.example"
+    assert hints.report(Path("/there")) == "/there\ndocker compose exec airflow-scheduler hashtide reports"
     assert hints.login == "docker compose exec airflow-scheduler hashtide login"
