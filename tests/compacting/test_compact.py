@@ -5,12 +5,13 @@ import os
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.compacting.running import TERMS, assert_exact
 from tests.compacting.stream import START, Stream, random_events
-from tests.postgres import SCHEMA, Database
+from tests.postgres import SCHEMA, Database, execute
 
 COMPACT = SCHEMA.parent.parent / "jobs" / "compact.py"
 
@@ -38,6 +39,15 @@ def test_the_last_line_says_what_was_done(database: Database, stream: Stream) ->
     }
     assert_exact(database, stream)
     assert json.loads(start(stream, database.compactor, "--keep-days", "36500").stdout)["batches"] == 0
+
+
+@pytest.mark.postgres
+def test_the_spools_notes_come_along(database: Database, stream: Stream, tmp_path: Path) -> None:
+    stream.write(random_events(random.Random(1), START, 5, TERMS))  # noqa: S311
+    note = '{"began_at": "2026-01-31T12:00:00.000+00:00", "kinds": ["simulator"]}'
+    (tmp_path / "collected.jsonl").write_text(note + "\n")
+    assert start(stream, database.compactor, "--keep-days", "36500", "--spool", str(tmp_path)).returncode == 0
+    assert execute(database.reader, "select kinds from collected") == [(["simulator"],)]
 
 
 @pytest.mark.postgres
