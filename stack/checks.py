@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stack.bootstrap import CHECKOUT, command_environment, ensure_environment
+from stack.engine import compose_program
 from stack.parts import LineReport, PartsError, default_dir, fetch
 
 NO_TESTS_COLLECTED = 5
-# Each test runs in exactly one stage, also one with several marks: the first of these that takes it.
+# Each test runs in exactly one stage, also one with several marks: the first of these that takes it. Those of the
+# cluster are asked for by name: they need a Docker engine, and the memory of a second stack.
 STAGES = {
-    "unit": "not (spark or postgres or kafka or flow)",
-    "spark": "spark and not flow",
-    "postgres and kafka": "(postgres or kafka) and not (spark or flow)",
-    "flow": "flow",
+    "unit": "not (spark or postgres or kafka or flow or cluster)",
+    "spark": "spark and not (flow or cluster)",
+    "postgres and kafka": "(postgres or kafka) and not (spark or flow or cluster)",
+    "flow": "flow and not cluster",
 }
 LIVE_LOG = ("-v", "--override-ini=log_cli=true", "--override-ini=log_cli_level=INFO")  # minutes pass between its dots
 
@@ -90,6 +92,38 @@ def run(fast: bool, selected: list[str]) -> int:
     runner = Runner(python, _environment(python, parts.java_home))
     for check in chosen(fast, selected):
         runner.run(check)
+    _say(f"{time.monotonic() - began:.0f} s in all")
+    _say(str(runner.tally))
+    return int(runner.tally.failed > 0 or runner.tally.passed == 0)
+
+
+def run_cluster(core_only: bool, selected: Sequence[str]) -> int:
+    """Builds and starts docker-compose.yml as a project of its own, tests it, and removes what it made.
+
+    Args:
+        core_only: without Airflow and YARN: what a build and the core services are enough for.
+        selected: pytest paths below tests/cluster, or none for all.
+
+    Returns:
+        The exit status, as of `run`.
+
+    Raises:
+        StackError: no Docker engine answers, or there is no compose program.
+    """
+    began = time.monotonic()
+    program = compose_program()
+    report = LineReport()
+    try:
+        python = ensure_environment(default_dir(), report, with_tests=True)
+    except PartsError as error:
+        report.broke_off()
+        sys.stderr.write(f"hashtide: {error}\n")
+        return 1
+    _say(f"with {' '.join(program)}")
+    runner = Runner(python, command_environment(default_dir()))
+    marks = "cluster_core" if core_only else "cluster"
+    paths = selected or ["tests/cluster"]
+    runner.run(Check("tests: cluster", "pytest", ("-m", marks, *LIVE_LOG, *paths)))
     _say(f"{time.monotonic() - began:.0f} s in all")
     _say(str(runner.tally))
     return int(runner.tally.failed > 0 or runner.tally.passed == 0)

@@ -225,11 +225,19 @@ def psql(
 @app.command(name="test")
 def run_checks(
     fast: Annotated[bool, typer.Option("--fast", help="Leave the flow test out.")] = False,
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="Build, start, test and remove docker-compose.yml instead; needs Docker.")
+    ] = False,
+    cluster_core: Annotated[
+        bool, typer.Option("--cluster-core", help="The same without Airflow and YARN: minutes, 3 GB.")
+    ] = False,
     paths: Annotated[list[str] | None, typer.Argument(help="Only these tests.")] = None,
 ) -> None:
     """Run the project's checks and tests."""
     from stack import checks
 
+    if cluster or cluster_core:
+        raise typer.Exit(checks.run_cluster(cluster_core, paths or []))
     raise typer.Exit(checks.run(fast, paths or []))
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from stack import checks
 from stack.checks import STAGES, Check, Runner, Tally, chosen, read_tally
+from stack.errors import StackError
 
-MARKS = ("unit", "spark", "postgres", "kafka", "flow")
+MARKS = ("unit", "spark", "postgres", "kafka", "flow", "cluster")
 
 
 def run_tests(tmp_path: Path, source: str, *arguments: str) -> Tally:
@@ -57,10 +58,10 @@ def test_a_failing_linter_fails_the_whole() -> None:
 
 
 @pytest.mark.parametrize("number", range(2 ** len(MARKS)))
-def test_every_test_runs_in_exactly_one_stage_whatever_its_marks(number: int) -> None:
+def test_every_test_but_the_clusters_runs_in_exactly_one_stage_whatever_its_marks(number: int) -> None:
     marks = {mark: bool(number >> at & 1) for at, mark in enumerate(MARKS)}
     taken = [stage for stage, expression in STAGES.items() if eval(expression, {}, marks)]  # noqa: S307 - pytest's too
-    assert len(taken) == 1
+    assert len(taken) == (0 if marks["cluster"] else 1)
 
 
 def test_fast_leaves_out_the_flow_and_nothing_else() -> None:
@@ -85,3 +86,22 @@ def test_the_last_line_is_the_tally_alone(monkeypatch: pytest.MonkeyPatch, capsy
     assert capsys.readouterr().out.splitlines()[-1] == "1 passed, 0 failed, 0 skipped"
     monkeypatch.setattr(checks, "chosen", lambda *_: [])
     assert checks.run(True, []) == 1, "nothing was checked"
+
+
+def test_without_an_engine_the_clusters_tests_say_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(StackError, match=r"no `docker`.*\.ci/docker"):
+        checks.run_cluster(False, [])
+
+
+def test_the_clusters_tests_are_chosen_by_their_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[Check] = []
+    monkeypatch.setattr(checks, "compose_program", lambda: ("docker", "compose"))
+    monkeypatch.setattr(checks, "ensure_environment", lambda *_, **__: Path(sys.executable))
+    monkeypatch.setattr(Runner, "run", lambda _, check: ran.append(check))
+    assert checks.run_cluster(False, []) == 1, "nothing was checked"
+    checks.run_cluster(True, ["tests/cluster/test_refused.py"])
+    assert [check.arguments[:2] for check in ran] == [("-m", "cluster"), ("-m", "cluster_core")]
+    assert [check.arguments[-1] for check in ran] == ["tests/cluster", "tests/cluster/test_refused.py"]
