@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 from kafka.errors import KafkaError
 
+import tail
+from counting.kafka_file import read_kafka_file
+from counting.topic import TopicUnreadable, require_topic
 from stack.topic_recount import TopicError, end_offsets, recount_topic
 from tests.brokers import Broker
 from tests.certificates import Authority
@@ -24,6 +27,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 
 JOBS = Path(__file__).resolve().parent.parent / "jobs"
 WITHIN_S = 60
+PATIENCE_S = 10.0
 Settings = dict[str, str] | None
 
 
@@ -148,11 +152,37 @@ def test_tail_shows_what_this_login_may_read(published: SecuredBroker, tmp_path:
     ],
 )
 def test_a_tail_that_is_refused_says_why_in_one_line(
-    secured_broker: SecuredBroker, tmp_path: Path, who: Callable[[SecuredBroker, str], Settings], why: str
+    secured_broker: SecuredBroker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    who: Callable[[SecuredBroker, str], Settings],
+    why: str,
 ) -> None:
-    status, said = done(words("tail.py", secured_broker, tmp_path, who(secured_broker, "counter")))
-    assert (status, len(said.splitlines())) == (1, 1)
-    assert why in said
+    monkeypatch.setattr(tail, "PATIENCE_S", PATIENCE_S)
+    status = tail.main(words("", secured_broker, tmp_path, who(secured_broker, "counter"))[2:])
+    said = capsys.readouterr()
+    assert (status, said.out, len(said.err.splitlines())) == (1, "", 1)
+    assert why in said.err
+    assert CANARY not in said.err
+
+
+@pytest.mark.parametrize(
+    ("who", "why"),
+    [(wrong_password, "Authentication failed"), (nobody, "or this login may not see it")],
+)
+def test_a_streaming_job_that_is_refused_says_why_before_it_starts(
+    secured_broker: SecuredBroker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    who: Callable[[SecuredBroker, str], Settings],
+    why: str,
+) -> None:
+    monkeypatch.setattr("counting.topic.PATIENCE_S", PATIENCE_S)
+    login = read_kafka_file(kafka_file(tmp_path, who(secured_broker, "counter") or {}))
+    with pytest.raises(TopicUnreadable, match=why) as refused:
+        require_topic(secured_broker.bootstrap_servers, TOPIC, login)
+    assert CANARY not in str(refused.value)
 
 
 def test_the_launcher_reads_the_topic_again_with_the_same_file(published: SecuredBroker, tmp_path: Path) -> None:
@@ -215,15 +245,32 @@ def test_spark_says_no_secret_in_its_plans_and_its_log_and_its_group_is_the_cont
     assert all(group.startswith("spark-kafka-") for group in groups)
 
 
-@pytest.mark.spark
-@pytest.mark.parametrize(
-    ("who", "why"),
-    [(wrong_password, "Authentication failed"), (nobody, "or this login may not see it")],
-)
-def test_a_streaming_job_that_is_refused_says_why(
-    secured_broker: SecuredBroker, tmp_path: Path, who: Callable[[SecuredBroker, str], Settings], why: str
+def by_certificate(broker: SecuredBroker) -> dict[str, str]:
+    """The superuser's, on the listener that asks for one."""
+    signed = broker.authority.sign("admin")
+    own = {"ssl.certificate.pem": signed.certificate, "ssl.key.pem": signed.key}
+    return {"security.protocol": "SSL", "ssl.ca.pem": broker.authority.pem, **own}
+
+
+def test_a_certificate_of_our_own_is_a_login_too(
+    published: SecuredBroker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--root", tmp_path.as_uri(), "--master", "local[2]", "--until-caught-up"]
-    status, said = done(words("count.py", secured_broker, tmp_path, who(secured_broker, "counter"), *options))
-    assert status == 1
-    assert why in said.splitlines()[-1]
+    before, file = len(published.read(TOPIC)), kafka_file(tmp_path, by_certificate(published))
+    where = ["--bootstrap-servers", published.own_servers, "--topic", TOPIC, "--kafka-config", str(file)]
+    options = ["--source", "simulator:posts=50,seed=9", "--spool", str(tmp_path / "spool")]
+    status, said = done([sys.executable, str(JOBS / "collect.py"), *where, *options])
+    assert status == 0, said
+    assert sum(end_offsets(published.own_servers, TOPIC, file).values()) == before + 50
+    assert tail.main([*where, "-n", "5"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 5
+
+
+@pytest.mark.spark
+def test_spark_shows_a_certificate_too(published: SecuredBroker, tmp_path: Path) -> None:
+    root, file = tmp_path / "root", kafka_file(tmp_path, by_certificate(published))
+    where = ["--bootstrap-servers", published.own_servers, "--topic", TOPIC, "--kafka-config", str(file)]
+    options = ["--root", root.as_uri(), "--master", "local[2]", "--shuffle-partitions", "2", "--until-caught-up"]
+    status, said = done([sys.executable, str(JOBS / "count.py"), *where, *options])
+    assert status == 0, said[-3000:]
+    assert_exact(published.read(TOPIC), root / "counts" / "generation=1")
+    assert [path for path in root.rglob("*") if path.is_file() and b"PRIVATE KEY" in path.read_bytes()] == []
