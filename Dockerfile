@@ -6,7 +6,7 @@ FROM debian:bookworm-slim AS base
 RUN mkdir -p /usr/share/man/man1 \
     && apt-get update \
     && apt-get install --yes --no-install-recommends openjdk-17-jre-headless python3 \
-    && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log /var/cache/ldconfig/aux-cache
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/ldconfig/aux-cache /var/log/apt /var/log/dpkg.log
 
 # The same parts as the launcher's: our hashed lock, the jars by their digests. Made anew only where a lock changes.
 FROM base AS parts
