@@ -76,8 +76,9 @@ def test_a_lock_lives_as_long_as_the_child_that_inherited_it(tmp_path: Path) -> 
 def test_a_child_does_not_get_airflows_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "k")
     monkeypatch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "j")
+    monkeypatch.setenv("AIRFLOW_CONN_HASHTIDE_REPORTER", "postgres://r:p@h/d")
     monkeypatch.setenv("JAVA_HOME", "/j")
     given = environment(HASHTIDE_COMPACTOR_DSN="d")
-    assert not [name for name in given if name.startswith("AIRFLOW__")]
+    assert not [name for name in given if name.startswith(("AIRFLOW__", "AIRFLOW_CONN"))]
     assert (given["JAVA_HOME"], given["HASHTIDE_COMPACTOR_DSN"]) == ("/j", "d")
     assert "HASHTIDE_COMPACTOR_DSN" not in os.environ

@@ -1,0 +1,99 @@
+"""Asks every service as its Airflow connection says, and prints a line on each: `python -m hashtide_airflow.check`.
+
+For whoever points the DAGs at a cluster of their own (conf/README.md). It changes nothing but for one empty file on
+HDFS, the stop marker of generation 0, which there never is, and which it removes again.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import psycopg2
+
+from hashtide_airflow import kafka_file, settings
+from hashtide_airflow.commands import PYTHON, tag_of
+from hashtide_airflow.hooks.hdfs import StopMarker
+from hashtide_airflow.hooks.process import environment
+from hashtide_airflow.hooks.yarn import YarnHook
+
+LIMIT_S = 60
+NOBODYS_GENERATION = 0
+
+
+def kafka() -> str:
+    """The topic can be read: the newest record, as `jobs/tail.py` reads it."""
+    servers, topic = settings.kafka()
+    file = kafka_file.for_readers()
+    command = [PYTHON, str(settings.JOBS / "tail.py"), "--bootstrap-servers", servers, "--topic", topic, "-n", "1"]
+    command += ["--kafka-config", str(file)] if file else []
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1])
+    return f"topic {topic} at {servers} can be read"
+
+
+def kafka_writer() -> str:
+    """What the collector will be told; whether the brokers let it write is seen when it does."""
+    name = settings.kafka_writer()
+    kafka_file.for_collector()
+    return f"the collector uses {name} ({settings.kafka(name)[0]}), not tried"
+
+
+def yarn() -> str:
+    """The ResourceManager lists our applications."""
+    found = YarnHook().applications(tag_of(settings.generation()))
+    return f"the ResourceManager knows {len(found)} of our applications"
+
+
+def hdfs() -> str:
+    """A file can be made and removed below the root."""
+    marker = StopMarker(NOBODYS_GENERATION)
+    marker.put()
+    marker.remove()
+    return f"{settings.hdfs_root()} can be written; Spark's name for it is {settings.counting().root}"
+
+
+def postgres(connection_id: str) -> str:
+    """The role can log in."""
+    connection = psycopg2.connect(settings.dsn(connection_id), connect_timeout=10)
+    try:
+        encrypted = "over TLS" if connection.info.ssl_in_use else "NOT encrypted"
+        return f"{connection.info.user} is let in to {connection.info.dbname}, {encrypted}"
+    finally:
+        connection.close()
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    settings.KAFKA: kafka,
+    settings.KAFKA_WRITER: kafka_writer,
+    settings.YARN: yarn,
+    settings.HDFS: hdfs,
+    settings.COMPACTOR: lambda: postgres(settings.COMPACTOR),
+    settings.REPORTER: lambda: postgres(settings.REPORTER),
+}
+
+
+def main() -> int:
+    """Every check, whatever the others say.
+
+    Returns:
+        0 if all are well, else 1.
+    """
+    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"  # Airflow's own commands do so: look into the metadata too
+    failed = 0
+    for name, check in CHECKS.items():
+        try:
+            line = f"ok      {name}: {check()}"
+        except Exception as error:  # each of them may fail in ways of its own
+            failed += 1
+            line = f"FAILED  {name}: {' '.join(str(error).split())}"
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
