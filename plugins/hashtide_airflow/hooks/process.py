@@ -86,7 +86,7 @@ def locked(path: Path) -> Iterator[int | None]:
 
 
 def environment(**secrets: str) -> dict[str, str]:
-    """A child's environment: ours without Airflow's own, which holds its keys and connections, and with what is given."""
+    """A child's environment: ours without Airflow's own, which holds keys and connections, and with what is given."""
     airflows = ("AIRFLOW__", "_AIRFLOW", "AIRFLOW_CONN_", "AIRFLOW_VAR_")
     ours = {name: value for name, value in os.environ.items() if not name.startswith(airflows)}
     return {**ours, "PYTHONUNBUFFERED": "1", **secrets}
