@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from collecting.files import fsync_directory
+
 
 def note_kinds(directory: Path, kinds: Iterable[str], now: datetime) -> None:
     """Writes down what is collected from now on, unless the last line says so already.
@@ -18,8 +20,7 @@ def note_kinds(directory: Path, kinds: Iterable[str], now: datetime) -> None:
     path, found = directory / "collected.jsonl", sorted(set(kinds))
     before = path.read_bytes() if path.exists() else b""
     whole = before[: before.rfind(b"\n") + 1]  # a line that a power cut tore was followed by no record
-    lines = whole.splitlines()
-    if lines and json.loads(lines[-1])["kinds"] == found:
+    if _last_kinds(whole) == found:
         return
     line = json.dumps({"began_at": now.astimezone(UTC).isoformat(timespec="milliseconds"), "kinds": found}).encode()
     with path.open("r+b" if path.exists() else "wb") as file:
@@ -28,3 +29,13 @@ def note_kinds(directory: Path, kinds: Iterable[str], now: datetime) -> None:
         file.write(line + b"\n")
         file.flush()
         os.fsync(file.fileno())
+    if not before:
+        fsync_directory(directory)
+
+
+def _last_kinds(whole: bytes) -> object:
+    """Of the last line; None where there is none, or it can't be read: no post waits for a label."""
+    try:
+        return json.loads(whole.splitlines()[-1])["kinds"]
+    except (IndexError, ValueError, KeyError, TypeError):
+        return None

@@ -7,6 +7,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from collecting.history import note_kinds
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -34,6 +36,21 @@ def test_a_line_that_was_torn_is_replaced(tmp_path: Path) -> None:
         file.write('{"began_at": "2026-01-31T13:00:00.000+00:00", "kin')
     note_kinds(tmp_path, ["x"], NOW + timedelta(hours=2))
     assert [kinds for _, kinds in noted(tmp_path)] == [["simulator"], ["x"]]
+
+
+@pytest.mark.parametrize("line", ["not JSON", "[]", '{"began_at": "2026-01-31T12:00:00+00:00"}', "\0\0"])
+def test_a_last_line_that_can_not_be_read_keeps_no_collector_from_starting(tmp_path: Path, line: str) -> None:
+    (tmp_path / "collected.jsonl").write_text(line + "\n")
+    note_kinds(tmp_path, ["x"], NOW)
+    first, second = (tmp_path / "collected.jsonl").read_text().splitlines()
+    assert (first, json.loads(second)["kinds"]) == (line, ["x"])
+
+
+def test_a_new_file_outlives_a_power_cut_name_and_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr("os.fsync", lambda descriptor: synced.append(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    note_kinds(tmp_path, ["x"], NOW)
+    assert synced == [tmp_path / "collected.jsonl", tmp_path]
 
 
 def test_the_collector_writes_it_before_it_publishes(tmp_path: Path) -> None:
