@@ -61,6 +61,9 @@ def main(address: str, before: Mapping[int, int]) -> dict[str, Any]:
     with closing(KafkaConsumer(bootstrap_servers=endpoints.bootstrap_servers.split(","), **access)) as consumer:
         records = list(read_topic(consumer, counted.batches()))
     places = [place(each) for each in records]
+    ends: dict[int, int] = {}
+    for number, at in places:
+        ends[number] = max(ends.get(number, 0), at + 1)
     since = [each for each, (number, at) in zip(records, places, strict=True) if at >= before.get(number, 0)]
     everything = recount(records)
     return {
@@ -70,10 +73,11 @@ def main(address: str, before: Mapping[int, int]) -> dict[str, Any]:
         "records": len(records),
         "posts": everything.posts,
         "duplicates": everything.duplicates,
-        "ends": {number: 1 + max(at for other, at in places if other == number) for number, _ in set(places)},
+        "ends": ends,
     }
 
 
 if __name__ == "__main__":
-    ends = {int(number): int(offset) for number, offset in json.loads(sys.argv[2] if sys.argv[2:] else "{}").items()}
-    sys.stdout.write(json.dumps(main(sys.argv[1], ends)) + "\n")
+    said = json.loads(sys.argv[2] if sys.argv[2:] else "{}")
+    found = main(sys.argv[1], {int(number): int(offset) for number, offset in said.items()})
+    sys.stdout.write(json.dumps(found) + "\n")
