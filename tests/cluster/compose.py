@@ -76,12 +76,17 @@ class Cluster:
 
     def __init__(self, project: str, settings: Mapping[str, str], folder: Path) -> None:
         self.project = project
-        self.settings = {**settings, "HASHTIDE_IMAGE": IMAGE}
+        self.settings: dict[str, str] = {}
         self.folder = folder
         env_file = folder / "env"
-        env_file.write_text("".join(f"{name}={value}\n" for name, value in self.settings.items()))
+        self.configure({**settings, "HASHTIDE_IMAGE": IMAGE})
         self._compose = (*compose_program(), "--env-file", str(env_file), "-f", str(REPOSITORY / "docker-compose.yml"),
                          "-p", project)  # fmt: skip
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """Writes some settings into .env; the next `up` takes them."""
+        self.settings |= settings
+        (self.folder / "env").write_text("".join(f"{name}={value}\n" for name, value in self.settings.items()))
 
     def compose(self, *arguments: str, limit_s: float = 120, check: bool = True, stdin: str = "") -> str:
         """What `docker compose ARGUMENTS` prints.

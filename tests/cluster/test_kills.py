@@ -46,7 +46,10 @@ VICTIMS: tuple[Callable[[Cluster], Container], ...] = (leader, drivers_node, dat
 @pytest.fixture(scope="module")
 def after_kills(cluster: Cluster, first_flow: Recounted, figures: Figures) -> Recounted:
     """The second 200,000 posts, recounted: one machine after the other was killed, and all stopped and started once."""
-    cluster.hashtide("watch", "--source", SECOND, limit_s=900)
+    cluster.configure({"HASHTIDE_SOURCE": SECOND})
+    cluster.up()
+    cluster.wait_healthy()
+    cluster.hashtide("watch", limit_s=900)
     for victim in VICTIMS:
         kill_and_bring_back(cluster, victim(cluster))
     assert is_flowing(cluster), "the source had ended before `down`"
