@@ -16,6 +16,7 @@ from airflow.secrets.local_filesystem import load_connections_dict
 from hashtide_airflow import kafka_file, settings
 from hashtide_airflow.commands import submit_command
 from hashtide_airflow.services import HdfsExtra
+from stack.cluster import healthcheck
 from stack.postgres import ROLES
 
 REPO = Path(__file__).resolve().parent.parent
@@ -153,14 +154,15 @@ def compose() -> dict[str, Any]:
 
 def test_the_containers_are_airflow_s_four_and_what_prepares_them() -> None:
     services = compose()["services"]
-    assert set(services) == {
-        "prepare",
-        *(f"airflow-{each}" for each in ("api-server", "scheduler", "dag-processor", "triggerer")),
-    }
+    four = {"airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer"}
+    assert set(services) == {"prepare"} | four
     for name, service in services.items():
         assert service["read_only"], name
         assert service["cap_drop"] == ["ALL"], name
         assert ("ports" in service) == (name == "airflow-api-server")
+        if name in four:
+            assert service["healthcheck"]["test"][-1] == name
+            assert name in healthcheck.checks()
 
 
 def test_the_containers_secrets_are_files_that_the_readme_tells_of() -> None:
