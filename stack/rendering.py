@@ -15,9 +15,8 @@ from stack.ports import HOST
 from stack.restarts import EVENTS
 from stack.secrets import write_private
 from stack.services import Service
-from stack.settings import REPOSITORY
+from stack.settings import MOST_BROKERS, REPOSITORY
 from stack.site import DATABASE, METADATA_DATABASE, ROOT, TOPIC, Site
-from stack.source_address import FIRST
 
 KAFKA_SECRETS = Path("/run/secrets/kafka")
 """In the cluster: the authority's certificate, and each broker's own with its key."""
@@ -67,10 +66,15 @@ def values_of(site: Site) -> dict[str, object]:
 
 
 def _broker(site: Site) -> dict[str, object]:
-    """What this machine's broker is: in the cluster, the one whose name the container has, `kafka-N`."""
-    brokers = site.hosts["kafka"].split(",")
+    """What this machine's broker is: in the cluster, the one whose name the container has, `kafka-N`.
+
+    It says nothing of how many there are: one more is no reason to start the others anew.
+    """
+    controllers = site.hosts["kafka"].split(",")[:3]
+    brokers = [f"kafka-{number}" for number in range(1, MOST_BROKERS + 1)] if site.cluster else controllers
     own = socket.gethostname() if socket.gethostname() in brokers else brokers[0]
     return {
+        "controllers": controllers,
         "brokers": brokers,
         "broker": own,
         "broker_id": brokers.index(own) + 1,
@@ -147,7 +151,7 @@ def write_airflow_files(site: Site) -> None:
     home, settings = site.home, site.settings
     kept = _read_json(home.variables_file)
     variables = {
-        "hashtide_source": settings.source or kept.get("hashtide_source", FIRST),
+        "hashtide_source": settings.source or kept.get("hashtide_source", site.first_source),
         "hashtide_generation": kept.get("hashtide_generation", "1"),
         "hashtide_spool_dir": str(home.spool),
         "hashtide_reports_dir": str(home.reports),

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from stack.errors import StackError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+MOST_BROKERS = 9
 
 
 class Settings(BaseSettings):
@@ -33,6 +34,7 @@ class Settings(BaseSettings):
         driver_memory_mb, driver_overhead_mb, executor_memory_mb, executor_overhead_mb: sizes of Spark's two containers.
         executor_cores: tasks that an executor runs at once.
         executors: of the streaming job.
+        brokers: of Kafka, in the cluster in containers; the launcher has one.
     """
 
     model_config = SettingsConfigDict(env_prefix="HASHTIDE_", frozen=True, extra="ignore")
@@ -61,6 +63,7 @@ class Settings(BaseSettings):
     executor_overhead_mb: int = Field(default=640, ge=256)
     executor_cores: int = Field(default=2, ge=1)
     executors: int = Field(default=1, ge=1)
+    brokers: int = Field(default=3, ge=3, le=MOST_BROKERS)
 
     @classmethod
     def read(cls, **options: object) -> Self:

@@ -17,6 +17,7 @@ from stack.parts import Parts
 from stack.ports import LOOPBACK
 from stack.secrets import Secrets, write_private
 from stack.settings import REPOSITORY, Settings
+from stack.source_address import FIRST
 
 TOPIC = "posts"
 ROOT = "/hashtide"
@@ -136,6 +137,11 @@ class Site:
             # Each thread of a JVM may otherwise keep 64 MB of its own for malloc.
             "MALLOC_ARENA_MAX": "2",
         }
+
+    @property
+    def first_source(self) -> str:
+        """What is collected until somebody says what."""
+        return "simulator" if self.cluster else FIRST
 
     @property
     def public_url(self) -> str:

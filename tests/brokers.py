@@ -64,7 +64,14 @@ class Broker:
     def template_values(self) -> dict[str, object]:
         """What the template names."""
         ports = SimpleNamespace(kafka=self.port, kafka_controller=self.controller_port)
-        return {"cluster": False, "broker": HOST, "brokers": [HOST], "broker_id": 1, "home": self.home, "ports": ports}
+        return {
+            "cluster": False,
+            "broker": HOST,
+            "controllers": [HOST],
+            "broker_id": 1,
+            "home": self.home,
+            "ports": ports,
+        }
 
     def format(self) -> None:
         """Write the settings and give the data directory its cluster id."""

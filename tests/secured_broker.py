@@ -74,6 +74,7 @@ class SecuredBroker(Broker):
             **super().template_values(),
             "cluster": True,
             "broker": NAME,
+            "controllers": [NAME],
             "brokers": [NAME],
             "ports": SimpleNamespace(**ports),
             "kafka_secrets": str(self.home),

@@ -82,6 +82,7 @@ class SecuredCluster:
     def _format(self, number: int, name: str) -> "subprocess.Popen[bytes]":
         values = {
             "cluster": True,
+            "controllers": self.names[:3],
             "brokers": self.names,
             "broker": name,
             "broker_id": number,

@@ -37,9 +37,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from stack.errors import StackError
 from stack.preparing import new_cluster_id
 from stack.secrets import _MAKERS, ADMIN_USER, write_private
+from stack.settings import MOST_BROKERS, Settings
 
 BROKERS = 3
-MOST_BROKERS = 9
 KAFKA_USERS = ("collector", "counter")
 CA_LIFE = timedelta(days=3650)
 LEAF_LIFE = timedelta(days=730)
@@ -133,7 +133,8 @@ class _Run:
         ends = old.not_valid_after_utc
         if ends - self._now <= RENEWED_BEFORE and ends < ca.not_valid_after_utc:
             _write(self._root / name, make())
-            self._said.append(f"renewed {name}, which would have ended on {ends:%Y-%m-%d}: restart {who}")
+            then = f": restart {who}" if _SERVER in uses else ""
+            self._said.append(f"renewed {name}, which would have ended on {ends:%Y-%m-%d}{then}")
 
     def _passwords(self, ca_pem: str) -> None:
         self._file("kafka/cluster_id", lambda: new_cluster_id() + "\n")
@@ -295,12 +296,11 @@ def main(arguments: list[str]) -> int:
     """Makes what is missing; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m stack.cluster.authority", description="Makes what is missing.")
     parser.add_argument("root", type=Path)
-    parser.add_argument(
-        "--brokers", type=int, default=BROKERS, help="how many brokers have a certificate (%(default)s)"
-    )
+    parser.add_argument("--brokers", type=int, help="how many have a certificate; else HASHTIDE_BROKERS says (3)")
     chosen = parser.parse_args(arguments)
     try:
-        said = ensure(chosen.root, chosen.brokers)
+        brokers = Settings.read().brokers if chosen.brokers is None else chosen.brokers
+        said = ensure(chosen.root, brokers)
     except (StackError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

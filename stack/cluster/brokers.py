@@ -42,7 +42,7 @@ def look_at_brokers(bootstrap_servers: str, kafka_config: Path | None, topic: st
     limit_ms = int(limit_s * 1000)
     try:
         with (
-            _quiet(),
+            quiet(),
             closing(
                 KafkaAdminClient(
                     bootstrap_servers=bootstrap_servers.split(","),
@@ -70,7 +70,7 @@ def seen(brokers: list[dict[str, Any]], topics: list[dict[str, Any]]) -> Brokers
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without kafka-python's line for each try."""
     logger = logging.getLogger("kafka")
     before = logger.level

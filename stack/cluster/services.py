@@ -16,8 +16,8 @@ from typing import Any
 import psycopg2
 import requests
 
-from stack.cluster.brokers import Brokers, BrokersAwayError, look_at_brokers
-from stack.cluster.layout import BROKERS, DATANODES
+from stack.cluster.brokers import BrokersAwayError, look_at_brokers
+from stack.cluster.layout import DATANODES
 from stack.endpoints import Endpoints
 from stack.lags import look
 from stack.site import Site
@@ -57,15 +57,13 @@ def gather(site: Site, generation: int) -> Status:
 
 def brokers(endpoints: Endpoints) -> list[ServiceStatus]:
     """One row a broker: whether the others take it for living, and whether it holds what it should."""
+    names = [server.partition(":")[0] for server in endpoints.bootstrap_servers.split(",")]
     try:
-        return _brokers(look_at_brokers(endpoints.bootstrap_servers, endpoints.kafka_config, endpoints.topic, _LIMIT_S))
+        found = look_at_brokers(endpoints.bootstrap_servers, endpoints.kafka_config, endpoints.topic, _LIMIT_S)
     except BrokersAwayError as error:
-        return [_row(name, _broker_title(name), str(error)) for name in BROKERS]
-
-
-def _brokers(found: Brokers) -> list[ServiceStatus]:
+        return [_row(name, _broker_title(name), str(error)) for name in names]
     rows = []
-    for name in sorted({*BROKERS, *found.alive}):
+    for name in sorted({*names, *found.alive, *found.behind}):
         behind = found.behind.get(name, 0)
         health = HEALTHY if not behind else f"is behind in {behind} of {found.partitions} partitions"
         rows.append(_row(name, _broker_title(name), health if name in found.alive else "is not in the cluster"))

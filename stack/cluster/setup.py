@@ -17,7 +17,7 @@ from stack.errors import StackError
 from stack.postgres import ensure_roles_and_databases
 from stack.progress import Steps
 from stack.site import ROOT, Site
-from stack.source_address import FIRST, absolute, require_understood
+from stack.source_address import absolute, require_understood
 from stack.starting import Step, run_steps
 
 _LIMIT_S = 120.0
@@ -59,7 +59,8 @@ def _hdfs(here: Site) -> str:
 def main() -> None:
     """Sets everything up, or ends with a line that says what can't be."""
     here = site()
-    require_understood(absolute(here.settings.source or FIRST))
+    if here.settings.source:
+        require_understood(absolute(here.settings.source))
     here.home.make()
     rendering.write_daemons(here)  # of which Airflow's tasks read Hadoop's and Spark's
     rendering.write_airflow_cfg(here)

@@ -193,7 +193,8 @@ def test_only_certificates_that_end_soon_are_renewed(tmp_path: Path) -> None:
     said = authority.ensure(tmp_path, clock=lambda: NOW + timedelta(days=730 - 59))
     renewed = {f"kafka/kafka-{number}.pem" for number in (1, 2, 3)} | {"authority/admin.pem"}
     assert len(said) == 4
-    assert all(line.startswith("renewed ") and "restart" in line for line in said)
+    assert all(line.startswith("renewed ") for line in said)
+    assert ["restart" in line for line in said] == ["kafka-" in line for line in said]
     after = contents(tmp_path)
     assert {name for name in after if after[name] != before[name]} == renewed
     certificate(tmp_path / "kafka/kafka-1.pem").verify_directly_issued_by(certificate(tmp_path / "kafka/ca.pem"))
@@ -308,6 +309,17 @@ def test_the_command_prints_a_line_for_each_file(tmp_path: Path, capsys: pytest.
     assert "made kafka/kafka-1.pem\n" in capsys.readouterr().out
     assert authority.main([str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines() == ["made kafka/kafka-2.pem", "made kafka/kafka-3.pem"]
+
+
+def test_the_command_goes_by_the_setting(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HASHTIDE_BROKERS", "4")
+    assert authority.main([str(tmp_path)]) == 0
+    assert "made kafka/kafka-4.pem\n" in capsys.readouterr().out
+    monkeypatch.setenv("HASHTIDE_BROKERS", "2")
+    assert authority.main([str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith("HASHTIDE_BROKERS: ")
 
 
 def test_the_command_fails_with_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from stack.settings import REPOSITORY, Settings
 
 FILE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = FILE["services"]
+FOURTH: dict[str, Any] = yaml.safe_load((REPOSITORY / "conf" / "kafka-4.yml").read_text())
 ONCE = ("secrets", "setup")
 NAMED = re.compile(r"\$\{(\w+)")
 
@@ -38,6 +39,29 @@ def test_brokers_and_datanodes_are_those_of_the_layout() -> None:
         assert [SERVICES[name]["hostname"] for name in names] == list(names)
 
 
+def test_a_fourth_broker_is_as_the_third_but_for_its_number() -> None:
+    third = yaml.safe_dump(SERVICES["kafka-3"])
+    assert yaml.safe_load(third.replace("kafka-3", "kafka-4")) == FOURTH["services"]["kafka-4"]
+    assert FOURTH["volumes"] == {"kafka-4": None}
+    waits = FOURTH["services"]["setup"]["depends_on"]
+    assert waits == {"kafka-4": SERVICES["setup"]["depends_on"]["kafka-3"]}
+
+
+def test_one_broker_more_starts_none_of_the_others_anew() -> None:
+    assert [name for name in layout.BROKERS if "environment" in SERVICES[name]] == []
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_a_second_file_changes_nothing_of_a_service_for_compose_1_29(name: str) -> None:
+    inside = [volume.split(":")[1] for volume in SERVICES[name].get("volumes", [])]
+    assert inside == sorted(inside)
+
+
+def test_who_makes_certificates_and_who_lists_brokers_are_told_how_many_there_are() -> None:
+    told = {name for name, service in SERVICES.items() if "HASHTIDE_BROKERS" in service.get("environment", {})}
+    assert told == {*ONCE, *(name for name in SERVICES if name.startswith("airflow-"))}
+
+
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_no_service_may_do_more_than_it_needs(name: str) -> None:
     service = SERVICES[name]
@@ -57,11 +81,12 @@ def test_only_who_has_to_reaches_beyond_the_inside_network() -> None:
     outside = {name for name, service in SERVICES.items() if "outside" in service["networks"]}
     assert outside == {"airflow-api-server", "airflow-scheduler"}
     assert FILE["networks"]["inside"]["internal"] is True
+    assert FILE["networks"]["inside"]["driver_opts"] == {"com.docker.network.bridge.inhibit_ipv4": "true"}
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_the_environment_holds_settings_and_no_secret(name: str) -> None:
-    known = {f"HASHTIDE_{field}".upper() for field in Settings.model_fields} | {"TZ"}
+    known = {f"HASHTIDE_{field}".upper() for field in Settings.model_fields} | {"HASHTIDE_AIRFLOW_PORT", "TZ"}
     for variable in SERVICES[name].get("environment", {}):
         assert variable in known
         assert not re.search("PASSWORD|SECRET|TOKEN|DSN|KEY", variable)
@@ -88,5 +113,5 @@ def test_what_env_example_names_is_what_the_file_reads() -> None:
     example = (REPOSITORY / ".env.example").read_text()
     offered = set(re.findall(r"^#?(\w+)=", example, re.MULTILINE))
     read = set(NAMED.findall((REPOSITORY / "docker-compose.yml").read_text()))
-    assert offered <= read
+    offered.remove("COMPOSE_FILE")  # compose's own
     assert offered == read - {"HASHTIDE_IMAGE", "HASHTIDE_YARN_VCORES"}

@@ -11,6 +11,7 @@ from stack import rendering
 from stack.cluster import authority, layout
 from stack.home import Home
 from stack.site import Site
+from stack.variables import read_variables
 
 KAFKA = """\
 process.roles=broker,controller
@@ -32,7 +33,7 @@ listener.name.controller.ssl.client.auth=required
 ssl.principal.mapping.rules=RULE:^CN=([^,]+).*$/$1/
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=false
-super.users=User:kafka-1;User:kafka-2;User:kafka-3;User:admin
+super.users=User:kafka-1;User:kafka-2;User:kafka-3;User:kafka-4;User:kafka-5;User:kafka-6;User:kafka-7;User:kafka-8;User:kafka-9;User:admin
 early.start.listeners=CONTROLLER
 """
 
@@ -62,6 +63,32 @@ def test_a_broker_is_one_of_three_and_asks_who_one_is(here: Site) -> None:
     assert settings.startswith(KAFKA)
     assert "offsets.topic.replication.factor=3\n" in settings
     assert "transaction.state.log.min.isr=2\n" in settings
+
+
+def _broker(site: Site) -> dict[str, str]:
+    lines = rendering.render("server.properties", rendering.values_of(site)).splitlines()
+    return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+
+
+def test_a_fourth_broker_votes_for_nothing(here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    second = _broker(here)
+    monkeypatch.setattr("socket.gethostname", lambda: "kafka-4")
+    fourth = _broker(replace(here, hosts=layout.site().hosts))  # it need not be told how many there are
+    assert fourth["process.roles"] == "broker"
+    assert fourth["node.id"] == "4"
+    assert fourth["listeners"] == "CLIENT://kafka-4:9092,BROKER://kafka-4:9094"
+    assert fourth["ssl.keystore.location"] == "/run/secrets/kafka/kafka-4.pem"
+    assert set(second) - set(fourth) == {"early.start.listeners"}
+    same = set(fourth) - {"process.roles", "node.id", "listeners", "advertised.listeners", "ssl.keystore.location"}
+    assert {name: fourth[name] for name in same} == {name: second[name] for name in same}
+
+
+def test_a_broker_more_changes_nothing_that_the_others_read(here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _broker(here)
+    monkeypatch.setenv("HASHTIDE_BROKERS", "4")
+    more = replace(here, hosts=layout.site().hosts)
+    assert more.hosts["kafka"] == "kafka-1,kafka-2,kafka-3,kafka-4"
+    assert _broker(more) == before
 
 
 def test_each_block_is_kept_twice_and_a_lost_datanode_is_gone_round(here: Site) -> None:
@@ -114,3 +141,30 @@ def test_what_daemons_read_holds_no_secret(here: Site) -> None:
     assert len(secrets) > 10
     for path in here.home.conf.rglob("*.*"):
         assert not [secret for secret in secrets if secret in path.read_text()], path
+
+
+@pytest.mark.parametrize(
+    ("named", "port", "expected"),
+    [
+        ("", "", "http://localhost:8080"),
+        ("", "9999", "http://localhost:9999"),
+        ("https://tags.example", "9999", "https://tags.example"),
+    ],
+)
+def test_airflow_sends_people_back_to_where_they_came_from(
+    named: str, port: str, expected: str, here: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HASHTIDE_AIRFLOW_URL", named)
+    monkeypatch.setenv("HASHTIDE_AIRFLOW_PORT", port)
+    site = replace(layout.site(), home=here.home)
+    rendering.write_airflow_cfg(site)
+    assert f"base_url = {expected}\n" in (here.home.airflow / "airflow.cfg").read_text()
+
+
+def test_an_up_without_a_source_keeps_what_flows_and_begins_with_the_simulator(here: Site) -> None:
+    def source(wanted: str) -> str:
+        settings = here.settings.model_copy(update={"source": wanted})
+        rendering.write_airflow_files(replace(here, settings=settings))
+        return str(read_variables(here.endpoints.variables_file)["hashtide_source"])
+
+    assert [source(""), source("jetstream"), source("")] == ["simulator", "jetstream", "jetstream"]

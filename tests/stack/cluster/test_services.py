@@ -34,7 +34,7 @@ def endpoints(tmp_path: Path, http_answers: HttpAnswers) -> Endpoints:
         home=tmp_path,
         airflow_url=url,
         admin_login_file=tmp_path / "login",
-        bootstrap_servers="127.0.0.1:1",
+        bootstrap_servers="kafka-1:9092,kafka-2:9092,kafka-3:9092",
         topic="posts",
         namenode_url=url,
         count_log_url="",
@@ -210,6 +210,14 @@ def test_every_broker_has_a_row(endpoints: Endpoints, monkeypatch: pytest.Monkey
     }
 
 
+def test_a_broker_that_nobody_named_and_that_holds_copies_is_told_when_it_goes(
+    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Brokers(frozenset({"kafka-1", "kafka-2", "kafka-3"}), {"kafka-4": 3}, 4)
+    monkeypatch.setattr(services, "look_at_brokers", lambda *_: found)
+    assert healths(brokers(endpoints))["Kafka 4"] == "is not in the cluster"
+
+
 def test_brokers_that_dont_answer_are_all_told(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object) -> Brokers:
         raise BrokersAwayError("no answer (KafkaTimeoutError)")
@@ -226,8 +234,8 @@ def test_all_of_it_is_gathered_however_much_is_down(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(services, "look_at_brokers", away)
     monkeypatch.setattr(services, "look", lambda *_: Lags())
     settings = Settings(home=tmp_path, airflow_url="https://counts.example")
-    ports = dict.fromkeys(DEFAULTS, 1)
-    here = Site(Home(tmp_path), settings, ports, Parts(Path(), Path(), Path()), LOOPBACK, cluster=True)
+    ports, hosts = dict.fromkeys(DEFAULTS, 1), {**LOOPBACK, "kafka": "kafka-1,kafka-2,kafka-3"}
+    here = Site(Home(tmp_path), settings, ports, Parts(Path(), Path(), Path()), hosts, cluster=True)
     found = gather(here, 1)
     assert not found.is_healthy
     assert found.airflow_url == "https://counts.example"
