@@ -9,6 +9,8 @@ from tests.cluster.compose import Cluster
 pytestmark = [pytest.mark.cluster, pytest.mark.cluster_core, pytest.mark.timeout(1800)]
 
 Answers = dict[str, str]
+REFUSED_READING = ("TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED")
+"""A consumer asks for both at once; which answer comes first is chance."""
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +46,14 @@ def test_a_user_without_a_rule_comes_in_and_may_nothing(kafka: Answers) -> None:
     assert kafka["a user without a rule and a wrong password"] == "_AUTHENTICATION", "its password counts"
     assert kafka["a user without a rule sees the topic"] == "TOPIC_AUTHORIZATION_FAILED"
     assert kafka["a user without a rule writes"] == "TOPIC_AUTHORIZATION_FAILED"
-    assert kafka["a user without a rule reads"] == "GROUP_AUTHORIZATION_FAILED"
+    assert kafka["a user without a rule reads"] in REFUSED_READING
 
 
 def test_each_user_may_do_its_own_work_only(kafka: Answers) -> None:
     assert kafka["the counter reads"] == "yes"
     assert kafka["the counter reads with a group of another name"] == "GROUP_AUTHORIZATION_FAILED"
     assert kafka["the counter writes"] == "TOPIC_AUTHORIZATION_FAILED"
-    assert kafka["the collector reads"] == "TOPIC_AUTHORIZATION_FAILED"
+    assert kafka["the collector reads"] in REFUSED_READING
 
 
 def test_the_brokers_own_door_opens_to_the_authoritys_certificates_only(kafka: Answers) -> None:
