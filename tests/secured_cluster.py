@@ -70,7 +70,7 @@ class SecuredCluster:
 
     def format(self) -> None:
         """Make certificates, settings and empty data folders."""
-        authority.ensure(self.secrets)
+        authority.ensure(self.secrets, max(len(self.names), authority.BROKERS))
         self.ports = {(name, listener): free_port() for name in self.names for listener in (CLIENT, CONTROLLER, BROKER)}
         (self.home / "log4j2.properties").write_text(render("log4j2.properties", {}))
         formats = [self._format(number, name) for number, name in enumerate(self.names, 1)]
@@ -150,12 +150,14 @@ class SecuredCluster:
 
 
 @contextmanager
-def running_cluster(home: Path, jars: Path, names: tuple[str, ...] = NAMES) -> Iterator[SecuredCluster]:
-    """Three brokers, or those that are named from `kafka-1` on; nothing of them is left."""
+def running_cluster(
+    home: Path, jars: Path, names: tuple[str, ...] = NAMES, started: tuple[str, ...] = ()
+) -> Iterator[SecuredCluster]:
+    """Three brokers, or those that are named from `kafka-1` on, all started unless some are named; none is left."""
     cluster = SecuredCluster(home, jars, names)
     try:
         cluster.format()
-        cluster.start()
+        cluster.start(*started)
         yield cluster
     finally:
         for name in list(cluster.processes):
