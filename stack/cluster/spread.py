@@ -62,9 +62,7 @@ def spread(
         StackError: a broker is away, Kafka refuses, or it takes longer than the limit.
     """
     give_up_at = time.monotonic() + limit_s
-    _wait(
-        admin, brokers, give_up_at, say
-    )  # of one that is being moved, Kafka lists the old and the new copies together
+    _wait(admin, brokers, give_up_at, say)  # while one is moved, Kafka lists its old and new copies together
     if away := _away(admin, brokers):
         raise StackError(f"{away} is not in the cluster: is it healthy, and is HASHTIDE_BROKERS right?")
     topics = admin.describe_topics()

@@ -51,6 +51,23 @@ def test_a_topic_keeps_as_many_copies_as_it_has_or_nothing_is_moved() -> None:
         plan([topic("posts", [1, 2, 3, 4])], range(1, 4))
 
 
+class Stuck:
+    """A Kafka that moves a partition for ever, since its fourth broker has gone."""
+
+    def list_partition_reassignments(self) -> dict[TopicPartition, object]:
+        return {TopicPartition("posts", 1): {}}
+
+    def describe_cluster(self) -> dict[str, Any]:
+        return {"brokers": [{"broker_id": number, "is_fenced": number == 4} for number in range(1, 5)]}
+
+
+def test_the_wait_has_a_limit_and_says_who_holds_it_up() -> None:
+    said: list[str] = []
+    with pytest.raises(StackError, match="Kafka goes on by itself"):
+        spread(Stuck(), range(1, 5), 1.0, said.append)
+    assert said == ["partitions that are being moved: 1; kafka-4 is away"]
+
+
 def _send(cluster: SecuredCluster, first: int) -> None:
     failed: list[object] = []
     producer = Producer({**cluster.client("collector"), "enable.idempotence": True, "acks": "all"})
