@@ -23,12 +23,13 @@ def programs() -> Iterator[list[str]]:
             yield list(command)
 
 
-def test_every_compose_program_takes_the_file() -> None:
+@pytest.mark.parametrize("files", [["docker-compose.yml"], ["docker-compose.yml", "conf/kafka-4.yml"]])
+def test_every_compose_program_takes_the_file_and_a_fourth_broker(files: list[str]) -> None:
     found = list(programs())
     assert found, "no compose program is on this machine"
     for program in found:
         said = subprocess.run(
-            [*program, "-f", str(REPOSITORY / "docker-compose.yml"), "config", "-q"],
+            [*program, *(word for file in files for word in ("-f", str(REPOSITORY / file))), "config", "-q"],
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert (said.returncode, said.stderr) == (0, ""), program
