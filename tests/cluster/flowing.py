@@ -31,6 +31,7 @@ class Recounted:
         assert self.said["against recount"] == []
         assert self.said["against truth"] == []
         assert self.said["sums"] == []
+        assert self.said["sent again"] >= 0
         assert self.said["records"] >= posts
 
 

@@ -32,8 +32,11 @@ def against_recount(stack: Counted, expected: Recount) -> list[str]:
     ]
 
 
-def against_truth(result: Recount, truth: Mapping[str, Any]) -> list[str]:
-    """What differs between the recount and the simulator's ground truth, a line each."""
+def against_truth(result: Recount, truth: Mapping[str, Any], sent_again: int = 0) -> list[str]:
+    """What differs between the recount and the simulator's ground truth, a line each.
+
+    `sent_again`: records that a killed collector has sent a second time; each is one more duplicate, and no more.
+    """
     expected = _summed(
         ((row[0], "" if row[2] == "text" else row[1], *row[2:5]), row[5], row[6]) for row in truth["counts"]
     )
@@ -44,7 +47,7 @@ def against_truth(result: Recount, truth: Mapping[str, Any]) -> list[str]:
     kinds: Counter[str] = Counter()
     for (_, _, kind, about), messages in result.said.items():
         kinds[f"{kind}\t{about}" if about else kind] += messages
-    books = {name: truth["books"][name] for name in ("posts", "duplicates")}
+    books = {"posts": truth["books"]["posts"], "duplicates": truth["books"]["duplicates"] + sent_again}
     return [
         *differences(expected, found),
         *differences(truth["dead"], Counter(result.dead.values())),

@@ -65,12 +65,14 @@ def main(address: str, before: Mapping[int, int]) -> dict[str, Any]:
     for number, at in places:
         ends[number] = max(ends.get(number, 0), at + 1)
     since = [each for each, (number, at) in zip(records, places, strict=True) if at >= before.get(number, 0)]
-    everything = recount(records)
+    everything, truth = recount(records), truth_of(address)
+    sent_again = len(since) - truth["books"]["records"]
     return {
         "against recount": against_recount(counted, everything),
-        "against truth": against_truth(recount(since), truth_of(address)),
+        "against truth": against_truth(recount(since), truth, sent_again),
         "sums": [str(each) for each in sums_that_differ(counted)],
         "records": len(records),
+        "sent again": sent_again,
         "posts": everything.posts,
         "duplicates": everything.duplicates,
         "ends": ends,
