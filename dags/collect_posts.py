@@ -13,8 +13,9 @@ A **collector** runs on this host, all the time, as a process of its own. This D
 **lease** (30 minutes, variable `hashtide_lease_min`): it attaches to the collector or starts it, watches it without
 taking a worker slot, and hands over to the next run. A purple (deferred) task is the normal sight.
 
-**What it reads** stands in the variable `hashtide_source`, for example `jetstream`, `x:terms=rain+snow` or
-`file:/data/posts.jsonl.gz`; several have white space between. Change it and within five seconds the old collector is
+**What it reads** stands in the variable `hashtide_source` (in the stack and in the containers a file, which `up` and
+`hashtide watch --source` write and which goes before one made in this UI), for example `jetstream`,
+`x:terms=rain+snow` or `file:/data/posts.jsonl.gz`; several have white space between. Change it and within five seconds the old collector is
 stopped cleanly and the new one started. A source that has an end (a file) is read once; then the lease waits for
 another.
 

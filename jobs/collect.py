@@ -122,6 +122,7 @@ def _collect(given: argparse.Namespace) -> int:
             return WRONG_ARGUMENTS
         note_kinds(spool.directory, (Address.parse(each).kind for each in addresses_of(address)), datetime.now(UTC))
         settings = Settings(given.bootstrap_servers, given.topic, given.login.for_librdkafka())
+        log.info("collecting %s into topic %s", address, given.topic)
         publisher = Publisher(spool, settings, on_acked=_print_place if given.verbose else None)
         last = Collector(given.source, source, spool, publisher).run(stop)
     finally:

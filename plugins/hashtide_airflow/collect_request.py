@@ -36,8 +36,8 @@ def _text(title: str, description: str, pattern: str, longest: int = 500) -> Par
 PARAMS = {
     "source": _text(
         "Source",
-        "An address: jetstream, x:terms=rain (within the usual source's budget), file:/PATH (below `hashtide_forms_dir`"
-        " only), … Empty: `hashtide_source`.",
+        "An address: jetstream, x:terms=rain (within the usual source's budget), file:/PATH (only below the folder of"
+        " the variable hashtide_forms_dir), … Empty: the usual source. Afterwards the usual source goes on.",
         SOURCE,
     ),
     "limit": Param(
@@ -51,7 +51,7 @@ PARAMS = {
         None, type=["null", "integer"], minimum=1, maximum=1440, title="Minutes", description="Stop after so long."
     ),
     "terms": _text("Terms", "Only posts with one of these, commas between.", LISTED),
-    "hashtags": _text("Hashtags", "Or one of these hashtags, without `#`, commas between.", LISTED),
+    "hashtags": _text("Hashtags", "Or one of these hashtags, without #, commas between.", LISTED),
     "langs": _text("Languages", "Only posts in one of these: en, pt-br, commas between.", LANGS),
     "box": _text("Box", "Only posts from within: west, south, east, north in degrees.", BOX),
     "located_only": Param(False, type="boolean", title="Located only", description="Only authors who give a location."),

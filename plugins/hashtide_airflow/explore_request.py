@@ -37,13 +37,14 @@ PARAMS = {
         pattern=SOURCE,
         maxLength=1000,
         title="Source",
-        description="kafka (our topic), tcp:HOST:PORT (a line server), or file:/PATH (below `hashtide_forms_dir`).",
+        description="kafka (our topic), tcp:HOST:PORT (a line server), or file:/PATH (below the folder of the"
+        " variable hashtide_forms_dir).",
     ),
     "metric": _choice("Metric", "What is counted.", *METRICS),
     "top": _number(20, "Top N", "How many are shown.", 1000),
-    "window_s": _number(20, "Window", "Seconds; in mode window.", 86_400),
-    "slide_s": _number(10, "Slide", "Seconds from one window's begin to the next one's; in mode window.", 86_400),
-    "seconds": _number(60, "For", "Seconds to look.", 3600),
+    "window_s": _number(20, "Window, seconds", "In mode window.", 86_400),
+    "slide_s": _number(10, "Slide, seconds", "From one window's begin to the next one's; in mode window.", 86_400),
+    "seconds": _number(60, "Seconds", "For how long to look.", 3600),
     "words": _choice("Words", "On white space (plain), or without URLs and stop words (clean).", "plain", "clean"),
     "retweets": _choice("Reposts", "Count what they repeat (full), or their own words only (own).", "full", "own"),
 }
