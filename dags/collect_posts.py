@@ -15,9 +15,9 @@ taking a worker slot, and hands over to the next run. A purple (deferred) task i
 
 **What it reads** stands in the variable `hashtide_source` (in the stack and in the containers a file, which `up` and
 `hashtide watch --source` write and which goes before one made in this UI), for example `jetstream`,
-`x:terms=rain+snow` or `file:/data/posts.jsonl.gz`; several have white space between. Change it and within five seconds the old collector is
-stopped cleanly and the new one started. A source that has an end (a file) is read once; then the lease waits for
-another.
+`x:terms=rain+snow` or `file:/data/posts.jsonl.gz`; several have white space between. Change it and within five seconds
+the old collector is stopped cleanly and the new one started. A source that has an end (a file) is read once; then the
+lease waits for another.
 
 **For a while, something else:** trigger with the form. The present lease hands over at once; the run collects what the
 form says (a source, or a selection of the usual one) until the limit, the minutes or the file's end are reached, for
