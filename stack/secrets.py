@@ -23,7 +23,7 @@ def _long_token() -> str:
     return random_source.token_urlsafe(64)  # HS512 wants a key of 64 bytes or more
 
 
-_MAKERS: dict[str, Callable[[], str]] = {
+MAKERS: dict[str, Callable[[], str]] = {
     "postgres_superuser": _token,
     "hashtide_migrator": _token,
     "hashtide_compactor": _token,
@@ -35,6 +35,7 @@ _MAKERS: dict[str, Callable[[], str]] = {
     "airflow_api_secret": _long_token,
     "airflow_jwt_secret": _long_token,
 }
+"""Each secret of a home by its name, and what makes it."""
 
 
 class Secrets:
@@ -45,7 +46,7 @@ class Secrets:
 
     def ensure(self) -> bool:
         """Makes the secrets that are not there yet; returns whether the admin's login was made now."""
-        for name, make in _MAKERS.items():
+        for name, make in MAKERS.items():
             if not (self._dir / name).exists():
                 write_private(self._dir / name, make() + "\n")
         if self.admin_login_file.exists():

@@ -36,7 +36,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from stack.errors import StackError
 from stack.preparing import new_cluster_id
-from stack.secrets import _MAKERS, ADMIN_USER, write_private
+from stack.secrets import MAKERS, ADMIN_USER, write_private
 from stack.settings import MOST_BROKERS, Settings
 
 BROKERS = 3
@@ -138,8 +138,8 @@ class _Run:
 
     def _passwords(self, ca_pem: str) -> None:
         self._file("kafka/cluster_id", lambda: new_cluster_id() + "\n")
-        self._file("postgres/superuser", lambda: _MAKERS["postgres_superuser"]() + "\n")
-        for name, make in _MAKERS.items():
+        self._file("postgres/superuser", lambda: MAKERS["postgres_superuser"]() + "\n")
+        for name, make in MAKERS.items():
             if name not in _NOT_AIRFLOWS:
                 self._file(f"airflow/{name}", lambda make=make: make() + "\n")  # type: ignore[misc]
         self._file("airflow/airflow_admin", lambda: f"{ADMIN_USER}\n{random_source.token_urlsafe(12)}\n")
