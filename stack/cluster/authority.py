@@ -36,7 +36,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from stack.errors import StackError
 from stack.preparing import new_cluster_id
-from stack.secrets import MAKERS, ADMIN_USER, write_private
+from stack.secrets import ADMIN_USER, MAKERS, write_private
 from stack.settings import MOST_BROKERS, Settings
 
 BROKERS = 3
