@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import (
     AdminClient,
     ScramCredentialInfo,
@@ -68,11 +68,12 @@ class Attempt:
         return "yes" if said[0] is None else said[0].name()
 
     def reads(self, group: str = "hashtide-test") -> str:
-        """Whether it may read."""
+        """Whether it may read, as a member of the group: an assignment by hand would read before the group answers."""
         own = {"group.id": group, "enable.auto.commit": False, "enable.partition.eof": True}
+        own["auto.offset.reset"] = "earliest"
         consumer = Consumer({**self._settings, **own})
         try:
-            consumer.assign([TopicPartition(TOPIC, 0, 0)])
+            consumer.subscribe([TOPIC])
             message = consumer.poll(_PATIENCE_S)
         finally:
             consumer.close()
