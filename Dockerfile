@@ -14,10 +14,10 @@ RUN apt-get update && apt-get install --yes --no-install-recommends python3-venv
 ENV HASHTIDE_PARTS=/opt/parts
 WORKDIR /opt/hashtide
 COPY requirements.lock ./
-COPY stack/__init__.py stack/bootstrap.py stack/
-COPY stack/parts stack/parts
-RUN python3 -c "from pathlib import Path; from stack.bootstrap import LineReport, ensure_environment; ensure_environment(Path('/opt/parts'), LineReport())" \
-    && /opt/parts/venv/bin/python -m stack.parts \
+COPY stack/__init__.py stack/
+COPY stack/toolchain stack/toolchain
+RUN python3 -c "from pathlib import Path; from stack.toolchain.bootstrap import LineReport, ensure_environment; ensure_environment(Path('/opt/parts'), LineReport())" \
+    && /opt/parts/venv/bin/python -m stack.toolchain \
     && rm -rf /opt/parts/uv /opt/parts/aside
 # The root file system is read-only: what is not compiled here is compiled at each start. Some packages carry templates
 # that are no Python yet, which is told and no matter.

@@ -25,11 +25,11 @@ sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).
 import psutil
 
 from collecting.collector import Collector
-from collecting.lines import Line
-from collecting.producer import Settings
-from collecting.publisher import Publisher
+from collecting.publish.producer import Settings
+from collecting.publish.publisher import Publisher
 from collecting.sources import open_source
-from collecting.spool import Spool
+from collecting.sources.source_api import Line
+from collecting.spool.spool import Spool
 from tests.brokers import Broker
 
 JOBS = Path(__file__).resolve().parent.parent / "jobs"

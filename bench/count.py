@@ -18,11 +18,11 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "jobs")]
 from pyspark.sql import DataFrame, SparkSession  # noqa: E402
 from pyspark.sql import functions as F  # noqa: E402, N812
 
-from counting import counts, terms, words  # noqa: E402
-from counting.formats import parse, post_key  # noqa: E402
-from counting.meaning import Meaning  # noqa: E402
+from counting import counts  # noqa: E402
+from counting.counting_rules import CountingRules  # noqa: E402
 from counting.records import spellings as spellings_of  # noqa: E402
 from counting.session import start_session  # noqa: E402
+from formats import parse, post_key, terms, words  # noqa: E402  # noqa: E402
 from tests.counting.sample import records  # noqa: E402
 
 RECORD = (
@@ -92,7 +92,7 @@ def in_spark(folder: Path, posts: int) -> None:
         return lambda: build(topic(spark, source)).write.format("noop").mode("overwrite").save()
 
     def parsed(frame: DataFrame) -> DataFrame:
-        return counts.parse(counts.with_processed_at(frame), Meaning())
+        return counts.parse(counts.with_processed_at(frame), CountingRules())
 
     def without_spellings(frame: DataFrame) -> DataFrame:
         none = F.array().cast("array<string>")
@@ -107,7 +107,7 @@ def in_spark(folder: Path, posts: int) -> None:
             "… and dedupe": run(lambda frame: counts.dedupe(parsed(frame), 120)),
             "… and explode": run(lambda frame: counts.explode(counts.dedupe(parsed(frame), 120))),
             "… and count, without spellings": run(without_spellings),
-            "… and count: the whole": run(lambda frame: counts.counts(frame, 120, Meaning())),
+            "… and count: the whole": run(lambda frame: counts.counts(frame, 120, CountingRules())),
         },
     )
     spark.stop()

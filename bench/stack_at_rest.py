@@ -13,13 +13,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import psutil
 
-from stack.home import Home
-from stack.launch import Group, working_in
-from stack.settings import REPOSITORY
-from stack.stopping import collector_process
+from stack.commands.down import collector_process
+from stack.config.settings import REPOSITORY
+from stack.config.state_directory import StateDirectory
+from stack.daemons.launch import Group, working_in
 
 
-def processes(home: Home) -> dict[str, set[int]]:
+def processes(home: StateDirectory) -> dict[str, set[int]]:
     """Returns the pids of each part of the stack."""
     found = {path.stem: set(group.members()) for path in home.run.glob("*.group") if (group := Group.read(path))}
     found["postgres"] |= set(working_in(home.data / "postgres"))
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=REPOSITORY / ".hashtide")
     parser.add_argument("--seconds", type=float, default=60)
     args = parser.parse_args()
-    parts = processes(Home(args.home.resolve()))
+    parts = processes(StateDirectory(args.home.resolve()))
     before = {name: cpu_s(pids) for name, pids in parts.items()}
     time.sleep(args.seconds)
     cpu = {name: max(0.0, cpu_s(pids) - before[name]) / args.seconds for name, pids in parts.items()}

@@ -3,8 +3,8 @@
 from airflow.sdk import DAG, Asset
 
 from hashtide_airflow.collect_request import PARAMS
-from hashtide_airflow.lease_dag import DAG_ARGS, TASK_ARGS
-from hashtide_airflow.operators.collect import CollectLease
+from hashtide_airflow.operators.collect import SuperviseCollector
+from hashtide_airflow.supervision_dag import DAG_ARGS, TASK_ARGS
 
 DOC = """
 ### Posts come in: source → spool → topic `posts`
@@ -49,7 +49,7 @@ with DAG(
     doc_md=DOC,
     **DAG_ARGS,
 ) as dag:
-    CollectLease(
+    SuperviseCollector(
         task_id="collect",
         outlets=[Asset("posts", uri="hashtide://topic/posts")],
         doc_md="Attaches to the spool's collector, or starts it; replaces it where `hashtide_source` has changed.",

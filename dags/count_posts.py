@@ -2,8 +2,8 @@
 
 from airflow.sdk import DAG, Asset
 
-from hashtide_airflow.lease_dag import DAG_ARGS, TASK_ARGS
-from hashtide_airflow.operators.count import CountLease
+from hashtide_airflow.operators.count import SuperviseStream
+from hashtide_airflow.supervision_dag import DAG_ARGS, TASK_ARGS
 
 DOC = """
 ### Posts are counted: topic `posts` → streaming job → count log
@@ -38,7 +38,7 @@ with DAG(
     doc_md=DOC,
     **DAG_ARGS,
 ) as dag:
-    CountLease(
+    SuperviseStream(
         task_id="count",
         inlets=[Asset("posts", uri="hashtide://topic/posts")],
         doc_md="Finds the streaming job by its YARN tag, or submits it; never twice.",

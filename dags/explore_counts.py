@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG
 
 from hashtide_airflow import kafka_file, settings
-from hashtide_airflow.commands import EXPLORE_ENVIRONMENT, explore_command
-from hashtide_airflow.explore_request import PARAMS, request_of
+from hashtide_airflow.commands import PREVIEW_ENVIRONMENT, preview_command
 from hashtide_airflow.operators.job import JobOperator
+from hashtide_airflow.preview_request import PARAMS, request_of
 
 DOC = """
 ### A look at the posts: source → counts in the task's log
@@ -46,9 +46,9 @@ with DAG(
 ) as dag:
     JobOperator(
         task_id="explore",
-        command=lambda context: explore_command(request_of(context), *settings.kafka(), kafka_file.for_readers()),
+        command=lambda context: preview_command(request_of(context), *settings.kafka(), kafka_file.for_readers()),
         secrets={},
-        environment=EXPLORE_ENVIRONMENT,
+        environment=PREVIEW_ENVIRONMENT,
         has_result=False,
         # A look that failed is looked at, not repeated.
         retries=0,

@@ -13,24 +13,24 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from collecting import state
 from collecting.addresses import Address
 from collecting.collector import Collector
-from collecting.files import LockHeld
-from collecting.history import note_kinds
-from collecting.lines import Source, SourceError
-from collecting.producer import Settings
-from collecting.publisher import Publisher
-from collecting.segments import SpoolCorrupt
-from collecting.selection import Selection
-from collecting.simulation import truth
-from collecting.simulation.settings import Settings as SimulatorSettings
+from collecting.filtering.selection import Selection
+from collecting.publish.producer import Settings
+from collecting.publish.publisher import Publisher
 from collecting.sources import addresses_of, open_source
-from collecting.sources.auto import settled
+from collecting.sources.auto import resolve_auto
 from collecting.sources.simulator import SimulatorSource, parse_cursor
-from collecting.spool import Spool
-from collecting.state import State
+from collecting.sources.source_api import Source, SourceError
+from collecting.spool import state
+from collecting.spool.files import LockHeld
+from collecting.spool.history import note_kinds
+from collecting.spool.segments import SpoolCorrupt
+from collecting.spool.spool import Spool
+from collecting.spool.state import State
 from counting.kafka_file import KafkaFileError, read_kafka_file
+from simulation import truth
+from simulation.settings import Settings as SimulatorSettings
 
 DONE, FAILED, WRONG_ARGUMENTS = 0, 1, 2
 log = logging.getLogger("collect")
@@ -114,7 +114,7 @@ def _collect(given: argparse.Namespace) -> int:
     os.environ.setdefault("HASHTIDE_SPEND_FILE", str(spool.directory / "x-spend.json"))  # beside what was paid for
     try:
         try:
-            address = settled(given.source, spool.directory)
+            address = resolve_auto(given.source, spool.directory)
             source = _source(given, address)
         except SourceError as error:
             State(given.source, state.FAILED, str(error)).write(spool.directory)
@@ -175,7 +175,7 @@ def _start_in_spool(directory: Path | None, settings: SimulatorSettings) -> int:
         raise SourceError("source simulator: give start=TIME, or --spool DIR of the collector whose start it was")
     spool = Spool(directory, budget_bytes=2**40)
     try:
-        cursor = spool.begin("", SimulatorSource(settings).slug)
+        cursor = spool.begin("", SimulatorSource(settings).source_id)
     finally:
         spool.close()
     if cursor is None:

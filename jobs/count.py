@@ -17,15 +17,15 @@ from pyspark.sql import SparkSession
 from counting import query
 from counting.batches import CountLog
 from counting.checkpoint import Checkpoint
-from counting.exploring import look
-from counting.exploring import settings as exploring
-from counting.exploring.settings import Exploration
+from counting.counting_rules import hold
 from counting.files import Files
-from counting.meaning import hold
 from counting.session import start_session
 from counting.settings import Settings, parse_arguments
 from counting.topic import TopicUnreadable, require_topic, resolve_starting_offsets
 from counting.watch import RowsDropped, StopRequest, watch
+from previewing import run as preview
+from previewing import settings as exploring
+from previewing.settings import PreviewSettings
 
 log = logging.getLogger("count")
 
@@ -39,8 +39,8 @@ def main() -> int:
     asked_to_end = StopRequest()
     spark = start_session(settings.name, settings.master, settings.shuffle_partitions, _connector_jars(settings))
     try:
-        if isinstance(settings, Exploration):
-            look.run(spark, settings, asked_to_end)
+        if isinstance(settings, PreviewSettings):
+            preview.run(spark, settings, asked_to_end)
         else:
             run(spark, settings, asked_to_end)
     except (TopicUnreadable, RowsDropped, ValueError, OSError) as error:
@@ -102,7 +102,7 @@ def _cause(error: StreamingQueryException) -> str:
     return " ".join([lines[0], *causes[-1:]])
 
 
-def _connector_jars(settings: Settings | Exploration) -> Path | None:
+def _connector_jars(settings: Settings | PreviewSettings) -> Path | None:
     """Where a local run finds the Kafka connector; on YARN spark.yarn.jars has it."""
     if settings.master is None or settings.connector_jars is not None:
         return settings.connector_jars

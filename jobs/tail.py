@@ -19,13 +19,13 @@ from kafka.errors import KafkaError
 from rich.console import Console
 from rich.text import Text
 
-from counting import formats
-from counting.formats.details import NO_NAME, Details
-from counting.formats.parsed import Parsed
-from counting.hashtags import extract_with_indices
+import formats
 from counting.kafka_consumer import open_consumer
-from counting.kafka_file import PLAIN, KafkaFileError, KafkaLogin, read_kafka_file
-from counting.terms import identity
+from counting.kafka_file import PLAIN, KafkaClientConfig, KafkaFileError, read_kafka_file
+from formats.details import NO_NAME, Details
+from formats.hashtags import extract_with_indices
+from formats.parsed import Parsed
+from formats.terms import identity
 
 DONE, FAILED = 0, 1
 PATIENCE_S = 20.0
@@ -138,7 +138,7 @@ def _time(at_us: int) -> str:
 class Topic:
     """A plain reader of one topic; commits nothing, belongs to no group."""
 
-    def __init__(self, bootstrap_servers: str, name: str, login: KafkaLogin = PLAIN) -> None:
+    def __init__(self, bootstrap_servers: str, name: str, login: KafkaClientConfig = PLAIN) -> None:
         """Connects.
 
         Raises:

@@ -17,8 +17,8 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from stack.cluster import authority
-from stack.rendering import render
+from stack.cluster import pki
+from stack.daemons.rendering import render
 from tests.brokers import free_port
 
 NAMES = ("kafka-1", "kafka-2", "kafka-3")
@@ -38,7 +38,7 @@ class SecuredCluster:
 
     @property
     def secrets(self) -> Path:
-        """What `stack.cluster.authority` made."""
+        """What `stack.cluster.pki` made."""
         return self.home / "secrets"
 
     def servers(self, listener: int) -> str:
@@ -52,7 +52,7 @@ class SecuredCluster:
 
     def passwords(self) -> dict[str, str]:
         """Of each user."""
-        return {user: self.client(user)["sasl.password"] for user in authority.KAFKA_USERS}
+        return {user: self.client(user)["sasl.password"] for user in pki.KAFKA_USERS}
 
     def by_certificate(self, pem: Path | None) -> dict[str, Any]:
         """The settings of who shows a certificate, or none, at the brokers' own listener."""
@@ -70,7 +70,7 @@ class SecuredCluster:
 
     def format(self) -> None:
         """Make certificates, settings and empty data folders."""
-        authority.ensure(self.secrets, max(len(self.names), authority.BROKERS))
+        pki.ensure(self.secrets, max(len(self.names), pki.BROKERS))
         self.ports = {(name, listener): free_port() for name in self.names for listener in (CLIENT, CONTROLLER, BROKER)}
         (self.home / "log4j2.properties").write_text(render("log4j2.properties", {}))
         formats = [self._format(number, name) for number, name in enumerate(self.names, 1)]

@@ -12,8 +12,8 @@ import pytest
 
 from collecting.addresses import Address
 from collecting.sources import addresses_of
-from stack import source_address
-from stack.errors import StackError
+from stack.config import source_address
+from stack.config.errors import StackError
 
 REPO = Path(__file__).resolve().parent.parent
 

@@ -17,7 +17,7 @@ from hashtide_airflow import kafka_file, settings
 from hashtide_airflow.commands import submit_command
 from hashtide_airflow.services import HdfsExtra
 from stack.cluster import healthcheck
-from stack.postgres import ROLES
+from stack.daemons.postgres import ROLES
 
 REPO = Path(__file__).resolve().parent.parent
 CONF = REPO / "conf"

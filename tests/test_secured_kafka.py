@@ -17,7 +17,7 @@ from kafka.errors import KafkaError
 import tail
 from counting.kafka_file import read_kafka_file
 from counting.topic import TopicUnreadable, require_topic
-from stack.topic_recount import TopicError, end_offsets, recount_topic
+from stack.observe.topic_recount import TopicError, end_offsets, recount_topic
 from tests.brokers import Broker
 from tests.certificates import Authority
 from tests.counting.count_log import assert_exact

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
 
-from collecting.lines import SourceError
+from collecting.sources.source_api import SourceError
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def split(text: str, kinds: Iterable[str]) -> list[str]:
     return re.split(rf"\s+(?=(?:{named})(?::|\s|$))", text.strip())
 
 
-def slug(kind: str, name: str, *identity: str) -> str:
+def source_id(kind: str, name: str, *identity: str) -> str:
     """A short name for what the address names: readable, and the same only for the same identity."""
     readable = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:40]
     digest = hashlib.sha256("\0".join(identity).encode()).hexdigest()[:8]

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from collecting import resuming, state
-from collecting.lines import Gap, Passed, Skipping, Source, SourceError, trouble_of
-from collecting.publisher import Publisher
-from collecting.segments import SpoolCorrupt
-from collecting.spool import Spool
-from collecting.state import State
+from collecting import resuming
+from collecting.publish.publisher import Publisher
+from collecting.sources.source_api import CursorOnly, Gap, Skipping, Source, SourceError, last_error_of
+from collecting.spool import state
+from collecting.spool.segments import SpoolCorrupt
+from collecting.spool.spool import Spool
+from collecting.spool.state import State
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class Reader:
             self.error = f"the spool {self._spool.directory} cannot be written: {error.strerror or error}"
         except Exception as error:
             log.exception("reading the source failed")
-            self.error = f"reading {self._source.slug} failed: {type(error).__name__}: {error}"
+            self.error = f"reading {self._source.source_id} failed: {type(error).__name__}: {error}"
 
     def _read(self, stop: threading.Event) -> None:
         self._tell_what_is_held()
@@ -63,8 +64,8 @@ class Reader:
             if isinstance(item, Gap):
                 self._note_gap(item)
                 continue
-            if isinstance(item, Passed):
-                self._spool.pass_over(item.cursor)
+            if isinstance(item, CursorOnly):
+                self._spool.advance_cursor(item.cursor)
                 continue
             if self._spool.full:
                 self._wait_for_room(stop)
@@ -88,15 +89,15 @@ class Reader:
             pass
         self.held_up = None
         log.info("reading goes on after %.1f s", self._clock() - begin)
-        if not self._source.waits:  # a file has missed nothing; a live stream went by
+        if not self._source.replayable:  # a file has missed nothing; a live stream went by
             self._note_gap(Gap("", why, datetime.fromtimestamp(begin, UTC), datetime.fromtimestamp(self._clock(), UTC)))
 
     def _note_gap(self, gap: Gap) -> None:
         now = self._clock()
         begin, end = (each or datetime.fromtimestamp(now, UTC) for each in (gap.begin, gap.end))
-        slug = gap.source or self._source.slug
-        log.warning("gap in %s from %s to %s: %s", slug, begin.isoformat(), end.isoformat(), gap.why)
-        note = {"source": slug, "from": begin.isoformat(), "to": end.isoformat(), "why": gap.why}
+        source_id = gap.source or self._source.source_id
+        log.warning("gap in %s from %s to %s: %s", source_id, begin.isoformat(), end.isoformat(), gap.why)
+        note = {"source": source_id, "from": begin.isoformat(), "to": end.isoformat(), "why": gap.why}
         self._spool.append_note({"gap": note}, int(now * 1000), gap.cursor or None)
 
 
@@ -108,10 +109,10 @@ class Collector:
         self._source = source
         self._spool = spool
         self._publisher = publisher
-        own = spool.begin(address, source.slug)
+        own = spool.begin(address, source.source_id)
         cursor = resuming.cursor_for(source, own, spool.directory)
         if cursor is not None and cursor != own:
-            spool.pass_over(cursor)
+            spool.advance_cursor(cursor)
         self._reader = Reader(source, cursor, spool)
         self._stop_reading = threading.Event()
         self._stop_publishing = threading.Event()
@@ -159,7 +160,9 @@ class Collector:
     def _drain(self, within_s: float) -> None:
         """At a stop: what is read goes out, if Kafka takes it in time; if not, it waits in the spool."""
         deadline_s = time.monotonic() + within_s
-        while not (self._drained or self._publisher_error or self._publisher.trouble) and time.monotonic() < deadline_s:
+        while (
+            not (self._drained or self._publisher_error or self._publisher.last_error) and time.monotonic() < deadline_s
+        ):
             time.sleep(0.02)
 
     def _outcome(self) -> str:
@@ -172,13 +175,13 @@ class Collector:
         troubles = (
             self._publisher_error,
             self._reader.error,
-            *(() if final else (self._reader.held_up or trouble_of(self._source), self._publisher.trouble)),
+            *(() if final else (self._reader.held_up or last_error_of(self._source), self._publisher.last_error)),
         )
         now = State(
             self._address,
             status,
             error="; ".join(each for each in troubles if each) or None,
-            collects=self._source.slug,
+            collects=self._source.source_id,
             lines_read=self._spool.lines_read,
             records_acked=acked.records,
             lag_records=max(durable.records - acked.records, 0),

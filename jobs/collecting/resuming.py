@@ -1,18 +1,18 @@
 """Where a source goes on, by all that the spool has of it: read alone, or as one of several.
 
-Only the headers of segments are read, and of a slug's newest segment the last cursor; of removed segments the cursors
-that they left.
+Only the headers of segments are read, and the last cursor of each source's newest segment; of removed segments the
+cursors that they left.
 """
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from collecting import segments
-from collecting.cursors import Cursors
-from collecting.lines import Line, Skipping, Source
-from collecting.sources.selected import apart
-from collecting.sources.several import SEVERAL, cursors_of
+from collecting.filtering.filtered import apart
+from collecting.sources.merged import SEVERAL, cursors_of
+from collecting.sources.source_api import Line, Skipping, Source
+from collecting.spool import segments
+from collecting.spool.cursors import Cursors
 
 
 def cursor_for(source: Source, own: str | None, directory: Path) -> str | None:
@@ -20,38 +20,40 @@ def cursor_for(source: Source, own: str | None, directory: Path) -> str | None:
 
     Args:
         source: as it is about to be read.
-        own: the last cursor under its own slug.
+        own: the last cursor under its own source_id.
         directory: the spool's; nothing of this source is appended yet.
     """
     wanted = _parts(source)
     found: dict[str, str] = {}
-    for slug, cursors in _newest_cursors(wanted, directory):
-        if slug == source.slug and not found:
+    for source_id, cursors in _newest_cursors(wanted, directory):
+        if source_id == source.source_id and not found:
             return own  # the newest of all that concerns it
         found = cursors | found
         if len(found) == len(wanted):
             break
     if not found:
         return own
-    if wanted == (source.slug,):
-        return found[source.slug]
+    if wanted == (source.source_id,):
+        return found[source.source_id]
     taken, _ = apart(own)
-    cursor = json.dumps(_by_part(source.slug, own, wanted) | found)
+    cursor = json.dumps(_by_part(source.source_id, own, wanted) | found)
     return f"taken={taken};{cursor}" if taken else cursor
 
 
 def _newest_cursors(wanted: tuple[str, ...], directory: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Of each slug that concerns the source, the newest first: the last cursors of what is wanted of it."""
+    """Of each source_id that concerns the source, the newest first: the last cursors of what is wanted of it."""
     seen: set[str] = set()
     for number in reversed(segments.segment_numbers(directory)):
         path = segments.segment_path(directory, number)
-        slug = segments.read_header(path)[0].slug
-        if slug not in seen and _concerns(slug, wanted) and (cursor := _last_cursor(path)):
-            seen.add(slug)
-            yield slug, _by_part(slug, cursor, wanted)
-    for slug, cursor in Cursors(directory).newest_first():  # what is still there is newer: the oldest are removed first
-        if slug not in seen and _concerns(slug, wanted):
-            yield slug, _by_part(slug, cursor, wanted)
+        source_id = segments.read_header(path)[0].source_id
+        if source_id not in seen and _concerns(source_id, wanted) and (cursor := _last_cursor(path)):
+            seen.add(source_id)
+            yield source_id, _by_part(source_id, cursor, wanted)
+    for source_id, cursor in Cursors(
+        directory
+    ).newest_first():  # what is still there is newer: the oldest are removed first
+        if source_id not in seen and _concerns(source_id, wanted):
+            yield source_id, _by_part(source_id, cursor, wanted)
 
 
 def held(source: Source, directory: Path) -> Iterator[Line]:
@@ -60,21 +62,21 @@ def held(source: Source, directory: Path) -> Iterator[Line]:
     Each has the cursor that the source would give it now.
     """
     wanted = _parts(source)
-    for path, slug in _newest_segments(wanted, source.skips if isinstance(source, Skipping) else 0, directory):
+    for path, source_id in _newest_segments(wanted, source.skips if isinstance(source, Skipping) else 0, directory):
         for record in segments.read_records(path, segments.read_header(path)[1]):
             if record.kind != segments.LINE:
                 continue
-            if slug == source.slug:
+            if source_id == source.source_id:
                 yield Line(record.cursor, record.raw, record.dialect)
                 continue
-            if (found := _line_of(slug, record.cursor, wanted)) is not None:
+            if (found := _line_of(source_id, record.cursor, wanted)) is not None:
                 part, cursor = found
-                own = cursor if wanted == (source.slug,) else json.dumps({part: cursor})
+                own = cursor if wanted == (source.source_id,) else json.dumps({part: cursor})
                 yield Line(own, record.raw, record.dialect)
 
 
 def _newest_segments(wanted: tuple[str, ...], lines: int, directory: Path) -> list[tuple[Path, str]]:
-    """Segments that concern the source and hold so many records together, oldest first; each with its slug."""
+    """Segments that concern the source and hold so many records together, oldest first; each with its source_id."""
     chosen: list[tuple[Path, str]] = []
     after: int | None = None
     for number in reversed(segments.segment_numbers(directory)):
@@ -82,8 +84,8 @@ def _newest_segments(wanted: tuple[str, ...], lines: int, directory: Path) -> li
             break
         path = segments.segment_path(directory, number)
         header, _ = segments.read_header(path)
-        if _concerns(header.slug, wanted):
-            chosen.append((path, header.slug))
+        if _concerns(header.source_id, wanted):
+            chosen.append((path, header.source_id))
             lines -= 0 if after is None else after - header.first_record
         after = header.first_record
     return chosen[::-1]
@@ -92,33 +94,33 @@ def _newest_segments(wanted: tuple[str, ...], lines: int, directory: Path) -> li
 def _parts(source: Source) -> tuple[str, ...]:
     """The slugs of the sources that it is made of; of a single one its own."""
     parts: tuple[str, ...] = getattr(source, "parts", ())
-    return parts or (source.slug,)
+    return parts or (source.source_id,)
 
 
-def _concerns(slug: str, wanted: tuple[str, ...]) -> bool:
-    return slug in wanted or slug.startswith(f"{SEVERAL}-")
+def _concerns(source_id: str, wanted: tuple[str, ...]) -> bool:
+    return source_id in wanted or source_id.startswith(f"{SEVERAL}-")
 
 
-def _by_part(slug: str, cursor: str | None, wanted: tuple[str, ...]) -> dict[str, str]:
+def _by_part(source_id: str, cursor: str | None, wanted: tuple[str, ...]) -> dict[str, str]:
     """What a cursor says of the wanted sources. One of several is opened, however deep, unless it is wanted itself."""
     if not cursor:
         return {}
-    if slug in wanted:
-        return {slug: cursor}
+    if source_id in wanted:
+        return {source_id: cursor}
     found: dict[str, str] = {}
-    if slug.startswith(f"{SEVERAL}-"):
+    if source_id.startswith(f"{SEVERAL}-"):
         for part, each in cursors_of(apart(cursor)[1]).items():
             found |= _by_part(part, each, wanted)
     return found
 
 
-def _line_of(slug: str, cursor: str, wanted: tuple[str, ...]) -> tuple[str, str] | None:
+def _line_of(source_id: str, cursor: str, wanted: tuple[str, ...]) -> tuple[str, str] | None:
     """Which of the wanted sources a line came from, and its cursor there; None: from another one."""
-    while slug not in wanted:
-        if not cursor or not slug.startswith(f"{SEVERAL}-"):
+    while source_id not in wanted:
+        if not cursor or not source_id.startswith(f"{SEVERAL}-"):
             return None
-        slug, cursor = list(cursors_of(apart(cursor)[1]).items())[-1]
-    return slug, cursor
+        source_id, cursor = list(cursors_of(apart(cursor)[1]).items())[-1]
+    return source_id, cursor
 
 
 def _last_cursor(path: Path) -> str | None:

@@ -167,7 +167,7 @@ def _compact_chunk(settings: Settings, count_log: CountLog, todo: range, tally: 
             log.info("generation %d: batches up to %d are compacted already", settings.generation, done)
             return done
         chunk = read_chunk(count_log, todo[: settings.chunk_batches], settings.chunk_rows)
-        from compacting.books import enter  # imports pyarrow, see chunk.py
+        from compacting.ledger import enter  # imports pyarrow, see chunk.py
 
         enter(cursor, settings.generation, chunk, position.buckets_since)
         # Read after the batches: whatever a source brought, its note was there before.

@@ -12,7 +12,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from counting.meaning import Meaning
+from counting.counting_rules import CountingRules
 from counting.records import PARSED, parse_batches
 
 KEY = ["arrival", "bucket", "metric", "source", "lang", "term"]
@@ -33,7 +33,7 @@ def with_processed_at(records: DataFrame) -> DataFrame:
     return records.select(*_RECORD, F.current_timestamp().alias("processed_at"))
 
 
-def parse(records: DataFrame, meaning: Meaning) -> DataFrame:
+def parse(records: DataFrame, meaning: CountingRules) -> DataFrame:
     """One row a record, as PARSED says. Python over Arrow batches; everything behind it is Catalyst."""
 
     def parsed(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -95,7 +95,7 @@ def count(exploded: DataFrame) -> DataFrame:
     )
 
 
-def counts(records: DataFrame, horizon_min: int, meaning: Meaning) -> DataFrame:
+def counts(records: DataFrame, horizon_min: int, meaning: CountingRules) -> DataFrame:
     """The whole way, from the topic's records to counts."""
     return count(explode(dedupe(parse(with_processed_at(records), meaning), horizon_min)))
 

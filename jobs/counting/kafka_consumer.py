@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 
-from counting.kafka_file import KafkaLogin
+from counting.kafka_file import KafkaClientConfig
 
 _HINT = "(does it ask for TLS, or for a login? See --kafka-config)"
 _FAILED = re.compile(r"(?:Connection|Bootstrap connection to \S+) failed: (.*?)(?: \(backoff .*)?", re.DOTALL)
 
 
-def open_consumer(bootstrap_servers: str, login: KafkaLogin, patience_s: float) -> KafkaConsumer:
+def open_consumer(bootstrap_servers: str, login: KafkaClientConfig, patience_s: float) -> KafkaConsumer:
     """A connected one.
 
     Raises:

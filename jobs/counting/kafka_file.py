@@ -29,7 +29,7 @@ class KafkaFileError(ValueError):
 
 
 @dataclass(frozen=True)
-class KafkaLogin:
+class KafkaClientConfig:
     """How a client reaches Kafka, and as whom; by itself plainly and as nobody.
 
     Attributes:
@@ -79,10 +79,10 @@ class KafkaLogin:
         return options
 
 
-PLAIN = KafkaLogin()
+PLAIN = KafkaClientConfig()
 
 
-def read_kafka_file(path: Path | None) -> KafkaLogin:
+def read_kafka_file(path: Path | None) -> KafkaClientConfig:
     """What the file says; PLAIN where there is none.
 
     Raises:
@@ -98,7 +98,7 @@ def read_kafka_file(path: Path | None) -> KafkaLogin:
         _check_certificates(settings)
     except KafkaFileError as error:
         raise KafkaFileError(f"{path}: {error}") from None
-    return KafkaLogin(settings)
+    return KafkaClientConfig(settings)
 
 
 def _read(path: Path) -> dict[str, str]:

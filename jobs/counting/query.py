@@ -8,7 +8,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from counting.batches import CountLog
 from counting.checkpoint import Checkpoint
 from counting.counts import counts
-from counting.kafka_file import KafkaLogin
+from counting.kafka_file import KafkaClientConfig
 from counting.settings import Settings
 
 
@@ -28,7 +28,7 @@ class TopicSettings(Protocol):
         """Over all partitions."""
 
     @property
-    def kafka_config(self) -> KafkaLogin:
+    def kafka_config(self) -> KafkaClientConfig:
         """As whom."""
 
 

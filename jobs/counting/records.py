@@ -7,10 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from counting import terms
-from counting.formats import parse
-from counting.formats.parsed import Parsed
-from counting.meaning import Meaning
+from counting.counting_rules import CountingRules
+from formats import parse, terms
+from formats.parsed import Parsed
 
 _TIMESTAMP = pa.timestamp("us", "UTC")
 _MAX_US = 253_402_300_800_000_000  # the year 10000: what lies outside of the calendar is implausible anyway
@@ -36,7 +35,7 @@ PARSED = pa.schema(
 """One row a record; `record_id` is its identity for the dedupe. A spelling is `IDENTITY<TAB>SPELLING`."""
 
 
-def parse_batches(batches: Iterator[pa.RecordBatch], meaning: Meaning | None = None) -> Iterator[pa.RecordBatch]:
+def parse_batches(batches: Iterator[pa.RecordBatch], meaning: CountingRules | None = None) -> Iterator[pa.RecordBatch]:
     """Parses batches of the columns topic, partition, offset, timestamp, key, value, headers, processed_at.
 
     Args:
@@ -46,12 +45,12 @@ def parse_batches(batches: Iterator[pa.RecordBatch], meaning: Meaning | None = N
     Yields:
         Batches of PARSED, one row a record, in the same order.
     """
-    meaning = meaning or Meaning()
+    meaning = meaning or CountingRules()
     for batch in batches:
         yield _parse_batch(batch, meaning)
 
 
-def _parse_batch(batch: pa.RecordBatch, meaning: Meaning) -> pa.RecordBatch:
+def _parse_batch(batch: pa.RecordBatch, meaning: CountingRules) -> pa.RecordBatch:
     columns = {name: batch.column(name) for name in batch.schema.names}
     headers = columns["headers"]
     processed_at = columns["processed_at"].cast(_TIMESTAMP)
@@ -82,7 +81,7 @@ def _row_types() -> list[pa.DataType]:
 
 
 def _row(
-    meaning: Meaning,
+    meaning: CountingRules,
     topic: str,
     partition: int,
     offset: int,

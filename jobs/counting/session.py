@@ -35,7 +35,7 @@ SPARK_SETTINGS: dict[str, str] = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
     # INFO is a screenful each trigger in the driver; what we say ourselves is logged by Python.
     "spark.log.level": "WARN",
-    # What a plan or a log may not say of a source's options: who we are to Kafka (`kafka_file.KafkaLogin`).
+    # What a plan or a log may not say of a source's options: who we are to Kafka (`kafka_file.KafkaClientConfig`).
     "spark.sql.redaction.options.regex": REDACTED,
     "spark.redaction.regex": REDACTED,
     # A bar on a terminal that nobody looks at.

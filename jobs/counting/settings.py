@@ -8,12 +8,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from counting.kafka_file import KafkaLogin, read_kafka_file
-from counting.meaning import RETWEETS, WORDS, Meaning, Retweets, Words
+from counting.counting_rules import RETWEETS, WORDS, CountingRules, Retweets, Words
+from counting.kafka_file import KafkaClientConfig, read_kafka_file
 from counting.session import default_shuffle_partitions
 
 EARLIEST = "earliest"
-FromFile = Annotated[KafkaLogin, BeforeValidator(read_kafka_file)]
+FromFile = Annotated[KafkaClientConfig, BeforeValidator(read_kafka_file)]
 
 
 def _starting_offsets(value: str) -> str:
@@ -56,9 +56,9 @@ class Settings(BaseModel):
         return f"hashtide count generation={self.generation}"
 
     @property
-    def meaning(self) -> Meaning:
+    def meaning(self) -> CountingRules:
         """What is counted of a post."""
-        return Meaning(retweets=self.retweets, words=self.words)
+        return CountingRules(retweets=self.retweets, words=self.words)
 
     @property
     def meaning_file(self) -> str:

@@ -6,7 +6,7 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from counting.kafka_consumer import open_consumer
-from counting.kafka_file import PLAIN, KafkaLogin
+from counting.kafka_file import PLAIN, KafkaClientConfig
 from counting.settings import EARLIEST
 
 LATEST = "latest"
@@ -19,7 +19,7 @@ class TopicUnreadable(Exception):  # noqa: N818 - it states a condition
 
 
 def resolve_starting_offsets(
-    bootstrap_servers: str, topic: str, starting_offsets: str, login: KafkaLogin = PLAIN
+    bootstrap_servers: str, topic: str, starting_offsets: str, login: KafkaClientConfig = PLAIN
 ) -> str:
     """The first offset of each partition, as the JSON that Spark's Kafka source wants.
 
@@ -40,12 +40,12 @@ def resolve_starting_offsets(
     return json.dumps({topic: {str(partition): offset for partition, offset in sorted(wanted.items())}})
 
 
-def require_topic(bootstrap_servers: str, topic: str, login: KafkaLogin = PLAIN) -> None:
+def require_topic(bootstrap_servers: str, topic: str, login: KafkaClientConfig = PLAIN) -> None:
     """Raises TopicUnreadable where no broker answers or the topic does not exist."""
     _bounds(bootstrap_servers, topic, login)
 
 
-def _bounds(bootstrap_servers: str, topic: str, login: KafkaLogin) -> tuple[dict[int, int], dict[int, int]]:
+def _bounds(bootstrap_servers: str, topic: str, login: KafkaClientConfig) -> tuple[dict[int, int], dict[int, int]]:
     try:
         consumer = open_consumer(bootstrap_servers, login, PATIENCE_S)
     except (KafkaError, ValueError, OSError) as error:

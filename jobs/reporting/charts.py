@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reporting.books import Gap
+from reporting.day_rows import Gap
 from reporting.ranking import HOURS
 
 PLOT_HEIGHT = 160

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from reporting.books import DayBooks, Gap
+from reporting.day_rows import DayBooks, Gap
 from reporting.wording import clock, count_of, day_and_clock, duration, hour_ranges, number, percent
 from reporting.wording import source as source_name
 

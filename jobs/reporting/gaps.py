@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from reporting.books import Gap
+from reporting.day_rows import Gap
 
 
 def joined(gaps: Iterable[Gap]) -> tuple[Gap, ...]:

@@ -7,8 +7,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reporting import charts, wording
-from reporting.books import Gap
 from reporting.completeness import Verdict, is_over
+from reporting.day_rows import Gap
 from reporting.ranking import RankedTerm
 from reporting.simulated import NOTES, Simulated
 from reporting.summary import Summary

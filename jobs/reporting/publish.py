@@ -8,7 +8,7 @@ from pathlib import Path
 
 from psycopg2.extensions import connection
 
-from reporting.books import Position
+from reporting.day_rows import Position
 from reporting.reading import read
 from reporting.request import ReportRequest
 

@@ -10,8 +10,8 @@ import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED, ISOLATION_LEVEL_REPEATABLE_READ, connection
 from psycopg2.extras import RealDictCursor
 
-from reporting.books import Arrivals, Collected, ControlCount, DayBooks, Gap, Position, PostCount, Tally
 from reporting.completeness import LATE_AFTER
+from reporting.day_rows import Arrivals, Collected, ControlCount, DayBooks, Gap, Position, PostCount, Tally
 from reporting.errors import ReportError
 from reporting.gaps import joined
 from reporting.ranking import Place, TermCount, by_hour

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from reporting.books import DayBooks
+from reporting.day_rows import DayBooks
 
 SIMULATOR = "simulator"
 _ARRIVAL = timedelta(minutes=10)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from reporting.books import DayBooks
 from reporting.completeness import Completeness, completeness
+from reporting.day_rows import DayBooks
 from reporting.ranking import RankedTerm, ranked, shares_by
 from reporting.request import ReportRequest
 from reporting.simulated import Simulated, simulated

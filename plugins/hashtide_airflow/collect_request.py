@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from pydantic import Field, field_validator
 
 from hashtide_airflow.addresses import KINDS, items_of, split, with_keys
-from hashtide_airflow.by_form import require_shared, with_budget
+from hashtide_airflow.form_policy import require_in_forms_dir, with_budget
 from hashtide_airflow.forms import END, refuse_unknown, validated
 from hashtide_airflow.settings import Frozen
 
@@ -132,7 +132,7 @@ class CollectRequest(Frozen):
             )
         source = usual
         if self.source:
-            require_shared(items_of(self.source, "file"))
+            require_in_forms_dir(items_of(self.source, "file"))
             source = with_budget(self.source, usual)
         return with_keys(source, self._keys)
 

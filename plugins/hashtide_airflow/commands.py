@@ -9,12 +9,12 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from hashtide_airflow.explore_request import ExploreRequest
+from hashtide_airflow.preview_request import PreviewRequest
 from hashtide_airflow.settings import JOBS, Collecting, Counting, CountLog
 
 PYTHON = sys.executable
 # local[2] in a worker: a heap of its own size, whatever the streaming job's driver has.
-EXPLORE_ENVIRONMENT = {"PYSPARK_SUBMIT_ARGS": "--driver-memory 640m pyspark-shell"}
+PREVIEW_ENVIRONMENT = {"PYSPARK_SUBMIT_ARGS": "--driver-memory 640m pyspark-shell"}
 
 
 def tag_of(generation: int) -> str:
@@ -62,8 +62,8 @@ def report_command(day: date, top: int, source: str | None, lang: str | None, ou
     return [*command, "--out", str(out)]
 
 
-def explore_command(
-    look: ExploreRequest, bootstrap_servers: str, topic: str, kafka_config: Path | None = None
+def preview_command(
+    look: PreviewRequest, bootstrap_servers: str, topic: str, kafka_config: Path | None = None
 ) -> list[str]:
     """A look at the counts on the console. The arguments are validated already (`explore_request`)."""
     return [

@@ -15,7 +15,7 @@ from airflow.listeners import hookimpl
 from sqlalchemy import event
 from sqlalchemy.orm import object_session
 
-from hashtide_airflow import settings, stopping, wishes
+from hashtide_airflow import settings, stop_requests, stopping
 from hashtide_airflow.backoff import poll_delay_s
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,11 @@ FIRST_DELAY_S = 2.0
 @hookimpl
 def on_task_instance_failed(previous_state: Any, task_instance: Any, error: Any) -> None:  # noqa: ARG001 - Airflow's names
     """A task was marked. That of a run which is over is not about the stream any more."""
-    if task_instance.dag_id in settings.LEASES and MANUALLY in str(error) and task_instance.dag_run.state == "running":
+    if (
+        task_instance.dag_id in settings.SUPERVISED
+        and MANUALLY in str(error)
+        and task_instance.dag_run.state == "running"
+    ):
         _when_committed(task_instance, task_instance.dag_id, task_instance.run_id)
 
 
@@ -39,7 +43,7 @@ def on_dag_run_failed(dag_run: Any, msg: str) -> None:
 
     One that waited for its turn was on nothing; one that had ended before keeps its end.
     """
-    if dag_run.dag_id not in settings.LEASES or MANUALLY not in msg or dag_run.start_date is None:
+    if dag_run.dag_id not in settings.SUPERVISED or MANUALLY not in msg or dag_run.start_date is None:
         return
     ended_at = dag_run.end_date
     if ended_at and (datetime.now(UTC) - ended_at).total_seconds() < JUST_NOW_S:
@@ -50,8 +54,8 @@ def _when_committed(marked: Any, dag_id: str, run_id: str) -> None:
     """Airflow calls before it commits: only then is the task failed, and what a trigger says of it of no effect."""
 
     def wish(_: Any = None) -> None:
-        wishes.leave(wishes.Wish(dag_id, run_id, time.time()))
-        threading.Thread(target=see_to_it, args=(dag_id,), name=f"wish {dag_id}", daemon=True).start()
+        stop_requests.leave(stop_requests.StopRequest(dag_id, run_id, time.time()))
+        threading.Thread(target=retry_stop, args=(dag_id,), name=f"wish {dag_id}", daemon=True).start()
 
     session = object_session(marked)
     if session is None:
@@ -60,11 +64,11 @@ def _when_committed(marked: Any, dag_id: str, run_id: str) -> None:
         event.listen(session, "after_commit", wish, once=True)
 
 
-def see_to_it(dag_id: str, first_delay_s: float = FIRST_DELAY_S) -> None:
+def retry_stop(dag_id: str, first_delay_s: float = FIRST_DELAY_S) -> None:
     """Fulfil the wish, and try again where YARN or HDFS is away; after some minutes it is left to the next lease."""
     for number in range(TRIES):
         try:
-            stopping.fulfil(dag_id)
+            stopping.apply_request(dag_id)
         except Exception as error:
             log.warning("%s was marked as failed and is not stopped yet: %s", dag_id, error)
             time.sleep(poll_delay_s(number, first_delay_s))

@@ -18,6 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from hashtide_airflow.services import Access, HdfsExtra, Service, service_of
 
 JOBS = Path(__file__).resolve().parents[2] / "jobs"
+STREAMING_PACKAGES = ("counting", "formats", "contract")
+"""What the streaming job imports of ours, below JOBS."""
+
 KAFKA, KAFKA_WRITER, YARN, HDFS, COMPACTOR, REPORTER = (
     "hashtide_kafka",
     "hashtide_kafka_writer",
@@ -29,7 +32,7 @@ KAFKA, KAFKA_WRITER, YARN, HDFS, COMPACTOR, REPORTER = (
 
 
 COLLECT, COUNT = "collect_posts", "count_posts"
-LEASES = (COLLECT, COUNT)
+SUPERVISED = (COLLECT, COUNT)
 """The DAGs whose runs are leases on something that outlives them."""
 
 
@@ -122,7 +125,7 @@ def generation() -> int:
     return int(variable("hashtide_generation", "1"))
 
 
-def lease_s() -> float:
+def supervision_s() -> float:
     """How long one run of `collect_posts` or `count_posts` watches before it hands over, seconds."""
     return float(variable("hashtide_lease_min", "30")) * 60
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import requests
 
-from hashtide_airflow import settings, wishes
+from hashtide_airflow import settings, stop_requests
 from hashtide_airflow.commands import tag_of
 from hashtide_airflow.hooks.collector import CollectorHook, Holder
 from hashtide_airflow.hooks.hdfs import StopMarker
@@ -29,7 +29,7 @@ def submit_lock(generation: int) -> Path:
     return LOCKS / f"{tag_of(generation)}.lock"
 
 
-def fulfil(dag_id: str, within_s: float = 60.0) -> bool:
+def apply_request(dag_id: str, within_s: float = 60.0) -> bool:
     """Do what was wished of the DAG's stream, if anything was.
 
     Returns:
@@ -38,7 +38,7 @@ def fulfil(dag_id: str, within_s: float = 60.0) -> bool:
     Raises:
         Exception: it could not be done; the wish stays for the next who asks.
     """
-    with wishes.fulfilling(dag_id, within_s) as wish:
+    with stop_requests.applying(dag_id, within_s) as wish:
         if wish is None:
             return False
         stopped = _stop_collector(wish) if dag_id == settings.COLLECT else _stop_stream(wish)
@@ -46,12 +46,12 @@ def fulfil(dag_id: str, within_s: float = 60.0) -> bool:
         return bool(stopped)
 
 
-def _stop_collector(wish: wishes.Wish) -> str:
-    return stop_collector(settings.spool_dir(), lambda holder: wish.means(holder.started_at), 60.0)
+def _stop_collector(wish: stop_requests.StopRequest) -> str:
+    return stop_collector(settings.spool_dir(), lambda holder: wish.applies_to(holder.started_at), 60.0)
 
 
-def _stop_stream(wish: wishes.Wish) -> str:
-    return stop_stream(settings.generation(), lambda application: wish.means(application.started_ms / 1000))
+def _stop_stream(wish: stop_requests.StopRequest) -> str:
+    return stop_stream(settings.generation(), lambda application: wish.applies_to(application.started_ms / 1000))
 
 
 def stop_collector(spool: Path, is_meant: Callable[[Holder], bool], timeout_s: float) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 
-from stack.errors import StackError
-from stack.kafka_client import kafka_arguments
+from stack.config.errors import StackError
+from stack.observe.kafka_client import kafka_arguments
 
 
 class BrokersAwayError(Exception):

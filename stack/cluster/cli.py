@@ -11,12 +11,12 @@ import typer
 from rich.console import Console
 
 from stack.cluster.hints import HASHTIDE, ClusterHints, take_out
-from stack.cluster.layout import site
-from stack.errors import StackError
-from stack.progress import Steps
-from stack.site import Site
-from stack.source_address import FIRST, absolute, finite, require_understood
-from stack.variables import read_variables
+from stack.cluster.layout import deployment
+from stack.config.deployment import Deployment
+from stack.config.errors import StackError
+from stack.config.source_address import FIRST, absolute, finite, require_understood
+from stack.config.variables import read_variables
+from stack.observe.progress import Steps
 
 app = typer.Typer(
     help=f"Looks at the cluster from inside. From outside: `{HASHTIDE} COMMAND`.",
@@ -40,8 +40,8 @@ def login() -> None:
 def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Show how each service does and how far each stage is; exit status 0 only if all is healthy."""
     from stack.cluster.services import gather
-    from stack.status import as_json as written
-    from stack.status import as_table
+    from stack.observe.status import as_json as written
+    from stack.observe.status import as_table
 
     here = _set_up()
     found = gather(here, _generation(here))
@@ -66,18 +66,18 @@ def watch(
     ] = None,
 ) -> None:
     """See the first counts come, have the first report made, and say where everything is."""
-    from stack import main_job
+    from stack.commands import first_run
 
     began_at = time.monotonic()
     here = _set_up()
     chosen = _chosen(here, source, until_done=until_done)
     with Steps(console) as steps:
         hints = ClusterHints(here.endpoints, here.public_url)
-        options = main_job.Options(chosen, until_done=until_done, started_at=began_at, hints=hints)
-        raise typer.Exit(main_job.run(here.endpoints, options, steps))
+        options = first_run.Options(chosen, until_done=until_done, started_at=began_at, hints=hints)
+        raise typer.Exit(first_run.run(here.endpoints, options, steps))
 
 
-def _chosen(here: Site, source: list[str] | None, *, until_done: bool) -> str:
+def _chosen(here: Deployment, source: list[str] | None, *, until_done: bool) -> str:
     """The address to wait for; another than the one that flows only where a person has named it.
 
     Raises:
@@ -101,7 +101,7 @@ def tail(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come.")] = False,
 ) -> None:
     """Show the newest posts of the topic as a person reads them."""
-    from stack import tail as tail_
+    from stack.commands import tail as tail_
 
     raise typer.Exit(tail_.run(_set_up().endpoints, lines, follow=follow))
 
@@ -111,7 +111,7 @@ def psql(
     command: Annotated[str | None, typer.Option("--command", "-c", help="Run this and return.")] = None,
 ) -> None:
     """Look at the counts, as a role that can only read."""
-    from stack import psql as psql_
+    from stack.commands import psql as psql_
 
     raise typer.Exit(psql_.run(_set_up().endpoints.reader_dsn_file, command))
 
@@ -151,13 +151,13 @@ def reports() -> None:
     console.print(f"\nTo take them out:  {take_out(folder)}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _set_up() -> Site:
+def _set_up() -> Deployment:
     """The cluster, once `setup` has made what Airflow starts with.
 
     Raises:
         StackError: it has not, or this container is none of Airflow's.
     """
-    here = site()
+    here = deployment()
     if not here.home.variables_file.exists():
         raise StackError(
             f"{here.home.root} holds nothing yet: either `setup` is not done (`docker compose logs setup`), "
@@ -166,7 +166,7 @@ def _set_up() -> Site:
     return here
 
 
-def _generation(here: Site) -> int:
+def _generation(here: Deployment) -> int:
     return int(read_variables(here.home.variables_file).get("hashtide_generation", "1"))
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stack.cluster.layout import BROKERS
-from stack.hints import Hints
+from stack.config.hints import Hints
 
 HASHTIDE = "docker compose exec airflow-scheduler hashtide"
 """How our own commands are run from outside."""

@@ -29,9 +29,9 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from stack.errors import StackError
-from stack.preparing import PARTITIONS
-from stack.site import TOPIC, Site
+from stack.config.deployment import TOPIC, Deployment
+from stack.config.errors import StackError
+from stack.daemons.provisioning import PARTITIONS
 
 COPIES = 3
 _LIMIT_S = 120.0
@@ -62,21 +62,21 @@ _PASSING = (
 )
 
 
-def ensure(site: Site, authority: Path) -> list[str]:
-    """Makes users, rules and topic of a site's Kafka where they are missing. Returns a line for each thing done.
+def ensure(deployment: Deployment, authority: Path) -> list[str]:
+    """Makes users, rules and topic of a deployment's Kafka where they are missing. Returns a line for each thing done.
 
     Raises:
         StackError: as `ensure_access`.
     """
-    hosts = site.hosts["kafka"].split(",")
-    files = (site.secrets.kafka_writer_file, site.secrets.kafka_reader_file)
+    hosts = deployment.hosts["kafka"].split(",")
+    files = (deployment.secrets.kafka_writer_file, deployment.secrets.kafka_reader_file)
     clients = [json.loads(path.read_text()) for path in files]
     return ensure_access(
-        ",".join(f"{host}:{site.ports['kafka_broker']}" for host in hosts),
+        ",".join(f"{host}:{deployment.ports['kafka_broker']}" for host in hosts),
         authority,
         {client["sasl.username"]: client["sasl.password"] for client in clients},
         brokers=len(hosts),
-        retention_days=site.settings.topic_retention_days,
+        retention_days=deployment.settings.topic_retention_days,
     )
 
 

@@ -1,15 +1,15 @@
-"""The cluster in containers as it stands: names, folders and the site that every container works with."""
+"""The cluster in containers as it stands: names, folders and the deployment that every container works with."""
 
 import os
 import socket
 import sys
 from pathlib import Path
 
-from stack.home import Home
-from stack.parts import Parts, default_dir
-from stack.ports import DEFAULTS
-from stack.settings import Settings
-from stack.site import Site
+from stack.config.deployment import Deployment
+from stack.config.ports import DEFAULTS
+from stack.config.settings import Settings
+from stack.config.state_directory import StateDirectory
+from stack.toolchain import Toolchain, default_dir
 
 BROKERS = ("kafka-1", "kafka-2", "kafka-3")
 """Brokers and controllers; those beyond are brokers only, see docs/operations.md, "A fourth broker"."""
@@ -32,7 +32,7 @@ def _airflow_url() -> str:
     return named or f"http://localhost:{os.environ.get('HASHTIDE_AIRFLOW_PORT') or DEFAULTS['airflow']}"
 
 
-def site() -> Site:
+def deployment() -> Deployment:
     """The cluster as this container sees it: a NodeManager and a DataNode are the container's own."""
     own = socket.gethostname()
     settings = Settings.read(airflow_url=_airflow_url())
@@ -45,5 +45,7 @@ def site() -> Site:
         "resourcemanager": "resourcemanager",
         "nodemanager": own,
     }
-    parts = Parts(Path(sys.executable), Path(os.environ["JAVA_HOME"]), default_dir() / "jars")
-    return Site(Home(settings.home), settings, PORTS, parts, hosts, cluster=True, superuser_file=SUPERUSER_FILE)
+    parts = Toolchain(Path(sys.executable), Path(os.environ["JAVA_HOME"]), default_dir() / "jars")
+    return Deployment(
+        StateDirectory(settings.home), settings, PORTS, parts, hosts, cluster=True, superuser_file=SUPERUSER_FILE
+    )

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import requests
 
-from stack.endpoints import Endpoints
-from stack.errors import StackError
+from stack.config.endpoints import Endpoints
+from stack.config.errors import StackError
 
 _LIMIT_S = 10.0
 _BYTES = 1_000_000

@@ -10,17 +10,17 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import NoReturn
 
-from stack import preparing, rendering
-from stack.cluster.layout import site
-from stack.errors import StackError
-from stack.postgres import initialise
-from stack.services import services_of
-from stack.site import Site
+from stack.cluster.layout import deployment
+from stack.config.deployment import Deployment
+from stack.config.errors import StackError
+from stack.daemons import provisioning, rendering
+from stack.daemons.postgres import initialise
+from stack.daemons.services import services_of
 
-_ONCE: Mapping[str, Callable[[Site], object]] = {
+_ONCE: Mapping[str, Callable[[Deployment], object]] = {
     "postgres": initialise,
-    "kafka": preparing.format_kafka,
-    "namenode": preparing.format_namenode,
+    "kafka": provisioning.format_kafka,
+    "namenode": provisioning.format_namenode,
 }
 
 
@@ -30,7 +30,7 @@ def main(name: str) -> NoReturn:
     Raises:
         StackError: there is no such service, or its data can't be readied.
     """
-    here = site()
+    here = deployment()
     service = next((each for each in services_of(here) if each.name == name), None)
     if service is None:
         raise StackError(

@@ -18,11 +18,11 @@ import requests
 
 from stack.cluster.brokers import BrokersAwayError, look_at_brokers
 from stack.cluster.layout import DATANODES
-from stack.endpoints import Endpoints
-from stack.lags import look
-from stack.site import Site
-from stack.stages import Collector, Stages
-from stack.status import ServiceStatus, Status
+from stack.config.deployment import Deployment
+from stack.config.endpoints import Endpoints
+from stack.observe.lags import look
+from stack.observe.stages import Collector, Stages
+from stack.observe.status import ServiceStatus, Status
 
 _LIMIT_S = 5.0
 SILENT_AFTER_S = 30.0
@@ -44,15 +44,15 @@ class NoAnswerError(Exception):
     """A service does not answer; the message is a few words."""
 
 
-def gather(site: Site, generation: int) -> Status:
+def gather(deployment: Deployment, generation: int) -> Status:
     """Looks at everything at once; takes some seconds at most, however much is down."""
-    endpoints = site.endpoints
+    endpoints = deployment.endpoints
     asked: Sequence[Callable[[Endpoints], list[ServiceStatus]]] = (brokers, hdfs, yarn, postgres, airflow, collector)
     with ThreadPoolExecutor(max_workers=len(asked) + 1) as pool:
         lags = pool.submit(look, endpoints, generation)
         found = [pool.submit(ask, endpoints) for ask in asked]
         services = [each for one in found for each in one.result()]
-        return Status(str(endpoints.home), site.public_url, services, lags.result())
+        return Status(str(endpoints.home), deployment.public_url, services, lags.result())
 
 
 def brokers(endpoints: Endpoints) -> list[ServiceStatus]:

@@ -10,35 +10,35 @@ import time
 import requests
 from rich.console import Console
 
-from stack import preparing, rendering
 from stack.cluster import kafka_access
-from stack.cluster.layout import AUTHORITY, site
-from stack.errors import StackError
-from stack.postgres import ensure_roles_and_databases
-from stack.progress import Steps
-from stack.site import ROOT, Site
-from stack.source_address import absolute, require_understood
-from stack.starting import Step, run_steps
+from stack.cluster.layout import AUTHORITY, deployment
+from stack.commands.up import Step, run_steps
+from stack.config.deployment import ROOT, Deployment
+from stack.config.errors import StackError
+from stack.config.source_address import absolute, require_understood
+from stack.daemons import provisioning, rendering
+from stack.daemons.postgres import ensure_roles_and_databases
+from stack.observe.progress import Steps
 
 _LIMIT_S = 120.0
 
 
-def steps_of(here: Site) -> list[Step]:
+def steps_of(here: Deployment) -> list[Step]:
     """Returns everything that has to be done, in no order but that of `after`."""
     return [
         Step("roles", "Roles and databases", (), lambda: ensure_roles_and_databases(here)),
-        Step("books", "Schema of the counts", ("roles",), lambda: preparing.migrate_books(here)),
-        Step("metadata", "Airflow's metadata", ("roles",), lambda: preparing.migrate_airflow(here)),
+        Step("books", "Schema of the counts", ("roles",), lambda: provisioning.migrate_books(here)),
+        Step("metadata", "Airflow's metadata", ("roles",), lambda: provisioning.migrate_airflow(here)),
         Step("kafka", "Kafka's users, rules and topic", (), lambda: _kafka(here)),
         Step("hdfs", f"{ROOT} on HDFS", (), lambda: _hdfs(here)),
     ]
 
 
-def _kafka(here: Site) -> str:
+def _kafka(here: Deployment) -> str:
     return ", ".join(kafka_access.ensure(here, AUTHORITY)) or "there already"
 
 
-def _hdfs(here: Site) -> str:
+def _hdfs(here: Deployment) -> str:
     """Makes the folder of the count log: HDFS may still be in safe mode for a while.
 
     A stop marker stays: somebody may have asked for it, while this runs beside an Airflow; the next submit removes it.
@@ -58,7 +58,7 @@ def _hdfs(here: Site) -> str:
 
 def main() -> None:
     """Sets everything up, or ends with a line that says what can't be."""
-    here = site()
+    here = deployment()
     if here.settings.source:
         require_understood(absolute(here.settings.source))
     here.home.make()

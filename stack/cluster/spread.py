@@ -19,8 +19,8 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import KafkaError
 
 from stack.cluster.brokers import quiet
-from stack.cluster.layout import AUTHORITY, site
-from stack.errors import StackError
+from stack.cluster.layout import AUTHORITY, deployment
+from stack.config.errors import StackError
 
 LIMIT_MIN = 60
 _REQUEST_LIMIT_MS = 30_000
@@ -141,7 +141,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--limit-min", type=float, default=LIMIT_MIN, help="how long to wait (%(default)s)")
     chosen = parser.parse_args(arguments)
     try:
-        here = site()
+        here = deployment()
         hosts = here.hosts["kafka"].split(",")
         servers = ",".join(f"{host}:{here.ports['kafka_broker']}" for host in hosts)
         brokers = range(1, (chosen.brokers or len(hosts)) + 1)

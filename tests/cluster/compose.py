@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stack.engine import compose_program
+from stack.commands.docker import compose_program
 
 log = logging.getLogger(__name__)
 

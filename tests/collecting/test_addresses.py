@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from collecting.addresses import Address
-from collecting.lines import SourceError
 from collecting.sources import open_source
+from collecting.sources.source_api import SourceError
 
 
 def test_an_address_has_a_kind_items_and_settings() -> None:
@@ -23,7 +23,7 @@ def test_the_pace_does_not_change_which_lines_they_are(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     (tmp_path / "b").touch()
     a, b = tmp_path / "a", tmp_path / "b"
-    slugs = [open_source(f"file:{rest}").slug for rest in (a, f"{a},pace=5", b, f"{a},{b}")]
+    slugs = [open_source(f"file:{rest}").source_id for rest in (a, f"{a},pace=5", b, f"{a},{b}")]
     assert slugs[0] == slugs[1]
     assert len(set(slugs)) == 3
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from collecting.collector import Collector
-from collecting.lines import Gap, Item, Line, Passed, Source, SourceError
-from collecting.producer import Headers, OnDelivery, Settings, Topic, Unavailable
-from collecting.publisher import Publisher
+from collecting.publish.producer import Headers, OnDelivery, Settings, Topic, Unavailable
+from collecting.publish.publisher import Publisher
 from collecting.sources.repeats import WithoutRepeats
-from collecting.spool import Spool
-from collecting.state import State
+from collecting.sources.source_api import CursorOnly, Gap, Item, Line, Source, SourceError
+from collecting.spool.spool import Spool
+from collecting.spool.state import State
 
 Listed = Item | Exception
 
@@ -24,12 +24,12 @@ class ListedSource:
     """Yields what it was given, after the cursor (its index); raises what is an exception; waits at None."""
 
     cursor_inclusive = False
-    trouble: str | None = None
+    last_error: str | None = None
 
-    def __init__(self, *items: Listed | None, waits: bool = True, slug: str = "listed") -> None:
+    def __init__(self, *items: Listed | None, replayable: bool = True, source_id: str = "listed") -> None:
         self._items = items
-        self.waits = waits
-        self.slug = slug
+        self.replayable = replayable
+        self.source_id = source_id
 
     def read(self, after: str | None, stop: threading.Event) -> Iterator[Item]:
         first = 0 if after is None else int(after) + (not self.cursor_inclusive)
@@ -96,7 +96,7 @@ def run(tmp_path: Path, kafka: ListBroker) -> Run:
         spool = Spool(tmp_path / "spool", budget_bytes=budget_bytes)
         try:
             publisher = Publisher(spool, Settings("h:1", "t"), connect=kafka.connect)
-            return Collector(f"test:{source.slug}", source, spool, publisher).run(stop or threading.Event())
+            return Collector(f"test:{source.source_id}", source, spool, publisher).run(stop or threading.Event())
         finally:
             spool.close()
 
@@ -144,7 +144,7 @@ def test_another_source_goes_on_in_the_same_spool_and_the_counts_add_up(run: Run
     left = run(ListedSource(line(0), line(1), line(2)), stop=stop)
     assert (left.status, left.lag_records) == ("stopped", 1)
     kafka.away = False
-    last = run(ListedSource(line(0, b"other"), slug="other"))
+    last = run(ListedSource(line(0, b"other"), source_id="other"))
     assert (last.status, last.lines_read, last.records_acked) == ("finished", 4, 4)
     assert kafka.values == [b"0", b"1", b"2", b"other"]
 
@@ -189,7 +189,7 @@ def test_a_gap_of_one_of_several_names_that_one(run: Run, kafka: ListBroker) -> 
 
 
 def test_what_was_passed_over_is_not_read_again_and_is_no_record(run: Run, kafka: ListBroker) -> None:
-    last = run(ListedSource(line(0), Passed("7")))
+    last = run(ListedSource(line(0), CursorOnly("7")))
     assert (last.lines_read, last.records_acked, kafka.values) == (1, 1, [b"0"])
     run(ListedSource(*map(line, range(10))))
     assert kafka.values == [b"0", b"8", b"9"]
@@ -198,7 +198,7 @@ def test_what_was_passed_over_is_not_read_again_and_is_no_record(run: Run, kafka
 def test_what_holds_the_source_up_is_said_while_it_runs(run: Run, tmp_path: Path) -> None:
     stop = threading.Event()
     source = ListedSource(line(0), None)
-    source.trouble = "401 from the network"
+    source.last_error = "401 from the network"
     running = threading.Thread(target=run, args=(source,), kwargs={"stop": stop})
     running.start()
     try:
@@ -221,15 +221,15 @@ def test_a_line_that_comes_twice_in_the_source_is_not_taken_for_one_brought_agai
     assert kafka.values == [b"same", b"same"]
 
 
-@pytest.mark.parametrize("waits", [True, False])
+@pytest.mark.parametrize("replayable", [True, False])
 def test_reading_stops_at_the_budget_and_goes_on_when_kafka_is_back(
     run: Run,
     kafka: ListBroker,
     tmp_path: Path,
-    waits: bool,
+    replayable: bool,
 ) -> None:
     kafka.away = True
-    source = ListedSource(*(line(n, b"x" * 1000) for n in range(200)), waits=waits)
+    source = ListedSource(*(line(n, b"x" * 1000) for n in range(200)), replayable=replayable)
     runs: list[State] = []
     running = threading.Thread(target=lambda: runs.append(run(source, budget_bytes=80_000)))
     running.start()
@@ -247,7 +247,7 @@ def test_reading_stops_at_the_budget_and_goes_on_when_kafka_is_back(
     notes = [value for value in kafka.values if b"hashtide" in value]
     assert len(kafka.values) - len(notes) == 200
     # A live stream went by in the meantime: that is a gap. A file waited.
-    assert len(notes) == (0 if waits else 1)
+    assert len(notes) == (0 if replayable else 1)
 
 
 def test_state_is_written_while_it_runs(run: Run, tmp_path: Path) -> None:
@@ -291,7 +291,7 @@ def test_a_disk_that_refuses_is_failed_and_says_so(run: Run, tmp_path: Path, mon
     def full(_descriptor: int, _data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("collecting.spool.write_all", full)
+    monkeypatch.setattr("collecting.spool.spool.write_all", full)
     last = run(ListedSource(line(0)))
     assert last.status == "failed"
     assert last.error == f"the spool {tmp_path}/spool cannot be written: No space left on device"

@@ -15,10 +15,10 @@ import psutil
 import pytest
 
 from collecting.collector import Collector
-from collecting.lines import Item, Line
-from collecting.producer import Settings
-from collecting.publisher import Publisher
-from collecting.spool import Spool
+from collecting.publish.producer import Settings
+from collecting.publish.publisher import Publisher
+from collecting.sources.source_api import Item, Line
+from collecting.spool.spool import Spool
 from tests.brokers import Broker
 from tests.collecting.processes import started, state_in, write_posts, wrong_in
 
@@ -77,7 +77,7 @@ class PassingSource:
         went_by: when the lines passed that nobody took, as epoch seconds.
     """
 
-    slug, waits, cursor_inclusive = "passing", False, False
+    source_id, replayable, cursor_inclusive = "passing", False, False
     per_s, buffer_s = 1000, 2
 
     def __init__(self) -> None:

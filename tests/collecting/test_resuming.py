@@ -9,25 +9,25 @@ from pathlib import Path
 import pytest
 
 from collecting import resuming
-from collecting.cursors import Cursors
-from collecting.lines import Item, Line, Source
-from collecting.selection import Selection
+from collecting.filtering.filtered import FilteredSource
+from collecting.filtering.selection import Selection
 from collecting.sources import open_source
-from collecting.sources.jetstream import JetstreamSource
-from collecting.sources.mastodon import MastodonSource
+from collecting.sources.jetstream.source import JetstreamSource
+from collecting.sources.mastodon.source import MastodonSource
+from collecting.sources.merged import MergedSource
 from collecting.sources.repeats import WithoutRepeats
-from collecting.sources.selected import Selected
-from collecting.sources.several import SeveralSources
-from collecting.spool import Spool
+from collecting.sources.source_api import Item, Line, Source
+from collecting.spool.cursors import Cursors
+from collecting.spool.spool import Spool
 
 
 class Numbers:
     """Lines `SLUG0`, `SLUG1` … up to `until`, an attribute of the class of all; repeats what is asked for."""
 
-    waits = True
+    replayable = True
 
-    def __init__(self, slug: str, until: int, *, overlap: int = 0) -> None:
-        self.slug = slug
+    def __init__(self, source_id: str, until: int, *, overlap: int = 0) -> None:
+        self.source_id = source_id
         self.cursor_inclusive = overlap > 0
         self._until = until
         self._overlap = overlap
@@ -37,14 +37,14 @@ class Numbers:
         for number in range(first, self._until):
             if stop.is_set():
                 return
-            yield Line(str(number), f"{self.slug}{number}".encode(), "text")
+            yield Line(str(number), f"{self.source_id}{number}".encode(), "text")
 
 
 def opened(until: int, *slugs: str, overlap: int = 0, limit: int | None = None) -> Source:
-    sources: list[Source] = [Numbers(slug, until, overlap=overlap) for slug in slugs]
-    singles = [Selected(WithoutRepeats(each) if overlap else each, Selection()) for each in sources]
-    whole = singles[0] if len(singles) == 1 else SeveralSources(list(singles))
-    return Selected(whole, Selection(limit=limit))
+    sources: list[Source] = [Numbers(source_id, until, overlap=overlap) for source_id in slugs]
+    singles = [FilteredSource(WithoutRepeats(each) if overlap else each, Selection()) for each in sources]
+    whole = singles[0] if len(singles) == 1 else MergedSource(list(singles))
+    return FilteredSource(whole, Selection(limit=limit))
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 def collect(spool: Spool, source: Source) -> list[bytes]:
     """Reads it to its end, as the collector does; what was taken."""
     from collecting.collector import Collector
-    from collecting.producer import Settings
-    from collecting.publisher import Publisher
+    from collecting.publish.producer import Settings
+    from collecting.publish.publisher import Publisher
 
     collector = Collector("address", source, spool, Publisher(spool, Settings("127.0.0.1:9", "t")))
     before = spool.lines_read
@@ -68,8 +68,8 @@ def collect(spool: Spool, source: Source) -> list[bytes]:
     return taken[before:]
 
 
-def numbers(slug: str, begin: int, end: int) -> list[bytes]:
-    return [f"{slug}{number}".encode() for number in range(begin, end)]
+def numbers(source_id: str, begin: int, end: int) -> list[bytes]:
+    return [f"{source_id}{number}".encode() for number in range(begin, end)]
 
 
 @pytest.mark.parametrize("overlap", [0, 3], ids=["exclusive", "inclusive"])
@@ -127,19 +127,19 @@ def test_of_the_spool_only_as_much_is_read_as_is_asked_for(tmp_path: Path) -> No
         spool.close()
 
 
-def cursor_at(slug: str) -> str:
-    """One that Jetstream can read, another one for each slug."""
-    return f"{1_700_000_000_000_000 + zlib.crc32(slug.encode())}:{slug}"
+def cursor_at(source_id: str) -> str:
+    """One that Jetstream can read, another one for each source_id."""
+    return f"{1_700_000_000_000_000 + zlib.crc32(source_id.encode())}:{source_id}"
 
 
 @pytest.fixture
 def begun_after(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
-    """What cursors Jetstream and Mastodon were last given, by slug; they say a line each, at a cursor of their own."""
+    """What cursors Jetstream and Mastodon were last given, by source_id; each says a line, at a cursor of its own."""
     given: dict[str, str | None] = {}
 
     def read(self: JetstreamSource | MastodonSource, after: str | None, stop: threading.Event) -> Iterator[Item]:  # noqa: ARG001
-        given[self.slug] = after
-        yield Line(cursor_at(self.slug), self.slug.encode(), "text")
+        given[self.source_id] = after
+        yield Line(cursor_at(self.source_id), self.source_id.encode(), "text")
 
     monkeypatch.setattr(JetstreamSource, "read", read)
     monkeypatch.setattr(MastodonSource, "read", read)
@@ -148,9 +148,12 @@ def begun_after(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
 
 def known(given: dict[str, str | None]) -> set[str]:
     """The sources that went on, by network and server; that they did so from their own cursor is checked."""
-    on = {slug: cursor for slug, cursor in given.items() if cursor is not None}
-    assert on == {slug: cursor_at(slug) for slug in on}
-    return {slug.rpartition("-")[0] if slug.startswith("mastodon") else slug.split("-")[0] for slug in on}
+    on = {source_id: cursor for source_id, cursor in given.items() if cursor is not None}
+    assert on == {source_id: cursor_at(source_id) for source_id in on}
+    return {
+        source_id.rpartition("-")[0] if source_id.startswith("mastodon") else source_id.split("-")[0]
+        for source_id in on
+    }
 
 
 J, A, B = "jetstream", "mastodon-a.example", "mastodon-b.example"
@@ -198,7 +201,7 @@ def test_a_source_whose_segments_are_removed_goes_on_in_whatever_company(tmp_pat
     cursors = Cursors(tmp_path)
     cursors.remember("a", "5")
     assert json.loads(resuming.cursor_for(company, None, tmp_path) or "{}") == {"a": "5"}
-    cursors.remember(company.slug, json.dumps({"a": "6", "b": "7"}))
+    cursors.remember(company.source_id, json.dumps({"a": "6", "b": "7"}))
     assert resuming.cursor_for(alone, "5", tmp_path) == "6"
     cursors.remember("a", "8")
     own = json.dumps({"a": "6", "b": "7"})

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from counting import counts
-from counting.meaning import Meaning, Retweets
+from counting.counting_rules import CountingRules, Retweets
 from tests.counting.test_records import POST, RETWEET, record
 
 pytestmark = pytest.mark.spark
@@ -92,7 +92,7 @@ def test_parse_keeps_the_batchs_time_and_gives_one_row_a_record(run: Run) -> Non
     rows = run(
         RECORD,
         [record(POST, offset=1), record(b"[]", offset=2)],
-        lambda records: counts.parse(counts.with_processed_at(records), Meaning()),
+        lambda records: counts.parse(counts.with_processed_at(records), CountingRules()),
     )
     assert [(row.record_id, row.kind) for row in rows] == [
         ("x:1800000000000000000", "post"),
@@ -175,7 +175,7 @@ def test_the_whole_way_counts_posts_that_contain_a_term(run: Run) -> None:
     second = json.dumps({"id_str": "1800000000000000001", "text": "b #A #a", "lang": "en"}).encode()
     sent = [POST, second, POST, b"plain b"]
     records = [record(value, offset=number) for number, value in enumerate(sent)]
-    found = run(RECORD, records, lambda frame: counts.counts(frame, 120, Meaning()))
+    found = run(RECORD, records, lambda frame: counts.counts(frame, 120, CountingRules()))
     counted = Counter[tuple[str, str, str]]()
     for row in found:
         counted[row.metric, row.source, row.term] += row.posts
@@ -194,7 +194,7 @@ def test_the_whole_way_counts_posts_that_contain_a_term(run: Run) -> None:
 
 @pytest.mark.parametrize(("retweets", "tags"), [("full", {"one", "two"}), ("own", {"on"})])
 def test_a_repost_counts_as_the_generation_means_it(run: Run, retweets: Retweets, tags: set[str]) -> None:
-    meaning = Meaning(retweets=retweets)
+    meaning = CountingRules(retweets=retweets)
     found = run(RECORD, [record(RETWEET)], lambda frame: counts.counts(frame, 120, meaning))
     assert {row.term for row in found if row.metric == "hashtag"} == tags
     assert {row.term.split("\t")[0] for row in found if row.metric == "spelling"} == tags
@@ -205,7 +205,7 @@ def test_of_a_posts_versions_in_one_batch_the_first_by_offset_counts(spark: Spar
     versions = [
         record(json.dumps({"id_str": str(10**18 + n // 4), "text": f"v{n % 4}"}).encode(), offset=n) for n in range(800)
     ]
-    found = in_one_batch(spark, tmp_path, versions, lambda frame: counts.counts(frame, 120, Meaning()))
+    found = in_one_batch(spark, tmp_path, versions, lambda frame: counts.counts(frame, 120, CountingRules()))
     words = Counter[str]()
     for row in found:
         words[row.term] += row.posts if row.metric == "word" else 0
@@ -227,7 +227,7 @@ def test_event_times_of_years_ago_are_not_late_in_a_running_stream(spark: SparkS
     new = {"id_str": "1800000000000000001", "text": "b", "timestamp_ms": str(int(datetime.now(UTC).timestamp() * 1000))}
     old = {"id_str": "1800000000000000002", "text": "b", "timestamp_ms": "1300000000000"}
     records = [record(json.dumps(each).encode()) for each in (new, old)]
-    found = in_streaming(spark, tmp_path, RECORD, records, lambda frame: counts.counts(frame, 1, Meaning()))
+    found = in_streaming(spark, tmp_path, RECORD, records, lambda frame: counts.counts(frame, 1, CountingRules()))
     years = sorted(row.bucket.astimezone(UTC).year for row in found if row.metric == "post")
     assert years == [2011, datetime.now(UTC).year]
 
@@ -235,7 +235,7 @@ def test_event_times_of_years_ago_are_not_late_in_a_running_stream(spark: SparkS
 def test_the_optimiser_does_not_fold_the_batchs_time_away(spark: SparkSession) -> None:
     frame = spark.createDataFrame([], RECORD)
     plan = (
-        counts.parse(counts.with_processed_at(frame), Meaning())
+        counts.parse(counts.with_processed_at(frame), CountingRules())
         .select(F.col("processed_at"))
         ._jdf.queryExecution()
         .toString()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from counting.kafka_file import PLAIN, KafkaFileError, KafkaLogin, read_kafka_file
+from counting.kafka_file import PLAIN, KafkaClientConfig, KafkaFileError, read_kafka_file
 from tests.certificates import Authority
 from tests.secured_broker import kafka_file
 
@@ -28,7 +28,7 @@ MUTUAL = {
 }
 
 
-def read(tmp_path: Path, settings: dict[str, str]) -> KafkaLogin:
+def read(tmp_path: Path, settings: dict[str, str]) -> KafkaClientConfig:
     return read_kafka_file(kafka_file(tmp_path, settings))
 
 
@@ -80,7 +80,7 @@ def test_the_authority_by_its_place_is_the_same_as_by_value(tmp_path: Path) -> N
     (tmp_path / "ca.pem").write_text(AUTHORITY.pem)
     by_place = {**LOGIN, "ssl.ca.location": str(tmp_path / "ca.pem")}
     del by_place["ssl.ca.pem"]
-    assert read(tmp_path, by_place) == KafkaLogin(LOGIN)
+    assert read(tmp_path, by_place) == KafkaClientConfig(LOGIN)
 
 
 def test_without_an_authority_the_systems_is_trusted(tmp_path: Path) -> None:
@@ -165,4 +165,4 @@ def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_login_says_nothing_of_itself_where_it_is_printed() -> None:
-    assert CANARY not in repr(KafkaLogin(LOGIN))
+    assert CANARY not in repr(KafkaClientConfig(LOGIN))

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from counting import VERSION
-from counting.exploring.settings import parse_arguments as parse_look
 from counting.settings import parse_arguments
+from previewing.settings import parse_arguments as parse_look
 
 NEEDED = ["--root", "hdfs://127.0.0.1:8020/hashtide", "--bootstrap-servers", "127.0.0.1:9092"]
 

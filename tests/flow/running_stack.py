@@ -31,7 +31,7 @@ class RunningStack(Counted):
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """`./hashtide ARGUMENTS --home HOME`, not waited for; what it prints is one stream."""
         return subprocess.Popen(
-            [sys.executable, "-m", "stack.cli", *arguments, "--home", str(self.home)],
+            [sys.executable, "-m", "stack.commands.cli", *arguments, "--home", str(self.home)],
             cwd=REPOSITORY,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from counting.formats import parse
+from formats import parse
 from tests.brokers import Broker
-from tests.counting.recorded import recorded_lines
+from tests.formats.recorded import recorded_lines
 from tests.kafka_connect.worker import CONVERTERS, connect, wait_for_records
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]

@@ -12,8 +12,8 @@ HOLD = f"""
 import signal, sys, time
 from pathlib import Path
 sys.path.insert(0, {str(ROOT / "jobs")!r})
-from collecting.files import take_lock
-from collecting.state import State
+from collecting.spool.files import take_lock
+from collecting.spool.state import State
 spool = Path(sys.argv[1])
 lock = take_lock(spool / "lock")
 def say(status="running", error=None):

@@ -26,7 +26,7 @@ def _nobody_marks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for lease in ("collect", "count"):
         monkeypatch.setattr(f"hashtide_airflow.operators.{lease}.is_marked_failed", lambda _: False)
     monkeypatch.setattr("hashtide_airflow.backoff.RESUME_AFTER_S", 0.0)
-    monkeypatch.setattr("hashtide_airflow.wishes.FOLDER", tmp_path / "wishes")
+    monkeypatch.setattr("hashtide_airflow.stop_requests.FOLDER", tmp_path / "wishes")
     monkeypatch.setattr("hashtide_airflow.stopping.LOCKS", tmp_path / "locks")
 
 

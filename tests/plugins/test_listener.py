@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from hashtide_airflow import listener, wishes
+from hashtide_airflow import listener, stop_requests
 
 BY_HAND = "TaskInstance's state was manually set to `failed`."
 RUN_BY_HAND = "Dag Run's state was manually set to `failed`."
@@ -35,7 +35,7 @@ class Marked(Base):
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     """Airflow's open transaction; nothing is really stopped."""
-    monkeypatch.setattr(listener, "see_to_it", lambda _: None)
+    monkeypatch.setattr(listener, "retry_stop", lambda _: None)
     engine = create_engine("sqlite://")
     Base.metadata.create_all(engine)
     with Session(engine) as session:
@@ -57,9 +57,9 @@ def ago(seconds: float) -> datetime:
 
 def test_the_wish_is_there_as_soon_as_the_mark_is_committed(session: Session) -> None:
     listener.on_task_instance_failed(None, marked(session), BY_HAND)
-    assert wishes.pending("collect_posts") is None
+    assert stop_requests.pending("collect_posts") is None
     session.commit()
-    wish = wishes.pending("collect_posts")
+    wish = stop_requests.pending("collect_posts")
     assert wish is not None
     assert wish.run_id == "scheduled__1"
     assert abs(wish.at - time.time()) < 5
@@ -68,7 +68,7 @@ def test_the_wish_is_there_as_soon_as_the_mark_is_committed(session: Session) ->
 def test_a_mark_that_is_rolled_back_is_no_wish(session: Session) -> None:
     listener.on_task_instance_failed(None, marked(session), BY_HAND)
     session.rollback()
-    assert wishes.pending("collect_posts") is None
+    assert stop_requests.pending("collect_posts") is None
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_mark_that_is_rolled_back_is_no_wish(session: Session) -> None:
 def test_nothing_else_is_a_wish(session: Session, values: dict[str, Any], error: Any) -> None:
     listener.on_task_instance_failed(None, marked(session, **values), error)
     session.commit()
-    assert wishes.pending(str(values.get("dag_id", "collect_posts"))) is None
+    assert stop_requests.pending(str(values.get("dag_id", "collect_posts"))) is None
 
 
 @pytest.mark.parametrize(
@@ -104,18 +104,18 @@ def test_a_run_is_marked(
     row = marked(session, dag_id=dag_id, start_date=started_at, end_date=ago(ended_s_ago))
     listener.on_dag_run_failed(row, message)
     session.commit()
-    assert (wishes.pending(dag_id) is not None) is wished
+    assert (stop_requests.pending(dag_id) is not None) is wished
 
 
 def test_what_is_away_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[str] = []
 
-    def fulfil(dag_id: str) -> bool:
+    def apply_request(dag_id: str) -> bool:
         tries.append(dag_id)
         if len(tries) < 3:
             raise OSError("YARN is away")
         return True
 
-    monkeypatch.setattr("hashtide_airflow.stopping.fulfil", fulfil)
-    listener.see_to_it("count_posts", 0.0)
+    monkeypatch.setattr("hashtide_airflow.stopping.apply_request", apply_request)
+    listener.retry_stop("count_posts", 0.0)
     assert tries == ["count_posts"] * 3

@@ -62,7 +62,7 @@ def test_variables_win_over_what_is_usual(hadoop: FakeHadoop, monkeypatch: pytes
     monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_TRIGGER_INTERVAL_S", "2")
     monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_LEASE_MIN", "0.5")
     assert (settings.counting().generation, settings.counting().trigger_interval_s) == (4, 2)
-    assert settings.lease_s() == 30
+    assert settings.supervision_s() == 30
     monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_RETWEETS", "own")
     monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_WORDS", "clean")
     assert (settings.counting().retweets, settings.counting().words) == ("own", "clean")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hashtide_airflow import stopping, wishes
+from hashtide_airflow import stop_requests, stopping
 from hashtide_airflow.hooks.process import locked
 from hashtide_airflow.hooks.yarn import Unreachable
-from hashtide_airflow.wishes import Wish
+from hashtide_airflow.stop_requests import StopRequest
 from tests.plugins.collectors import living
 from tests.plugins.fake_hadoop import FakeHadoop
 
@@ -26,63 +26,63 @@ def collector(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_the_collector_that_was_there_is_stopped_and_the_wish_is_gone(collector: subprocess.Popen[bytes]) -> None:
-    wishes.leave(Wish("collect_posts", "r", time.time()))
-    assert stopping.fulfil("collect_posts")
+    stop_requests.leave(StopRequest("collect_posts", "r", time.time()))
+    assert stopping.apply_request("collect_posts")
     assert collector.wait(5) == -15
-    assert wishes.pending("collect_posts") is None
-    assert not stopping.fulfil("collect_posts")
+    assert stop_requests.pending("collect_posts") is None
+    assert not stopping.apply_request("collect_posts")
 
 
 def test_a_younger_collector_goes_on_and_the_wish_is_gone(collector: subprocess.Popen[bytes]) -> None:
-    wishes.leave(Wish("collect_posts", "r", time.time() - 60))
-    assert not stopping.fulfil("collect_posts")
+    stop_requests.leave(StopRequest("collect_posts", "r", time.time() - 60))
+    assert not stopping.apply_request("collect_posts")
     assert collector.poll() is None
-    assert wishes.pending("collect_posts") is None
+    assert stop_requests.pending("collect_posts") is None
 
 
 def test_what_can_not_be_stopped_from_another_container_the_lease_stops(
     collector: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wishes.leave(Wish("collect_posts", "r", time.time()))
+    stop_requests.leave(StopRequest("collect_posts", "r", time.time()))
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr("hashtide_airflow.hooks.collector.holder_of", lambda _: 0)  # nobody whom we could signal
         elsewhere.setattr("hashtide_airflow.hooks.collector.ASK_LIMIT_S", 0.3)
         with pytest.raises(TimeoutError, match=f"pid {collector.pid}"):
-            stopping.fulfil("collect_posts")  # a stand-in that does not look for the file, as if it were stuck
+            stopping.apply_request("collect_posts")  # a stand-in that does not look for the file, as if it were stuck
     assert collector.poll() is None
-    assert stopping.fulfil("collect_posts")
+    assert stopping.apply_request("collect_posts")
     assert collector.wait(5) == -15
-    assert wishes.pending("collect_posts") is None
+    assert stop_requests.pending("collect_posts") is None
 
 
 def test_no_collector_no_harm() -> None:
-    wishes.leave(Wish("collect_posts", "r", time.time()))
-    assert not stopping.fulfil("collect_posts")
-    assert wishes.pending("collect_posts") is None
+    stop_requests.leave(StopRequest("collect_posts", "r", time.time()))
+    assert not stopping.apply_request("collect_posts")
+    assert stop_requests.pending("collect_posts") is None
 
 
 def test_the_stream_that_was_there_is_asked_to_stop(hadoop: FakeHadoop) -> None:
     hadoop.submit(TAG)
-    wishes.leave(Wish("count_posts", "r", time.time() + 1))
-    assert stopping.fulfil("count_posts")
+    stop_requests.leave(StopRequest("count_posts", "r", time.time() + 1))
+    assert stopping.apply_request("count_posts")
     assert hadoop.applications[0]["finalStatus"] == "SUCCEEDED"
-    assert wishes.pending("count_posts") is None
+    assert stop_requests.pending("count_posts") is None
 
 
 def test_a_younger_stream_is_not_and_meets_no_marker(hadoop: FakeHadoop) -> None:
     name = hadoop.submit(TAG)
-    wishes.leave(Wish("count_posts", "r", time.time() - 60))
-    assert not stopping.fulfil("count_posts")
+    stop_requests.leave(StopRequest("count_posts", "r", time.time() - 60))
+    assert not stopping.apply_request("count_posts")
     assert hadoop.active(TAG) == [name]
     assert hadoop.files == set()
 
 
 def test_while_yarn_is_away_the_wish_stays(hadoop: FakeHadoop) -> None:
-    wishes.leave(Wish("count_posts", "r", time.time()))
+    stop_requests.leave(StopRequest("count_posts", "r", time.time()))
     hadoop.silent = True
     with pytest.raises(Unreachable):
-        stopping.fulfil("count_posts")
-    assert wishes.pending("count_posts") is not None
+        stopping.apply_request("count_posts")
+    assert stop_requests.pending("count_posts") is not None
 
 
 def test_while_something_is_submitted_there_is_no_marker(hadoop: FakeHadoop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from reporting.books import Arrivals, ControlCount, DayBooks, Gap, Position, PostCount, Tally
+from reporting.day_rows import Arrivals, ControlCount, DayBooks, Gap, Position, PostCount, Tally
 from reporting.ranking import Place, TermCount
 from reporting.request import ReportRequest
 

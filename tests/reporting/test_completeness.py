@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from reporting.books import Arrivals, DayBooks, Gap, Position, Tally
 from reporting.completeness import Completeness, Verdict, completeness, missed_time, silent_hours
+from reporting.day_rows import Arrivals, DayBooks, Gap, Position, Tally
 from tests.reporting.samples import END, START, at, day_books, gap, hours
 
 

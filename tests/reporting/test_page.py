@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reporting.books import Arrivals, ControlCount, DayBooks, Gap, Position
+from reporting.day_rows import Arrivals, ControlCount, DayBooks, Gap, Position
 from reporting.page import as_html
 from reporting.ranking import TermCount
 from reporting.request import ReportRequest

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg2
 import pytest
 
-from reporting.books import Arrivals, Collected, ControlCount, DayBooks, Gap, Position, PostCount, Tally
+from reporting.day_rows import Arrivals, Collected, ControlCount, DayBooks, Gap, Position, PostCount, Tally
 from reporting.errors import ReportError
 from reporting.ranking import Place, TermCount
 from reporting.reading import connect, read_day

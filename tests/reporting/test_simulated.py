@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reporting.books import Arrivals, Collected, DayBooks, Position
+from reporting.day_rows import Arrivals, Collected, DayBooks, Position
 from reporting.page import as_html
 from reporting.simulated import Simulated, simulated
 from reporting.summary import summarise

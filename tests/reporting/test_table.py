@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from reporting.books import Position
+from reporting.day_rows import Position
 from reporting.ranking import TermCount
 from reporting.summary import summarise
 from reporting.table import COLUMNS, as_csv

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from collecting.addresses import Address, split
-from collecting.lines import Skipping, Source, SourceError
-from collecting.selection import FILTERS, Selection
+from collecting.filtering.filtered import FilteredSource
+from collecting.filtering.selection import FILTERS, Selection
 from collecting.sources.file import FileSource
-from collecting.sources.jetstream import JetstreamSource
-from collecting.sources.mastodon import MastodonSource
+from collecting.sources.jetstream.source import JetstreamSource
+from collecting.sources.mastodon.source import MastodonSource
+from collecting.sources.merged import MergedSource
 from collecting.sources.repeats import WithoutRepeats
-from collecting.sources.selected import Selected
-from collecting.sources.several import SeveralSources
 from collecting.sources.simulator import SimulatorSource
+from collecting.sources.source_api import Skipping, Source, SourceError
 from collecting.sources.tcp import TcpSource
 from collecting.sources.x import XSource
 
@@ -64,7 +64,9 @@ def _singly(address: Address) -> list[Address]:
 def _together(addresses: list[Address], beside: Selection) -> Source:
     # Filters are each source's: which lines it has taken must not depend on what is read beside it.
     filters = beside.without(frozenset({"limit", "duration_s"}))
-    return Selected(SeveralSources([_open(each, filters) for each in addresses]), beside.without(frozenset(FILTERS)))
+    return FilteredSource(
+        MergedSource([_open(each, filters) for each in addresses]), beside.without(frozenset(FILTERS))
+    )
 
 
 def _open(address: Address, beside: Selection) -> Source:
@@ -77,4 +79,4 @@ def _open(address: Address, beside: Selection) -> Source:
     source = _KINDS[address.kind](address, selection)
     if source.cursor_inclusive and not isinstance(source, Skipping):
         source = WithoutRepeats(source)
-    return Selected(source, selection)
+    return FilteredSource(source, selection)

@@ -10,10 +10,10 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
 from collecting.addresses import Address
-from collecting.files import write_atomically
-from collecting.selection import Selection
+from collecting.filtering.selection import Selection
 from collecting.sources import addresses_of
-from collecting.sources.jetstream import PUBLIC_HOSTS, subscribe_url
+from collecting.sources.jetstream.source import PUBLIC_HOSTS, subscribe_url
+from collecting.spool.files import write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ KIND = "auto"
 ANSWERS_WITHIN_S = 5.0
 
 
-def settled(text: str, directory: Path, within_s: float = ANSWERS_WITHIN_S) -> str:
+def resolve_auto(text: str, directory: Path, within_s: float = ANSWERS_WITHIN_S) -> str:
     """The address with each `auto` in it replaced by what it stands for in this spool.
 
     Decided at the first start and then kept beside the spool (`auto.json`): an outage must not mix simulated posts with

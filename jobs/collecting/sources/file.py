@@ -9,10 +9,10 @@ from typing import IO, TYPE_CHECKING, Protocol
 
 import zstandard
 
-from collecting.addresses import Address, slug
-from collecting.lines import Gap, Line, SourceError
-from collecting.selection import Selection
+from collecting.addresses import Address, source_id
+from collecting.filtering.selection import Selection
 from collecting.sources.pacing import Pace, pace_from
+from collecting.sources.source_api import Gap, Line, SourceError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -31,7 +31,7 @@ class FileSource:
     decompressed content) just after the last one. The last line of a file counts also when it has no line end.
     """
 
-    waits = True
+    replayable = True
     cursor_inclusive = False
 
     def __init__(self, paths: list[Path], *, dialect: str | None = None, pace: Pace | None = None) -> None:
@@ -39,7 +39,7 @@ class FileSource:
         self._dialect = dialect
         self._pace = pace or Pace(None)
         # The pace and the dialect change nothing about which lines these are.
-        self.slug = slug("file", paths[0].name, *(str(path.absolute()) for path in paths))
+        self.source_id = source_id("file", paths[0].name, *(str(path.absolute()) for path in paths))
 
     @classmethod
     def from_address(cls, address: Address, _: Selection) -> "FileSource":

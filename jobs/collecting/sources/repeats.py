@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from collecting.lines import Item, Line, Source, trouble_of
+from collecting.sources.source_api import Item, Line, Source, last_error_of
 
 TAIL_LINES = 10_000  # an inclusive cursor yields again what came in the last seconds: far fewer than this
 
@@ -21,13 +21,13 @@ class WithoutRepeats:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._held: set[tuple[str, bytes]] = set()
-        self.slug = source.slug
-        self.waits = source.waits
+        self.source_id = source.source_id
+        self.replayable = source.replayable
 
     @property
-    def trouble(self) -> str | None:
+    def last_error(self) -> str | None:
         """What holds the source up."""
-        return trouble_of(self._source)
+        return last_error_of(self._source)
 
     def skip(self, held: Iterable[Line]) -> None:
         """Does not yield these lines again."""

@@ -4,12 +4,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from collecting.addresses import Address, slug
-from collecting.lines import Gap, Line, SourceError
-from collecting.selection import Selection
-from collecting.simulation.posts import lines
-from collecting.simulation.settings import Settings
+from collecting.addresses import Address, source_id
+from collecting.filtering.selection import Selection
 from collecting.sources.pacing import Pace
+from collecting.sources.source_api import Gap, Line, SourceError
+from simulation.posts import lines
+from simulation.settings import Settings
 
 
 def _now_ms() -> int:
@@ -24,13 +24,13 @@ class SimulatorSource:
     present: it goes on with the line that is next, as of now, unless its address fixes the start.
     """
 
-    waits = True
+    replayable = True
     cursor_inclusive = False
 
     def __init__(self, settings: Settings, clock_ms: Callable[[], int] = _now_ms) -> None:
         self._settings = settings
         self._clock_ms = clock_ms
-        self.slug = slug("simulator", f"seed{settings.seed}", settings.identity())
+        self.source_id = source_id("simulator", f"seed{settings.seed}", settings.identity())
 
     @classmethod
     def from_address(cls, address: Address, _: Selection) -> "SimulatorSource":

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from collecting.addresses import Address, slug
-from collecting.lines import Gap, Item, Line, SourceError
-from collecting.selection import Selection
+from collecting.addresses import Address, source_id
+from collecting.filtering.selection import Selection
 from collecting.sources.backoff import Backoff
 from collecting.sources.file import DIALECTS
+from collecting.sources.source_api import Gap, Item, Line, SourceError
 
 CONNECT_WITHIN_S = 5.0
 LOOK_INTERVAL_S = 0.2  # how soon a stop is noticed
@@ -34,7 +34,7 @@ class TcpSource:
     A server that closes the connection is connected to again; with `ends` its closing is the end.
     """
 
-    waits = False
+    replayable = False
     cursor_inclusive = False
 
     def __init__(
@@ -47,8 +47,8 @@ class TcpSource:
         clock: Callable[[], float] = time.time,
         backoff: Backoff | None = None,
     ) -> None:
-        self.trouble: str | None = None
-        self.slug = slug("tcp", f"{host}-{port}", host, str(port))
+        self.last_error: str | None = None
+        self.source_id = source_id("tcp", f"{host}-{port}", host, str(port))
         self._address = (host, port)
         self._where = f"{host}:{port}"
         self._dialect = dialect
@@ -101,15 +101,15 @@ class TcpSource:
                 connection = socket.create_connection(self._address, timeout=CONNECT_WITHIN_S)
             except OSError as error:
                 wait_s = self._backoff.next_s()
-                self.trouble = f"{self._where} cannot be reached: {error.strerror or error}"
-                log.warning("%s; again in %.1f s", self.trouble, wait_s)
+                self.last_error = f"{self._where} cannot be reached: {error.strerror or error}"
+                log.warning("%s; again in %.1f s", self.last_error, wait_s)
                 stop.wait(wait_s)
                 continue
             connection.settimeout(LOOK_INTERVAL_S)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             for option, value in _KEEP_ALIVE:
                 connection.setsockopt(socket.IPPROTO_TCP, option, value)
-            self.trouble = None
+            self.last_error = None
             return connection
         return None
 
@@ -136,8 +136,8 @@ class TcpSource:
                 break
         if not stop.is_set():
             self._away_since_ms = self._now_ms()
-            self.trouble = f"{self._where}: {why}"
-            log.info("%s", self.trouble)
+            self.last_error = f"{self._where}: {why}"
+            log.info("%s", self.last_error)
 
     def _item(self, line: "bytes | _TooLong") -> Item:
         if isinstance(line, bytes):

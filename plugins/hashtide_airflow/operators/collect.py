@@ -15,7 +15,7 @@ from hashtide_airflow.collect_request import request_of
 from hashtide_airflow.commands import check_command, collect_command
 from hashtide_airflow.hooks.collector import CollectorHook
 from hashtide_airflow.hooks.process import environment
-from hashtide_airflow.operators.lease import LeaseOperator, is_marked_failed
+from hashtide_airflow.operators.supervise import SuperviseOperator, is_marked_failed
 from hashtide_airflow.tokens import token_files
 from hashtide_airflow.triggers.collector import FIRST_WORD_S, CollectorTrigger, look
 
@@ -27,7 +27,7 @@ LAST_WORD_S = 60.0  # the collector ends by its own clock, which begins later
 CHECK_WITHIN_S = 60.0
 
 
-class CollectLease(LeaseOperator):
+class SuperviseCollector(SuperviseOperator):
     """Attaches to the spool's collector, or starts it; replaces it where another source is wanted.
 
     A start is never followed by the next sooner than after a delay that grows with each failure in a row: the trigger
@@ -47,7 +47,7 @@ class CollectLease(LeaseOperator):
         source = request.address(settings.source())
         require_understood(source)
         self._fulfil_wish()
-        length_s = request.minutes * 60 + LAST_WORD_S if request.minutes else settings.lease_s()
+        length_s = request.minutes * 60 + LAST_WORD_S if request.minutes else settings.supervision_s()
         self.log.info("asked for: %s, for %.0f minutes at most", source, length_s / 60)
         self.turn(
             context, datetime.now(UTC) + timedelta(seconds=length_s), asked_for=source, by_form=bool(request.source)

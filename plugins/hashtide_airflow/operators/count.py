@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk.exceptions import AirflowException
 
 from hashtide_airflow import kafka_file, settings
-from hashtide_airflow.archive import zip_package
+from hashtide_airflow.archive import zip_packages
 from hashtide_airflow.backoff import restart_delay_s
 from hashtide_airflow.commands import submit_command, tag_of
 from hashtide_airflow.hooks.hdfs import StopMarker
 from hashtide_airflow.hooks.process import ProcessHook, environment, locked
 from hashtide_airflow.hooks.yarn import Application, Unreachable, YarnHook, failures_in_a_row
-from hashtide_airflow.operators.lease import LeaseOperator, is_marked_failed
+from hashtide_airflow.operators.supervise import SuperviseOperator, is_marked_failed
 from hashtide_airflow.stopping import submit_lock
 from hashtide_airflow.triggers.application import ApplicationTrigger
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 BUSY_S = 15.0  # someone else submits: look again after this
 
 
-class CountLease(LeaseOperator):
+class SuperviseStream(SuperviseOperator):
     """Attaches to the generation's application, or submits it.
 
     YARN is the memory: how often it failed in a row, and how long ago, is read there. So the delay between two
@@ -80,7 +80,8 @@ class CountLease(LeaseOperator):
         if marker.remove():
             self.log.info("removed the stop marker %s", marker.path)
         with tempfile.TemporaryDirectory(prefix="hashtide-submit-") as folder:
-            py_files = zip_package(settings.JOBS / "counting", Path(folder) / "counting.zip")
+            packages = [settings.JOBS / name for name in settings.STREAMING_PACKAGES]
+            py_files = zip_packages(packages, Path(folder) / "counting.zip")
             self.submitting = ProcessHook(keep_open=(lock,))
             status = self.submitting.run_command(submit_command(counting, py_files), env=environment()).exit_code
         if is_marked_failed(context):  # meanwhile: younger than the wish, so nobody else stops it

@@ -15,7 +15,7 @@ from hashtide_airflow import backoff, settings
 from hashtide_airflow.commands import tag_of
 from hashtide_airflow.hooks.yarn import Application, Unreachable, YarnHook
 from hashtide_airflow.stopping import stop_stream
-from hashtide_airflow.triggers.wish import to_its_end, wants_stop
+from hashtide_airflow.triggers.stopping import shielded, wants_stop
 
 
 class ApplicationTrigger(BaseTrigger):
@@ -119,7 +119,7 @@ class ApplicationTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """Stop the stream that was watched if the task was marked as failed; else leave it to whoever attaches next."""
-        await to_its_end(self._on_kill())
+        await shielded(self._on_kill())
 
     async def _on_kill(self) -> None:
         if not await wants_stop(self):

@@ -15,7 +15,7 @@ from asgiref.sync import sync_to_async
 from hashtide_airflow import backoff, settings
 from hashtide_airflow.hooks.collector import CollectorHook, Holder
 from hashtide_airflow.stopping import stop_collector
-from hashtide_airflow.triggers.wish import somebody_waits, to_its_end, wants_stop
+from hashtide_airflow.triggers.stopping import shielded, somebody_waits, wants_stop
 
 STOP_S = 20.0  # Airflow gives on_kill 30 s
 FIRST_WORD_S = 60.0  # what it may take from its start until it says something
@@ -98,7 +98,7 @@ class CollectorTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """Stop the collector that was watched if the task was marked as failed; else leave it to the next lease."""
-        await to_its_end(self._on_kill())
+        await shielded(self._on_kill())
 
     async def _on_kill(self) -> None:
         if not await wants_stop(self):

@@ -25,7 +25,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from stack.cluster.layout import AUTHORITY, site
+from stack.cluster.layout import AUTHORITY, deployment
 from tests.certificates import Authority
 
 CLIENTS, BROKERS = "kafka-1:9092", "kafka-1:9094"
@@ -128,7 +128,7 @@ def _done(futures: Mapping[str, Any]) -> None:
 
 def main() -> dict[str, str]:
     """Everybody's attempts."""
-    own = site().secrets
+    own = deployment().secrets
     reader, writer = (json.loads(path.read_text()) for path in (own.kafka_reader_file, own.kafka_writer_file))
     at_clients = {"bootstrap.servers": CLIENTS}
     reader, writer = {**reader, **at_clients}, {**writer, **at_clients}

@@ -13,7 +13,7 @@ from contextlib import closing
 import psycopg2
 from psycopg2.extensions import make_dsn, parse_dsn
 
-from stack.cluster.layout import site
+from stack.cluster.layout import deployment
 
 ROLES = ("hashtide_migrator", "hashtide_compactor", "hashtide_reporter", "hashtide_reader", "hashtide_airflow")
 
@@ -45,7 +45,7 @@ def unsafe_rules(superuser_dsn: str) -> str:
 
 def main() -> dict[str, str]:
     """Everybody's attempts."""
-    here = site()
+    here = deployment()
     dsns = {role: here.dsn(role, "hashtide_airflow" if role == "hashtide_airflow" else "hashtide") for role in ROLES}
     dsns["postgres"] = here.superuser_dsn()
     found = {}

@@ -16,8 +16,8 @@ from typing import Any
 import psycopg2
 from kafka import KafkaConsumer
 
-from stack.cluster.layout import site
-from stack.kafka_client import kafka_arguments
+from stack.cluster.layout import deployment
+from stack.observe.kafka_client import kafka_arguments
 from tests.flow.checking import against_recount, against_truth, sums_that_differ
 from tests.flow.counted import Counted, read_topic
 from tests.flow.reading.records import TopicRecord
@@ -55,7 +55,7 @@ def place(record: TopicRecord) -> tuple[int, int]:
 
 def main(address: str, before: Mapping[int, int]) -> dict[str, Any]:
     """What differs, and how much there is of everything."""
-    endpoints = site().endpoints
+    endpoints = deployment().endpoints
     counted = ClusterCounted(endpoints.reader_dsn_file.read_text().strip())
     access = kafka_arguments(endpoints.kafka_config)
     with closing(KafkaConsumer(bootstrap_servers=endpoints.bootstrap_servers.split(","), **access)) as consumer:

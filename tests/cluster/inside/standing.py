@@ -6,13 +6,13 @@ from typing import Any
 import requests
 from kafka import KafkaAdminClient
 
-from stack.cluster.layout import site
-from stack.kafka_client import kafka_arguments
+from stack.cluster.layout import deployment
+from stack.observe.kafka_client import kafka_arguments
 
 
 def main() -> dict[str, Any]:
     """Host names: the broker that leads the topic's first partition; the driver's node; executors' nodes."""
-    endpoints = site().endpoints
+    endpoints = deployment().endpoints
     access = kafka_arguments(endpoints.kafka_config)
     with closing(KafkaAdminClient(bootstrap_servers=endpoints.bootstrap_servers.split(","), **access)) as admin:
         hosts = {each["broker_id"]: each["host"] for each in admin.describe_cluster()["brokers"]}

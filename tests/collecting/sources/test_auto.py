@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from collecting.lines import SourceError
 from collecting.sources import open_source
-from collecting.sources.auto import answering, settled
+from collecting.sources.auto import answering, resolve_auto
+from collecting.sources.source_api import SourceError
 from tests.fakes.jetstream_server import FakeJetstream
 
 NOBODY = "ws://127.0.0.1:1"
@@ -25,28 +25,30 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_is_jetstream_where_one_of_its_hosts_answers(tmp_path: Path) -> None:
     with FakeJetstream() as server:
         address = f"auto:{NOBODY},{server.url},overlap_s=3,langs=en"
-        assert settled(address, tmp_path) == f"jetstream:{NOBODY},{server.url},overlap_s=3,langs=en"
+        assert resolve_auto(address, tmp_path) == f"jetstream:{NOBODY},{server.url},overlap_s=3,langs=en"
 
 
 def test_it_is_the_simulator_where_none_does_with_the_selection_and_no_other_keys(tmp_path: Path) -> None:
-    assert settled(f"auto:{NOBODY},overlap_s=3,langs=en+de,limit=5", tmp_path, 1.0) == "simulator:langs=en+de,limit=5"
+    assert (
+        resolve_auto(f"auto:{NOBODY},overlap_s=3,langs=en+de,limit=5", tmp_path, 1.0) == "simulator:langs=en+de,limit=5"
+    )
     (tmp_path / "auto.json").unlink()
-    assert settled(f"auto:{NOBODY}", tmp_path, 1.0) == "simulator"
+    assert resolve_auto(f"auto:{NOBODY}", tmp_path, 1.0) == "simulator"
 
 
 def test_what_it_was_at_first_it_stays(tmp_path: Path) -> None:
-    settled(f"auto:{NOBODY}", tmp_path, 1.0)
+    resolve_auto(f"auto:{NOBODY}", tmp_path, 1.0)
     with FakeJetstream() as server:
-        assert settled(f"auto:{server.url}", tmp_path) == "simulator"
+        assert resolve_auto(f"auto:{server.url}", tmp_path) == "simulator"
         (tmp_path / "auto.json").write_text(json.dumps({"chosen": "jetstream"}))
-    assert settled(f"auto:{NOBODY}", tmp_path) == f"jetstream:{NOBODY}"
+    assert resolve_auto(f"auto:{NOBODY}", tmp_path) == f"jetstream:{NOBODY}"
 
 
 def test_other_addresses_stay_as_they_are(tmp_path: Path) -> None:
     address = "file:/tmp/a b.jsonl,pace=5 mastodon:a.example,tag=auto"
-    assert settled(address, tmp_path) == address
+    assert resolve_auto(address, tmp_path) == address
     assert not (tmp_path / "auto.json").exists()
-    assert settled(f"mastodon:a.example auto:{NOBODY}", tmp_path, 1.0) == "mastodon:a.example simulator"
+    assert resolve_auto(f"mastodon:a.example auto:{NOBODY}", tmp_path, 1.0) == "mastodon:a.example simulator"
 
 
 def test_a_host_that_takes_the_connection_and_says_nothing_does_not_answer() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from collecting.lines import Line, Source
 from collecting.sources import open_source
+from collecting.sources.source_api import Line, Source
 
 CONTENT = b"".join(b'{"n":%d,"text":"%s"}\n' % (n, b"x" * (n * 37 % 900)) for n in range(300)) + b"\r\n\nlast, no end"
 
@@ -93,10 +93,10 @@ def test_ends_soon_after_it_is_told_to_stop(reopen: Callable[[], Source]) -> Non
 
 
 def test_names_the_same_lines_by_the_same_slug(reopen: Callable[[], Source]) -> None:
-    slug = reopen().slug
-    assert slug == reopen().slug
-    assert len(slug) < 80
-    assert slug.replace("-", "").replace(".", "").replace("_", "").isalnum()
+    source_id = reopen().source_id
+    assert source_id == reopen().source_id
+    assert len(source_id) < 80
+    assert source_id.replace("-", "").replace(".", "").replace("_", "").isalnum()
 
 
 def test_no_line_has_its_end(reopen: Callable[[], Source]) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from collecting.lines import Source, SourceError, trouble_of
 from collecting.sources import open_source
+from collecting.sources.source_api import Source, SourceError, last_error_of
 from tests.collecting.sources.reading import Reading, eventually
 from tests.fakes.jetstream_server import FakeJetstream
 from tests.fakes.jetstream_server import post as jetstream_post
@@ -209,10 +209,10 @@ def test_what_holds_it_up_is_said_and_a_stop_is_quick_then_too(live: Live) -> No
     live.stop()
     source = live.open()
     with Reading(source):
-        eventually(lambda: trouble_of(source) is not None, lambda: "no trouble")
+        eventually(lambda: last_error_of(source) is not None, lambda: "no trouble")
         began_s = time.monotonic()
     assert time.monotonic() - began_s < 2
-    assert "\n" not in str(trouble_of(source))
+    assert "\n" not in str(last_error_of(source))
 
 
 def test_it_is_in_no_trouble_while_it_reads(live: Live) -> None:
@@ -220,14 +220,14 @@ def test_it_is_in_no_trouble_while_it_reads(live: Live) -> None:
     with Reading(source) as reading:
         live.send("rain")
         reading.wait_for_lines(1)
-        assert trouble_of(source) is None
+        assert last_error_of(source) is None
 
 
 def test_the_address_gives_the_slug(live: Live) -> None:
-    slug = live.open().slug
-    assert slug == live.open(",limit=5,duration_s=9").slug
-    assert len(slug) < 80
-    assert slug.replace("-", "").replace(".", "").replace("_", "").isalnum()
+    source_id = live.open().source_id
+    assert source_id == live.open(",limit=5,duration_s=9").source_id
+    assert len(source_id) < 80
+    assert source_id.replace("-", "").replace(".", "").replace("_", "").isalnum()
 
 
 def test_a_cursor_of_another_source_is_refused(live: Live) -> None:

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from collecting.lines import Line, SourceError
-from collecting.simulation.settings import Settings
 from collecting.sources import open_source
 from collecting.sources.simulator import SimulatorSource, parse_cursor
+from collecting.sources.source_api import Line, SourceError
+from simulation.settings import Settings
 
 NOW_MS = 1_767_225_600_000
 

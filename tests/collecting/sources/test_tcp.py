@@ -9,8 +9,8 @@ from itertools import islice
 
 import pytest
 
-from collecting.lines import Gap, Item, Line, Source, SourceError
 from collecting.sources import open_source, tcp
+from collecting.sources.source_api import Gap, Item, Line, Source, SourceError
 from collecting.sources.tcp import TcpSource
 
 MS = timedelta(milliseconds=1)
@@ -145,14 +145,14 @@ def test_a_server_that_is_not_there_yet_is_waited_for_and_named() -> None:
     found: list[Item] = []
     reading = threading.Thread(target=lambda: found.extend(islice(source.read(None, stop), 1)))
     reading.start()
-    eventually(lambda: "cannot be reached" in str(source.trouble))  # type: ignore[attr-defined]
+    eventually(lambda: "cannot be reached" in str(source.last_error))  # type: ignore[attr-defined]
     with socket.create_server(("127.0.0.1", port)) as listener:
         client, _ = listener.accept()
         client.sendall(b"here\n")
         reading.join(timeout=20)
         client.close()
     assert raws(found) == [b"here"]
-    assert source.trouble is None  # type: ignore[attr-defined]
+    assert source.last_error is None  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("script", [[5.0], [b"half a li", 5.0]], ids=["silent", "in the middle of a line"])
@@ -209,7 +209,7 @@ def test_a_wrong_address_is_refused(address: str, why: str) -> None:
 
 
 def test_an_address_of_ipv6_stands_in_brackets() -> None:
-    assert open_source("tcp:[::1]:5555").slug != open_source("tcp:localhost:5555").slug
+    assert open_source("tcp:[::1]:5555").source_id != open_source("tcp:localhost:5555").source_id
 
 
 @pytest.mark.parametrize("cursor", ["", "5", "5@", "@5", "a@b", "1@2@3"])

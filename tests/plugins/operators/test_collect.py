@@ -16,15 +16,15 @@ from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from hashtide_airflow import commands, settings
 from hashtide_airflow.operators import collect as module
-from hashtide_airflow.operators.collect import CollectLease
+from hashtide_airflow.operators.collect import SuperviseCollector
 from hashtide_airflow.triggers.collector import CollectorTrigger
 
 # A collector as a lease sees it: it takes its lock, writes its state, then works, finishes or fails.
 COLLECTOR = """
 import pathlib, signal, sys, time
 sys.path.insert(0, JOBS)
-from collecting.files import LockHeld, take_lock
-from collecting.state import State
+from collecting.spool.files import LockHeld, take_lock
+from collecting.spool.state import State
 source, spool = sys.argv[sys.argv.index("--source") + 1], pathlib.Path(sys.argv[sys.argv.index("--spool") + 1])
 with spool.joinpath("starts").open("a") as starts:
     starts.write(source + "\\n")
@@ -74,7 +74,7 @@ def starts(spool: Path) -> list[str]:
 def turn(monkeypatch: pytest.MonkeyPatch, source: str, **memory: Any) -> TaskDeferred:
     monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_SOURCE", source)
     with pytest.raises(TaskDeferred) as deferred:
-        CollectLease(task_id="collect").turn({}, datetime.now(UTC) + timedelta(minutes=30), **memory)
+        SuperviseCollector(task_id="collect").turn({}, datetime.now(UTC) + timedelta(minutes=30), **memory)
     return deferred.value
 
 
@@ -215,7 +215,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, conf: dict[str, Any], usual: str = "s
     monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_SOURCE", usual)
     context: Any = {"params": conf, "dag_run": SimpleNamespace(conf=conf)}
     with pytest.raises(TaskDeferred) as deferred:
-        CollectLease(task_id="collect").execute(context)
+        SuperviseCollector(task_id="collect").execute(context)
     return deferred.value
 
 

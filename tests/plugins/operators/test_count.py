@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskD
 
 from hashtide_airflow import commands
 from hashtide_airflow.operators import count as module
-from hashtide_airflow.operators.count import CountLease, due_at
+from hashtide_airflow.operators.count import SuperviseStream, due_at
 from hashtide_airflow.triggers.application import ApplicationTrigger
 from tests.plugins.fake_hadoop import FakeHadoop
 
@@ -59,7 +59,7 @@ def submits(hadoop: FakeHadoop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def lease(**memory: Any) -> TaskDeferred:
     """One turn of a new lease; how it decided to wait."""
     with pytest.raises(TaskDeferred) as deferred:
-        CountLease(task_id="count").turn({}, datetime.now(UTC) + timedelta(minutes=30), **memory)
+        SuperviseStream(task_id="count").turn({}, datetime.now(UTC) + timedelta(minutes=30), **memory)
     return deferred.value
 
 
@@ -136,7 +136,7 @@ def test_a_left_stop_marker_is_removed_before_a_submit(hadoop: FakeHadoop, submi
 def test_an_hdfs_that_does_not_answer_means_no_submit(hadoop: FakeHadoop, submits: Submits) -> None:
     hadoop.no_hdfs = True
     with pytest.raises(Exception, match="503"):
-        CountLease(task_id="count").turn({}, datetime.now(UTC))
+        SuperviseStream(task_id="count").turn({}, datetime.now(UTC))
     assert submits.calls == []
 
 
@@ -155,7 +155,7 @@ def test_two_tasks_at_once_submit_once(hadoop: FakeHadoop, submits: Submits) -> 
 def test_a_failed_submit_is_an_error_with_its_status(hadoop: FakeHadoop, submits: Submits) -> None:
     submits.behave(fails=True)
     with pytest.raises(AirflowException, match="spark-submit ended with status 1"):
-        CountLease(task_id="count").turn({}, datetime.now(UTC))
+        SuperviseStream(task_id="count").turn({}, datetime.now(UTC))
     assert hadoop.applications == []
 
 
@@ -188,7 +188,7 @@ def test_nothing_known_is_due_now() -> None:
 
 def resumed(outcome: str) -> None:
     ends_at = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
-    CountLease(task_id="count").resume({}, {"outcome": outcome, "application_id": None, "why": "w"}, ends_at)
+    SuperviseStream(task_id="count").resume({}, {"outcome": outcome, "application_id": None, "why": "w"}, ends_at)
 
 
 def test_the_leases_end_is_success_and_touches_nothing(hadoop: FakeHadoop, submits: Submits) -> None:
@@ -215,7 +215,7 @@ def test_marked_failed_in_the_middle_of_a_submit_it_stops_what_may_have_been_sta
 ) -> None:
     submits.behave(takes_s=60)
     monkeypatch.setattr(module, "is_marked_failed", lambda _: state == "failed")
-    operator = CountLease(task_id="count")
+    operator = SuperviseStream(task_id="count")
 
     def kill() -> None:
         while not submits.calls:

@@ -112,8 +112,8 @@ def killed(monkeypatch: pytest.MonkeyPatch, state: str | None, watched: str) -> 
     async def task_state(*_: str) -> str | None:
         return state
 
-    monkeypatch.setattr("hashtide_airflow.triggers.wish.task_state", task_state)
-    monkeypatch.setattr("hashtide_airflow.triggers.wish.LOOK_INTERVAL_S", 0)
+    monkeypatch.setattr("hashtide_airflow.triggers.stopping.task_state", task_state)
+    monkeypatch.setattr("hashtide_airflow.triggers.stopping.LOOK_INTERVAL_S", 0)
     trigger = ApplicationTrigger(1, soon(60))
     trigger.watched = watched
     trigger.task_instance = SimpleNamespace(dag_id="d", run_id="r", task_id="t")  # type: ignore[assignment]

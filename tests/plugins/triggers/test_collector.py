@@ -121,7 +121,7 @@ def test_a_run_by_hand_that_waits_ends_the_lease(tmp_path: Path, monkeypatch: py
         assert dag_id == "collect_posts"
         return waiting
 
-    monkeypatch.setattr("hashtide_airflow.triggers.wish.queued_runs", queued_runs)
+    monkeypatch.setattr("hashtide_airflow.triggers.stopping.queued_runs", queued_runs)
     trigger = CollectorTrigger(str(tmp_path), soon(1), poll_interval_s=0.1)
     trigger.task_instance = SimpleNamespace(dag_id="collect_posts", run_id="r", task_id="t")  # type: ignore[assignment]
     assert fired(trigger) == {"outcome": "lease_over", "why": "a run by hand waits for its turn" if waiting else ""}
@@ -188,8 +188,8 @@ def killed(
     async def task_state(*_: str) -> str | None:
         return state
 
-    monkeypatch.setattr("hashtide_airflow.triggers.wish.task_state", task_state)
-    monkeypatch.setattr("hashtide_airflow.triggers.wish.LOOK_INTERVAL_S", 0)
+    monkeypatch.setattr("hashtide_airflow.triggers.stopping.task_state", task_state)
+    monkeypatch.setattr("hashtide_airflow.triggers.stopping.LOOK_INTERVAL_S", 0)
     monkeypatch.setattr("hashtide_airflow.triggers.collector.STOP_S", stop_s)
     trigger = CollectorTrigger(str(spool), soon(60))
     trigger.watched = watched

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hashtide_airflow.triggers import wish
+from hashtide_airflow.triggers import stopping
 
 
 class Trigger:
@@ -24,8 +24,8 @@ def states_are(monkeypatch: pytest.MonkeyPatch, *states: str | Exception | None)
             raise found
         return found
 
-    monkeypatch.setattr(wish, "task_state", task_state)
-    monkeypatch.setattr(wish, "LOOK_INTERVAL_S", 0)
+    monkeypatch.setattr(stopping, "task_state", task_state)
+    monkeypatch.setattr(stopping, "LOOK_INTERVAL_S", 0)
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,8 @@ def states_are(monkeypatch: pytest.MonkeyPatch, *states: str | Exception | None)
         (["failed"], True),
         (["deferred", "deferred", "failed"], True),
         ([RuntimeError("the API is away"), "failed"], True),
-        ([RuntimeError("away")] * wish.LOOKS, False),
-        (["deferred"] * wish.LOOKS, False),
+        ([RuntimeError("away")] * stopping.LOOKS, False),
+        (["deferred"] * stopping.LOOKS, False),
         (["deferred", "success"], False),
         ([None], False),
     ],
@@ -44,7 +44,7 @@ def test_the_state_is_read_again_until_it_says_something(
     monkeypatch: pytest.MonkeyPatch, states: list[str | Exception | None], stops: bool
 ) -> None:
     states_are(monkeypatch, *states)
-    assert asyncio.run(wish.wants_stop(Trigger())) is stops  # type: ignore[arg-type]
+    assert asyncio.run(stopping.wants_stop(Trigger())) is stops  # type: ignore[arg-type]
 
 
 def test_a_second_cancel_does_not_end_the_work_of_an_on_kill() -> None:
@@ -55,7 +55,7 @@ def test_a_second_cancel_does_not_end_the_work_of_an_on_kill() -> None:
         done.append("stopped")
 
     async def as_the_triggerer_does() -> None:
-        on_kill = asyncio.create_task(wish.to_its_end(work()))
+        on_kill = asyncio.create_task(stopping.shielded(work()))
         for _ in range(3):
             await asyncio.sleep(0.01)
             on_kill.cancel("user-action")

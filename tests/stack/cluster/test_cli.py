@@ -8,19 +8,19 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from stack import main_job, psql, tail
 from stack.cluster import cli, services
 from stack.cluster.hints import ClusterHints
-from stack.endpoints import Endpoints
-from stack.errors import StackError
-from stack.home import Home
-from stack.lags import Lags
-from stack.parts import Parts
-from stack.ports import DEFAULTS
-from stack.settings import Settings
-from stack.site import Site
-from stack.status import ServiceStatus, Status
-from stack.variables import read_variables, set_variable
+from stack.commands import first_run, psql, tail
+from stack.config.deployment import Deployment
+from stack.config.endpoints import Endpoints
+from stack.config.errors import StackError
+from stack.config.ports import DEFAULTS
+from stack.config.settings import Settings
+from stack.config.state_directory import StateDirectory
+from stack.config.variables import read_variables, set_variable
+from stack.observe.lags import Lags
+from stack.observe.status import ServiceStatus, Status
+from stack.toolchain import Toolchain
 
 HOSTS = {
     "airflow": "airflow-api-server",
@@ -34,12 +34,12 @@ HOSTS = {
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     """The cluster as a container of Airflow's sees it, once `setup` is done."""
-    home = Home(tmp_path)
+    home = StateDirectory(tmp_path)
     home.make()
     settings = Settings(home=tmp_path, airflow_url="https://counts.example")
-    found = Site(home, settings, DEFAULTS, Parts(Path(), Path(), Path()), HOSTS, cluster=True)
+    found = Deployment(home, settings, DEFAULTS, Toolchain(Path(), Path(), Path()), HOSTS, cluster=True)
     found.secrets.ensure()
     set_variable(home.variables_file, "hashtide_source", "simulator:posts=100")
     monkeypatch.setattr(cli, "site", lambda: found)
@@ -50,7 +50,7 @@ def hashtide(*words: str) -> Result:
     return CliRunner().invoke(cli.app, words)
 
 
-def test_the_cluster_is_asked_at_its_names_and_as_who_may_read(here: Site) -> None:
+def test_the_cluster_is_asked_at_its_names_and_as_who_may_read(here: Deployment) -> None:
     endpoints = here.endpoints
     assert endpoints.airflow_url == "http://airflow-api-server:8080"
     assert endpoints.bootstrap_servers == "kafka-1:9092,kafka-2:9092,kafka-3:9092"
@@ -59,7 +59,7 @@ def test_the_cluster_is_asked_at_its_names_and_as_who_may_read(here: Site) -> No
     assert endpoints.resourcemanager_url == "http://resourcemanager:8088"
 
 
-def test_login_shows_where_and_who(here: Site) -> None:
+def test_login_shows_where_and_who(here: Deployment) -> None:
     user, password = here.secrets.admin_login()
     said = hashtide("login").output
     assert [line.split() for line in said.splitlines()] == [
@@ -70,7 +70,7 @@ def test_login_shows_where_and_who(here: Site) -> None:
 
 
 @pytest.mark.parametrize("words", [("login",), ("status",), ("watch",), ("tail",), ("psql",), ("reports",)])
-def test_before_setup_is_done_every_command_says_so(here: Site, words: Sequence[str]) -> None:
+def test_before_setup_is_done_every_command_says_so(here: Deployment, words: Sequence[str]) -> None:
     here.home.variables_file.unlink()
     error = hashtide(*words).exception
     assert isinstance(error, StackError)
@@ -79,14 +79,14 @@ def test_before_setup_is_done_every_command_says_so(here: Site, words: Sequence[
 
 @pytest.mark.parametrize(("health", "exit_code"), [("healthy", 0), ("no answer", 1)])
 def test_status_is_0_only_if_all_is_healthy(
-    here: Site, monkeypatch: pytest.MonkeyPatch, health: str, exit_code: int
+    here: Deployment, monkeypatch: pytest.MonkeyPatch, health: str, exit_code: int
 ) -> None:
     asked: list[object] = []
 
-    def gather(site: Site, generation: int) -> Status:
-        asked.append((site, generation))
+    def gather(deployment: Deployment, generation: int) -> Status:
+        asked.append((deployment, generation))
         return Status(
-            "/home", site.public_url, [ServiceStatus("postgres", "Postgres", "running", health=health)], Lags()
+            "/home", deployment.public_url, [ServiceStatus("postgres", "Postgres", "running", health=health)], Lags()
         )
 
     set_variable(here.home.variables_file, "hashtide_generation", "3")
@@ -102,9 +102,9 @@ class Watched:
     """Stands for the main job: keeps what it was asked, and whether it would write the source."""
 
     def __init__(self) -> None:
-        self.options: main_job.Options | None = None
+        self.options: first_run.Options | None = None
 
-    def run(self, _endpoints: Endpoints, options: main_job.Options, _report: object) -> int:
+    def run(self, _endpoints: Endpoints, options: first_run.Options, _report: object) -> int:
         self.options = options
         return 1
 
@@ -112,11 +112,11 @@ class Watched:
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
     watched = Watched()
-    monkeypatch.setattr(main_job, "run", watched.run)
+    monkeypatch.setattr(first_run, "run", watched.run)
     return watched
 
 
-def test_watch_looks_at_what_flows_and_hands_on_how_it_ended(here: Site, watched: Watched) -> None:
+def test_watch_looks_at_what_flows_and_hands_on_how_it_ended(here: Deployment, watched: Watched) -> None:
     assert hashtide("watch", "--until-done").exit_code == 1
     options = watched.options
     assert options is not None
@@ -125,7 +125,9 @@ def test_watch_looks_at_what_flows_and_hands_on_how_it_ended(here: Site, watched
 
 
 @pytest.mark.parametrize("flows", ["simulator", "jetstream", "auto", "file:a.jsonl jetstream"])
-def test_an_end_that_never_comes_is_refused_and_no_source_is_cut(here: Site, watched: Watched, flows: str) -> None:
+def test_an_end_that_never_comes_is_refused_and_no_source_is_cut(
+    here: Deployment, watched: Watched, flows: str
+) -> None:
     set_variable(here.home.variables_file, "hashtide_source", flows)
     error = hashtide("watch", "--until-done").exception
     assert isinstance(error, StackError)
@@ -153,7 +155,7 @@ def test_a_source_that_is_none_is_refused(watched: Watched, source: str, why: st
     assert watched.options is None
 
 
-def test_tail_and_psql_go_to_the_cluster(here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tail_and_psql_go_to_the_cluster(here: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
     def answer(*words: object, **keys: object) -> int:
@@ -167,7 +169,7 @@ def test_tail_and_psql_go_to_the_cluster(here: Site, monkeypatch: pytest.MonkeyP
     assert asked == [((here.endpoints, 7), {"follow": True}), ((here.endpoints.reader_dsn_file, "select 1"), {})]
 
 
-def test_reports_are_listed_with_the_way_to_take_them_out(here: Site) -> None:
+def test_reports_are_listed_with_the_way_to_take_them_out(here: Deployment) -> None:
     assert "No report yet" in hashtide("reports").output
     day = here.home.reports / "2026-01-31"
     day.mkdir()
@@ -186,7 +188,7 @@ def test_logs_that_docker_has_are_not_ours() -> None:
     assert "--follow is for `collect`" in str(hashtide("logs", "count", "-f").exception)
 
 
-def test_hints_name_what_works_from_outside(here: Site) -> None:
+def test_hints_name_what_works_from_outside(here: Deployment) -> None:
     hints = ClusterHints(here.endpoints, here.public_url)
     assert hints.status == "docker compose exec airflow-scheduler hashtide status"
     assert hints.logs("count") == "docker compose exec airflow-scheduler hashtide logs count"

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from stack.cluster import layout
-from stack.services import services_of
-from stack.settings import REPOSITORY, Settings
+from stack.config.settings import REPOSITORY, Settings
+from stack.daemons.services import services_of
 
 FILE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = FILE["services"]
@@ -19,7 +19,7 @@ NAMED = re.compile(r"\$\{(\w+)")
 
 def _served(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setenv("JAVA_HOME", "/java")
-    return [service.name for service in services_of(layout.site())]
+    return [service.name for service in services_of(layout.deployment())]
 
 
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - set(ONCE)))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from stack.cluster import authority, healthcheck
+from stack.cluster import healthcheck, pki
 from stack.cluster.healthcheck import SickError
 from tests.secured_cluster import BROKER, SecuredCluster, running_cluster
 
@@ -260,7 +260,7 @@ def test_brokers_are_read_whatever_their_racks_and_names() -> None:
 @pytest.fixture(scope="module")
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("secrets")
-    authority.ensure(root)
+    pki.ensure(root)
     return root / "kafka"
 
 
@@ -292,7 +292,7 @@ def test_a_broker_is_healthy_when_clients_are_sent_to_it(secrets: Path) -> None:
 
 
 def test_a_broker_with_anothers_certificate_is_sick(secrets: Path, tmp_path: Path) -> None:
-    authority.ensure(tmp_path)
+    pki.ensure(tmp_path)
     with (
         answering(broker_says(tmp_path / "kafka", "kafka-1", lambda: metadata())) as port,
         pytest.raises(ssl.SSLCertVerificationError),

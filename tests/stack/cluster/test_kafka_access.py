@@ -24,8 +24,8 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from stack.cluster import authority, kafka_access
-from stack.errors import StackError
+from stack.cluster import kafka_access, pki
+from stack.config.errors import StackError
 from tests.secured_cluster import BROKER, CLIENT, SecuredCluster, running_cluster
 
 TOPIC = "posts"
@@ -272,7 +272,7 @@ def test_the_brokers_own_listener_wants_a_certificate_of_their_authority(
     cluster: SecuredCluster, tmp_path: Path
 ) -> None:
     refusal(cluster.by_certificate(None))
-    authority.ensure(tmp_path)  # another cluster's
+    pki.ensure(tmp_path)  # another cluster's
     refusal(cluster.by_certificate(tmp_path / "authority" / "admin.pem"))
 
 
@@ -306,7 +306,7 @@ def test_brokers_that_do_not_come_are_told_with_those_that_are_there(cluster: Se
 
 @pytest.mark.kafka
 def test_a_broker_of_another_authority_is_told(cluster: SecuredCluster, tmp_path: Path) -> None:
-    authority.ensure(tmp_path)
+    pki.ensure(tmp_path)
     with pytest.raises(StackError, match="certificate verify failed"):
         kafka_access.ensure_access(
             cluster.servers(BROKER), tmp_path / "authority", {}, brokers=3, retention_days=1, limit_s=0.1
@@ -326,7 +326,7 @@ def test_with_one_broker_away_posts_are_written_and_read(cluster: SecuredCluster
 
 
 def test_nobody_at_the_door_is_told_with_the_address_and_the_reason(tmp_path: Path) -> None:
-    authority.ensure(tmp_path)
+    pki.ensure(tmp_path)
     with pytest.raises(StackError, match=r"localhost:1, brokers: .*Connection refused"):
         kafka_access.ensure_access("localhost:1", tmp_path / "authority", {}, brokers=1, retention_days=1, limit_s=0.1)
 
@@ -349,9 +349,11 @@ def test_a_site_says_where_the_brokers_are_and_what_the_passwords_are(
         (tmp_path / user).write_text(json.dumps({"sasl.username": user, "sasl.password": f"word of {user}"}))
     secrets = SimpleNamespace(kafka_writer_file=tmp_path / "collector", kafka_reader_file=tmp_path / "counter")
     settings = SimpleNamespace(topic_retention_days=9)
-    site: Any = SimpleNamespace(hosts={"kafka": "a,b"}, ports={"kafka_broker": 9}, secrets=secrets, settings=settings)
+    deployment: Any = SimpleNamespace(
+        hosts={"kafka": "a,b"}, ports={"kafka_broker": 9}, secrets=secrets, settings=settings
+    )
     monkeypatch.setattr(kafka_access, "ensure_access", look)
-    assert kafka_access.ensure(site, tmp_path) == ["done"]
+    assert kafka_access.ensure(deployment, tmp_path) == ["done"]
     assert seen == {
         "servers": "a:9,b:9",
         "folder": tmp_path,

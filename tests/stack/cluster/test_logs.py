@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from stack.cluster.logs import driver_log, show_collector
-from stack.endpoints import Endpoints
-from stack.errors import StackError
+from stack.config.endpoints import Endpoints
+from stack.config.errors import StackError
 from tests.http_answers import HttpAnswers
 
 pytest_plugins = ["tests.http_answers"]

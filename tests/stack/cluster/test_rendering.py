@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from stack import rendering
-from stack.cluster import authority, layout
-from stack.home import Home
-from stack.site import Site
-from stack.variables import read_variables
+from stack.cluster import layout, pki
+from stack.config.deployment import Deployment
+from stack.config.state_directory import StateDirectory
+from stack.config.variables import read_variables
+from stack.daemons import rendering
 
 KAFKA = """\
 process.roles=broker,controller
@@ -39,25 +39,27 @@ early.start.listeners=CONTROLLER
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     monkeypatch.setenv("JAVA_HOME", "/java")
     monkeypatch.setattr("socket.gethostname", lambda: "kafka-2")
     made = tmp_path / "made"
-    authority.ensure(made)
-    site = replace(layout.site(), home=Home(tmp_path / "home"), superuser_file=made / "postgres" / "superuser")
+    pki.ensure(made)
+    deployment = replace(
+        layout.deployment(), home=StateDirectory(tmp_path / "home"), superuser_file=made / "postgres" / "superuser"
+    )
     (made / "airflow").rename(tmp_path / "home-secrets")
-    site.home.make()
-    site.home.secrets.rmdir()
-    (tmp_path / "home-secrets").rename(site.home.secrets)
-    return site
+    deployment.home.make()
+    deployment.home.secrets.rmdir()
+    (tmp_path / "home-secrets").rename(deployment.home.secrets)
+    return deployment
 
 
-def _hadoop(site: Site, name: str) -> dict[str, str]:
-    root = ET.fromstring(rendering.render(name, rendering.values_of(site)))  # noqa: S314 - our own
+def _hadoop(deployment: Deployment, name: str) -> dict[str, str]:
+    root = ET.fromstring(rendering.render(name, rendering.values_of(deployment)))  # noqa: S314 - our own
     return {each.findtext("name", ""): each.findtext("value", "") for each in root.iter("property")}
 
 
-def test_a_broker_is_one_of_three_and_asks_who_one_is(here: Site) -> None:
+def test_a_broker_is_one_of_three_and_asks_who_one_is(here: Deployment) -> None:
     text = rendering.render("server.properties", rendering.values_of(here))
     settings = "".join(f"{line}\n" for line in text.splitlines() if not line.startswith("#"))
     assert settings.startswith(KAFKA)
@@ -65,15 +67,15 @@ def test_a_broker_is_one_of_three_and_asks_who_one_is(here: Site) -> None:
     assert "transaction.state.log.min.isr=2\n" in settings
 
 
-def _broker(site: Site) -> dict[str, str]:
-    lines = rendering.render("server.properties", rendering.values_of(site)).splitlines()
+def _broker(deployment: Deployment) -> dict[str, str]:
+    lines = rendering.render("server.properties", rendering.values_of(deployment)).splitlines()
     return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
 
 
-def test_a_fourth_broker_votes_for_nothing(here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fourth_broker_votes_for_nothing(here: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     second = _broker(here)
     monkeypatch.setattr("socket.gethostname", lambda: "kafka-4")
-    fourth = _broker(replace(here, hosts=layout.site().hosts))  # it need not be told how many there are
+    fourth = _broker(replace(here, hosts=layout.deployment().hosts))  # it need not be told how many there are
     assert fourth["process.roles"] == "broker"
     assert fourth["node.id"] == "4"
     assert fourth["listeners"] == "CLIENT://kafka-4:9092,BROKER://kafka-4:9094"
@@ -83,15 +85,15 @@ def test_a_fourth_broker_votes_for_nothing(here: Site, monkeypatch: pytest.Monke
     assert {name: fourth[name] for name in same} == {name: second[name] for name in same}
 
 
-def test_a_broker_more_changes_nothing_that_the_others_read(here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broker_more_changes_nothing_that_the_others_read(here: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     before = _broker(here)
     monkeypatch.setenv("HASHTIDE_BROKERS", "4")
-    more = replace(here, hosts=layout.site().hosts)
+    more = replace(here, hosts=layout.deployment().hosts)
     assert more.hosts["kafka"] == "kafka-1,kafka-2,kafka-3,kafka-4"
     assert _broker(more) == before
 
 
-def test_each_block_is_kept_twice_and_a_lost_datanode_is_gone_round(here: Site) -> None:
+def test_each_block_is_kept_twice_and_a_lost_datanode_is_gone_round(here: Deployment) -> None:
     hdfs = _hadoop(here, "hdfs-site.xml")
     assert hdfs["dfs.replication"] == "2"
     assert hdfs["dfs.permissions.enabled"] == "true"
@@ -99,7 +101,7 @@ def test_each_block_is_kept_twice_and_a_lost_datanode_is_gone_round(here: Site) 
     assert hdfs["dfs.datanode.hostname"] == "kafka-2"  # its own name, whatever that is
 
 
-def test_a_nodemanager_goes_by_its_own_name_and_forgets_its_containers(here: Site) -> None:
+def test_a_nodemanager_goes_by_its_own_name_and_forgets_its_containers(here: Deployment) -> None:
     yarn = _hadoop(here, "yarn-site.xml")
     assert yarn["yarn.nodemanager.address"] == "kafka-2:8041"
     assert yarn["yarn.resourcemanager.address"] == "resourcemanager:8032"
@@ -107,7 +109,7 @@ def test_a_nodemanager_goes_by_its_own_name_and_forgets_its_containers(here: Sit
     assert yarn["yarn.webapp.enable-rest-app-submissions"] == "false"
 
 
-def test_spark_authenticates_and_encrypts_and_is_bound_to_no_loopback(here: Site) -> None:
+def test_spark_authenticates_and_encrypts_and_is_bound_to_no_loopback(here: Deployment) -> None:
     text = rendering.render("spark-defaults.conf", rendering.values_of(here))
     settings = dict(line.split(maxsplit=1) for line in text.splitlines() if line and not line.startswith("#"))
     assert settings["spark.authenticate"] == "true"
@@ -116,14 +118,14 @@ def test_spark_authenticates_and_encrypts_and_is_bound_to_no_loopback(here: Site
     assert not [name for name in settings if name.endswith("SPARK_LOCAL_IP")]
 
 
-def test_postgres_asks_everyone_for_a_password(here: Site) -> None:
+def test_postgres_asks_everyone_for_a_password(here: Deployment) -> None:
     lines = rendering.render("pg_hba.conf", rendering.values_of(here)).splitlines()
     assert [line.split() for line in lines if not line.startswith("#")] == [
         ["host", "all", "all", "samenet", "scram-sha-256"]
     ]
 
 
-def test_airflow_reads_as_the_counter_and_writes_as_the_collector(here: Site) -> None:
+def test_airflow_reads_as_the_counter_and_writes_as_the_collector(here: Deployment) -> None:
     connections = rendering.connections_of(here)
     logins = {name: connections[name]["login"] for name in ("hashtide_kafka", "hashtide_kafka_writer")}
     assert logins == {"hashtide_kafka": "counter", "hashtide_kafka_writer": "collector"}
@@ -134,7 +136,7 @@ def test_airflow_reads_as_the_counter_and_writes_as_the_collector(here: Site) ->
     assert connections["hashtide_compactor"]["host"] == "postgres"
 
 
-def test_what_daemons_read_holds_no_secret(here: Site) -> None:
+def test_what_daemons_read_holds_no_secret(here: Deployment) -> None:
     rendering.write_daemons(here)
     secrets = [path.read_text().split()[-1] for path in here.home.secrets.iterdir() if not path.suffix]
     secrets += [json.loads(path.read_text())["sasl.password"] for path in here.home.secrets.glob("*.json")]
@@ -152,16 +154,16 @@ def test_what_daemons_read_holds_no_secret(here: Site) -> None:
     ],
 )
 def test_airflow_sends_people_back_to_where_they_came_from(
-    named: str, port: str, expected: str, here: Site, monkeypatch: pytest.MonkeyPatch
+    named: str, port: str, expected: str, here: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HASHTIDE_AIRFLOW_URL", named)
     monkeypatch.setenv("HASHTIDE_AIRFLOW_PORT", port)
-    site = replace(layout.site(), home=here.home)
-    rendering.write_airflow_cfg(site)
+    deployment = replace(layout.deployment(), home=here.home)
+    rendering.write_airflow_cfg(deployment)
     assert f"base_url = {expected}\n" in (here.home.airflow / "airflow.cfg").read_text()
 
 
-def test_an_up_without_a_source_keeps_what_flows_and_begins_with_the_simulator(here: Site) -> None:
+def test_an_up_without_a_source_keeps_what_flows_and_begins_with_the_simulator(here: Deployment) -> None:
     def source(wanted: str) -> str:
         settings = here.settings.model_copy(update={"source": wanted})
         rendering.write_airflow_files(replace(here, settings=settings))

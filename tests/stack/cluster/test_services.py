@@ -11,14 +11,14 @@ import pytest
 from stack.cluster import services
 from stack.cluster.brokers import Brokers, BrokersAwayError
 from stack.cluster.services import airflow, brokers, collector, gather, hdfs, postgres, yarn
-from stack.endpoints import Endpoints
-from stack.home import Home
-from stack.lags import Lags
-from stack.parts import Parts
-from stack.ports import DEFAULTS, LOOPBACK
-from stack.settings import Settings
-from stack.site import Site
-from stack.status import ServiceStatus
+from stack.config.deployment import Deployment
+from stack.config.endpoints import Endpoints
+from stack.config.ports import DEFAULTS, LOOPBACK
+from stack.config.settings import Settings
+from stack.config.state_directory import StateDirectory
+from stack.observe.lags import Lags
+from stack.observe.status import ServiceStatus
+from stack.toolchain import Toolchain
 from tests.http_answers import HttpAnswers
 from tests.postgres import Database
 
@@ -235,7 +235,7 @@ def test_all_of_it_is_gathered_however_much_is_down(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(services, "look", lambda *_: Lags())
     settings = Settings(home=tmp_path, airflow_url="https://counts.example")
     ports, hosts = dict.fromkeys(DEFAULTS, 1), {**LOOPBACK, "kafka": "kafka-1,kafka-2,kafka-3"}
-    here = Site(Home(tmp_path), settings, ports, Parts(Path(), Path(), Path()), hosts, cluster=True)
+    here = Deployment(StateDirectory(tmp_path), settings, ports, Toolchain(Path(), Path(), Path()), hosts, cluster=True)
     found = gather(here, 1)
     assert not found.is_healthy
     assert found.airflow_url == "https://counts.example"

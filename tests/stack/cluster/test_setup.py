@@ -22,5 +22,5 @@ def test_hdfs_gets_its_folder_and_keeps_a_stop_marker_that_somebody_has_just_put
         return found
 
     monkeypatch.setattr(requests.Session, "request", answer)
-    assert setup._hdfs(layout.site()) == "/hashtide is there"
+    assert setup._hdfs(layout.deployment()) == "/hashtide is there"
     assert asked == [("PUT", "http://namenode:9870/webhdfs/v1/hashtide", "MKDIRS")]

@@ -11,7 +11,7 @@ from kafka import KafkaAdminClient, TopicPartition
 
 from stack.cluster import kafka_access
 from stack.cluster.spread import administrator, plan, spread
-from stack.errors import StackError
+from stack.config.errors import StackError
 from tests.secured_cluster import BROKER, SecuredCluster, running_cluster
 
 RECORDS = 2000

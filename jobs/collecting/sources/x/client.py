@@ -26,7 +26,7 @@ STOP_POLL_S = 0.1
 _LONGEST_REASON = 300
 _LONGEST_BODY_BYTES = 16 * 1024
 
-# What counting/formats reads of a post, nothing else: what is included is paid for.
+# What formats reads of a post, nothing else: what is included is paid for.
 FIELDS = {
     "tweet_fields": [
         "author_id",

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import regex
 from tweepy import StreamRule
 
-from collecting.lines import SourceError
-from collecting.selection import Box, Selection
+from collecting.filtering.selection import Box, Selection
+from collecting.sources.source_api import SourceError
 from collecting.sources.x.policy import Failed
 
 log = logging.getLogger(__name__)

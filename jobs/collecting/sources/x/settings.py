@@ -6,8 +6,8 @@ from decimal import Decimal, InvalidOperation
 from urllib.parse import urlsplit
 
 from collecting.addresses import Address
-from collecting.lines import SourceError
-from collecting.selection import Selection
+from collecting.filtering.selection import Selection
+from collecting.sources.source_api import SourceError
 from collecting.sources.x.client import DEFAULT_URL
 from collecting.sources.x.rules import rules_for
 from collecting.sources.x.spend import USD_PER_POST, Budget
@@ -33,7 +33,7 @@ class Settings:
 
     Attributes:
         rules: in X's operators.
-        name: readable part of the slug: what is asked for.
+        name: readable part of the source_id: what is asked for.
         url: of the API, without a path.
         proxy: URL of a proxy; None: what the environment says (HTTPS_PROXY, NO_PROXY).
         silence_s: a connection without a byte for so long is dropped.

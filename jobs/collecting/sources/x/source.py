@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from collecting.addresses import Address, slug
-from collecting.lines import Gap, Item, Line, Passed, SourceError
-from collecting.selection import Selection
+from collecting.addresses import Address, source_id
+from collecting.filtering.selection import Selection
+from collecting.sources.source_api import CursorOnly, Gap, Item, Line, SourceError
 from collecting.sources.x import rules, spend
 from collecting.sources.x.client import Client, Stream
-from collecting.sources.x.goodbye import said_goodbye
+from collecting.sources.x.disconnect_message import said_goodbye
 from collecting.sources.x.policy import Failed, Policy, utc
 from collecting.sources.x.settings import Settings
 from collecting.sources.x.spend import Spending
@@ -45,11 +45,11 @@ class XSource:
     milliseconds. A keep-alive moves TIME on.
 
     Attributes:
-        trouble: what holds it up at the moment; None while it is connected.
+        last_error: what holds it up at the moment; None while it is connected.
         server_side: keys of the selection that X's rules see to.
     """
 
-    waits = False
+    replayable = False
     cursor_inclusive = False
     server_side = frozenset({"terms", "hashtags", "langs", "box"})
 
@@ -61,8 +61,8 @@ class XSource:
         clock: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self.trouble: str | None = None
-        self.slug = slug("x", settings.name, settings.url, *settings.rules)
+        self.last_error: str | None = None
+        self.source_id = source_id("x", settings.name, settings.url, *settings.rules)
         self._settings = settings
         self._timing = timing or Timing()
         self._clock = clock
@@ -95,7 +95,7 @@ class XSource:
             with contextlib.closing(client.session):
                 yield from _Reading(self, client, spending, after).run(stop)
         finally:
-            self.trouble = None
+            self.last_error = None
             spending.close()
 
     def _spend_file(self) -> Path | None:
@@ -169,7 +169,7 @@ class _Reading:
         stream = self._client.connect()
         opened_at = self._last_byte_at = self._clock()
         log.info("connected to %s, %d rules", self._source._settings.url, len(self._source._settings.rules))
-        self._source.trouble = None
+        self._source.last_error = None
         try:
             yield from self._gap_so_far()
             self._hole = None
@@ -198,7 +198,7 @@ class _Reading:
     def _taken(self, lines: list[bytes]) -> Iterator[Item]:
         posts = [line for line in lines if line.strip()]
         if not posts and lines:
-            yield Passed(self._cursor(self._last_byte_at))
+            yield CursorOnly(self._cursor(self._last_byte_at))
         self._spending.add(len(posts))  # what has come is paid for, whether it is taken or not
         for raw in posts:
             self._count += 1
@@ -211,7 +211,7 @@ class _Reading:
     def _wait(self, seconds: float, why: str, stop: threading.Event, *, say: str) -> Iterator[Item]:
         self._hole = self._hole or _Hole(self._last_byte_at, [])
         self._hole.because(why)
-        self._source.trouble = say
+        self._source.last_error = say
         deadline = time.monotonic() + seconds
         while (left_s := deadline - time.monotonic()) > 0:
             if stop.wait(min(left_s, self._timing.gap_every_s)):

@@ -14,9 +14,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from collecting.files import LockHeld, take_lock, write_atomically
-from collecting.lines import SourceError
+from collecting.sources.source_api import SourceError
 from collecting.sources.x.policy import utc
+from collecting.spool.files import LockHeld, take_lock, write_atomically
 
 log = logging.getLogger(__name__)
 

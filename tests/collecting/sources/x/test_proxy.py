@@ -57,5 +57,5 @@ def test_a_proxy_that_is_not_there_holds_it_up_and_says_so() -> None:
         address = gone.url
     with FakeX(token=CANARY) as x:
         with Reading(make(x, more=f",proxy={address}")) as reading:
-            reading.until(lambda: "refused" in str(reading.source.trouble), "in trouble")
+            reading.until(lambda: "refused" in str(reading.source.last_error), "in trouble")
         assert x.requests == []

@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 
 from collecting.addresses import Address
-from collecting.lines import SourceError
-from collecting.selection import Selection
+from collecting.filtering.selection import Selection
 from collecting.sources import open_source
+from collecting.sources.source_api import SourceError
 from collecting.sources.x.settings import Settings
 from collecting.sources.x.spend import Budget
 
@@ -78,13 +78,16 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(key: str) -> None:
 
 def test_an_address_is_looked_at_without_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HASHTIDE_X_TOKEN_FILE", raising=False)
-    assert open_source("x:terms=rain,budget_day=5").slug.startswith("x-rain-")
+    assert open_source("x:terms=rain,budget_day=5").source_id.startswith("x-rain-")
     with pytest.raises(SourceError, match="give terms"):
         open_source("x")
 
 
 def test_the_slug_is_the_question_not_the_way_to_ask_it() -> None:
-    first = open_source("x:terms=rain,langs=en").slug
-    assert open_source("x:langs=en,terms=rain,budget_day=5,proxy=http://127.0.0.1:1,limit=3,silence_s=9").slug == first
+    first = open_source("x:terms=rain,langs=en").source_id
+    assert (
+        open_source("x:langs=en,terms=rain,budget_day=5,proxy=http://127.0.0.1:1,limit=3,silence_s=9").source_id
+        == first
+    )
     others = ["x:terms=rain", "x:terms=rain,langs=de", "x:terms=rain,langs=en,geo=1", "x:terms=snow,langs=en"]
-    assert len({open_source(each).slug for each in others} | {first}) == 5
+    assert len({open_source(each).source_id for each in others} | {first}) == 5

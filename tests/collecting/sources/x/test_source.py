@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from collecting.lines import Line, SourceError
+from collecting.sources.source_api import Line, SourceError
 from collecting.sources.x.policy import Backoff, Failed, Policy, utc
 from collecting.sources.x.spend import Exhausted, Spending
 from collecting.sources.x.splitter import Splitter
@@ -242,7 +242,7 @@ def test_waits_as_the_reset_header_says_though_the_clocks_differ(x: FakeX, statu
     begin = time.time()
     with Reading(make(x)) as reading:
         opened = x.wait_for_connection().opened_at
-        reading.until(lambda: reading.source.trouble is None, "connected")
+        reading.until(lambda: reading.source.last_error is None, "connected")
     assert 1.4 < opened - begin < 4.5  # the header has whole seconds
     assert x.calls("GET", STREAM) == 2
     [gap] = reading.gaps
@@ -261,10 +261,10 @@ def test_waits_as_retry_after_says(x: FakeX) -> None:
 def test_says_what_holds_it_up_and_stops_at_once(x: FakeX) -> None:
     x.refuse(429, reset_in_s=600)
     with Reading(make(x)) as reading:
-        reading.until(lambda: reading.source.trouble is not None, "in trouble")
-        assert "Too Many Requests: next try in" in str(reading.source.trouble)
+        reading.until(lambda: reading.source.last_error is not None, "in trouble")
+        assert "Too Many Requests: next try in" in str(reading.source.last_error)
         assert reading.end() < 1
-    assert reading.source.trouble is None
+    assert reading.source.last_error is None
     assert [gap.why for gap in reading.gaps] == ["GET /2/tweets/search/stream: Too Many Requests"]
 
 
@@ -290,8 +290,8 @@ def test_a_server_that_is_not_there_is_tried_again(x: FakeX) -> None:
     source = make(x)
     x.stop()
     with Reading(source) as reading:
-        reading.until(lambda: source.trouble is not None, "in trouble")
-        assert "refused" in str(source.trouble)
+        reading.until(lambda: source.last_error is not None, "in trouble")
+        assert "refused" in str(source.last_error)
         with FakeX(token=CANARY, port=port) as again:
             again.wait_for_connection()
             again.feed(post(1))
@@ -435,7 +435,7 @@ def test_a_long_hole_is_told_in_pieces_that_touch(x: FakeX) -> None:
     x.refuse(429, reset_in_s=1.2)
     with Reading(make(x, gap_every_s=0.3)) as reading:
         x.wait_for_connection()
-        reading.until(lambda: reading.source.trouble is None, "connected")
+        reading.until(lambda: reading.source.last_error is None, "connected")
     assert len(reading.gaps) >= 4
     for one, following in zip(reading.gaps, reading.gaps[1:], strict=False):
         assert one.end == following.begin
@@ -460,8 +460,8 @@ def test_the_token_is_nowhere_in_what_is_said(x: FakeX, caplog: pytest.LogCaptur
         x.refuse(status, body=echo, rules=True)
         for _ in range(2):
             with Reading(make(x, policy=Policy(*[Backoff(9, 9)] * 4))) as reading:
-                reading.until(lambda: bool(reading.source.trouble or reading.error), "in trouble")
-                said += [str(reading.source.trouble), repr(reading.error), repr(vars(reading.source))]
+                reading.until(lambda: bool(reading.source.last_error or reading.error), "in trouble")
+                said += [str(reading.source.last_error), repr(reading.error), repr(vars(reading.source))]
             said += [repr(reading.items)]
     everything = caplog.text + "".join(said)
     assert "***" in everything
@@ -501,8 +501,8 @@ def test_at_the_budgets_end_it_stops_says_so_and_goes_on_the_next_day(
         for n in range(5):
             x.feed(post(n))
         reading.wait_for_lines(5)
-        reading.until(lambda: reading.source.trouble is not None, "held up")
-        assert "budget of 5 posts a day is used up until 2027-01-16T00:00:00+00:00" in str(reading.source.trouble)
+        reading.until(lambda: reading.source.last_error is not None, "held up")
+        assert "budget of 5 posts a day is used up until 2027-01-16T00:00:00+00:00" in str(reading.source.last_error)
         x.wait_until_free()
         x.feed(post(6))
         assert x.missed

@@ -9,8 +9,8 @@ from typing import Self
 import pytest
 
 from collecting.addresses import Address
-from collecting.lines import Gap, Item, Line, Passed
-from collecting.selection import Selection
+from collecting.filtering.selection import Selection
+from collecting.sources.source_api import CursorOnly, Gap, Item, Line
 from collecting.sources.x.policy import Backoff, Policy
 from collecting.sources.x.source import Timing, XSource
 from tests.fakes.x_server import FakeX
@@ -84,7 +84,7 @@ class Reading:
     def until(self, done: Callable[[], bool], what: str, within_s: float = 20) -> None:
         deadline = time.monotonic() + within_s
         while not done():
-            assert time.monotonic() < deadline, f"not {what}: {self.items[-5:]}, {self.error}, {self.source.trouble}"
+            assert time.monotonic() < deadline, f"not {what}: {self.items[-5:]}, {self.error}, {self.source.last_error}"
             time.sleep(0.005)
 
     def wait_for_lines(self, count: int) -> None:
@@ -99,8 +99,8 @@ class Reading:
         return [item for item in list(self.items) if isinstance(item, Gap)]
 
     @property
-    def passed(self) -> list[Passed]:
-        return [item for item in list(self.items) if isinstance(item, Passed)]
+    def passed(self) -> list[CursorOnly]:
+        return [item for item in list(self.items) if isinstance(item, CursorOnly)]
 
     @property
     def cursors(self) -> list[str]:

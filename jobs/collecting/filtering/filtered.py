@@ -1,0 +1,153 @@
+"""A source, and of it only what is asked for: filters, a number of posts, a time."""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+import formats
+from collecting.addresses import source_id
+from collecting.filtering.selection import PostFilter, Selection
+from collecting.sources.source_api import CursorOnly, Gap, Item, Line, Skipping, Source, last_error_of
+from formats.parsed import Parsed
+
+PASSED_INTERVAL_S = 1.0
+REMEMBERED_POSTS = 200_000  # a post that comes twice further apart than that is counted to the limit twice
+_COUNTED = re.compile(r"taken=(\d+);(.*)", re.DOTALL)
+
+
+class FilteredSource:
+    """What of a source is asked for. Only posts are left out: what is no post, or not understood, always passes.
+
+    With a limit the cursor is `taken=N;CURSOR`: N posts of different identity were taken up to here. The count is
+    so where the line itself is, in the spool, and a crash loses both or neither. Of a limit that is taken off, or is
+    another one now, the same source goes on; other filters make another source of it (source_id).
+    """
+
+    def __init__(self, source: Source, selection: Selection, clock: Callable[[], float] = time.monotonic) -> None:
+        self._source = source
+        server_side: frozenset[str] = getattr(source, "server_side", frozenset())
+        self._selection = selection.without(server_side)
+        filters = self._selection.filters
+        self._choice = PostFilter(self._selection) if filters else None
+        self._limit = selection.limit
+        self._clock = clock
+        self._taken = 0
+        self._identities: dict[int, None] = {}
+        self.source_id = source_id(source.source_id, "", repr(filters)) if filters else source.source_id
+        self.replayable = source.replayable
+        self.cursor_inclusive = source.cursor_inclusive
+
+    @property
+    def last_error(self) -> str | None:
+        """What holds the source up."""
+        return last_error_of(self._source)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The slugs of the sources that this is made of, where it is made of several."""
+        parts: tuple[str, ...] = getattr(self._source, "parts", ())
+        return parts
+
+    @property
+    def skips(self) -> int:
+        """How many of the last lines it wants to be told of."""
+        inner = self._source.skips if isinstance(self._source, Skipping) else 0
+        return inner if self._limit is None else max(inner, REMEMBERED_POSTS)
+
+    def skip(self, held: Iterable[Line]) -> None:
+        """Tells the source, and remembers which posts need not be counted to the limit again."""
+        lines: Iterator[Line] = (line._replace(cursor=apart(line.cursor)[1] or "") for line in held)
+        if self._limit is not None:
+            lines = self._remembering(lines)
+        if isinstance(self._source, Skipping) and self._source.skips:
+            self._source.skip(lines)
+        for _ in lines:
+            pass
+
+    def _remembering(self, lines: Iterable[Line]) -> Iterator[Line]:
+        for line in lines:
+            self._remember(formats.post_key(line.dialect, line.raw))
+            yield line
+
+    def read(self, after: str | None, stop: threading.Event) -> Iterator[Item]:
+        """Yields what is asked for, until there is no more of it. Raises as the source does."""
+        self._taken, inner = apart(after)
+        if self._limit is not None and self._taken >= self._limit:
+            return
+        if self._selection.duration_s is not None:
+            stop = Deadline(stop, self._selection.duration_s, self._clock)
+        items = self._source.read(inner, stop)
+        yield from items if self._choice is None and self._limit is None else self._selected(items)
+
+    def _selected(self, items: Iterator[Item]) -> Iterator[Item]:
+        passed: str | None = None
+        said_at_s = self._clock()
+        for item in items:
+            if isinstance(item, Line) and not self._takes(item):
+                passed = item.cursor
+                if self._clock() - said_at_s < PASSED_INTERVAL_S:
+                    continue
+                item = CursorOnly(passed)
+            passed, said_at_s = None, self._clock()
+            yield self._counted(item)
+            if self._limit is not None and self._taken >= self._limit:
+                return
+        if passed is not None:
+            yield self._counted(CursorOnly(passed))
+
+    def _takes(self, line: Line) -> bool:
+        """Whether the line is for the spool; counts it."""
+        parsed = formats.parse(line.dialect, line.raw)
+        if parsed.kind != "post":
+            return True
+        if self._choice is not None:
+            details = formats.describe(line.dialect, line.raw) if self._choice.needs_details else None
+            if not self._choice.takes(parsed, details):
+                return False
+        self._count(parsed)
+        return True
+
+    def _count(self, post: Parsed) -> None:
+        if self._limit is not None and (post.post_id is None or self._remember(post.post_id)):
+            self._taken += 1
+
+    def _remember(self, post_id: str | None) -> bool:
+        """Whether the post is new."""
+        if post_id is None or (number := hash(post_id)) in self._identities:
+            return False
+        self._identities[number] = None
+        if len(self._identities) > REMEMBERED_POSTS:
+            del self._identities[next(iter(self._identities))]
+        return True
+
+    def _counted(self, item: Item) -> Item:
+        if self._limit is None or (isinstance(item, Gap) and not item.cursor):
+            return item
+        return item._replace(cursor=f"taken={self._taken};{item.cursor}")
+
+
+class Deadline(threading.Event):
+    """Set when another event is, or when the time is up."""
+
+    def __init__(self, stop: threading.Event, within_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._stop = stop
+        self._clock = clock
+        self._at_s = clock() + within_s
+
+    def is_set(self) -> bool:
+        """Whether it is time to end."""
+        return self._stop.is_set() or self._clock() >= self._at_s
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until it is set, or for so many seconds; whether it is set."""
+        left = max(self._at_s - self._clock(), 0.0)
+        self._stop.wait(left if timeout is None else min(left, timeout))
+        return self.is_set()
+
+
+def apart(cursor: str | None) -> tuple[int, str | None]:
+    """How many posts were taken up to a cursor, and the source's own cursor."""
+    found = _COUNTED.fullmatch(cursor or "")
+    return (int(found[1]), found[2] or None) if found else (0, cursor)

@@ -1,0 +1,221 @@
+"""Follows the spool into Kafka. A record is sent when the broker has acknowledged it; until then it is sent again."""
+
+import json
+import logging
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from collecting.publish.cluster_id import Cluster
+from collecting.publish.producer import Headers, KafkaProducer, Producer, Settings, TooLarge, Unavailable
+from collecting.publish.window import Sent, Window
+from collecting.spool import segments
+from collecting.spool.position import Position
+from collecting.spool.segments import Record
+from collecting.spool.spool import Spool
+from formats import post_key
+
+log = logging.getLogger(__name__)
+
+COLLECTOR = b"hashtide"
+SAVE_INTERVAL_S = 0.5
+POLL_S = 0.1
+MAX_BACKOFF_S = 10.0
+FINISH_S = 5.0
+QUIET_S = 5.0  # no acknowledgement for so long is worth a word; the producer itself tries on for the delivery timeout
+_OVERHEAD_BYTES = 4096  # key, headers and framing of a record, amply
+
+Item = tuple[Position, str, Record]  # the position after it, its source's source_id, itself
+OnAcked = Callable[[str | None, int | None, int | None], None]
+
+
+class Publisher:
+    """Sends what the spool holds, in order, and keeps the position up to which all is acknowledged.
+
+    Attributes:
+        acked: that position.
+        last_error: why nothing goes out at the moment, one line; None while all is well.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        settings: Settings,
+        connect: Callable[[Settings], Producer] = KafkaProducer,
+        on_acked: OnAcked | None = None,
+    ) -> None:
+        """`on_acked` is told topic, partition and offset of each record, in the order of the spool."""
+        self.acked = spool.acked
+        self.last_error: str | None = None
+        self._spool = spool
+        self._settings = settings
+        self._connect = connect
+        self._on_acked = on_acked
+        self._cluster = Cluster(spool.directory)
+        self._saved = self.acked
+        self._save_at_s = 0.0
+        self._moved_at_s = 0.0  # when something was acknowledged, or there was nothing to wait for
+        self._where = f"Kafka at {settings.bootstrap_servers}"
+        self._too_large: dict[int, str] = {}  # records that the broker refuses for their size, by ordinal
+        self._suspects_until = 0  # up to this ordinal records go one by one: their batch was refused for its size
+
+    def run(self, stop: threading.Event) -> None:
+        """Publishes until `stop` is set. Whatever Kafka does, it tries again, with backoff.
+
+        Raises:
+            SpoolCorrupt, OSError: the spool cannot be read.
+        """
+        backoff_s = 0.5
+        while not stop.is_set():
+            before = self.acked
+            try:
+                self._session(stop)
+            except TooLarge as error:
+                log.warning("from record %d on: %s", self.acked.records + 1, error)
+            except Unavailable as error:
+                backoff_s = 0.5 if self.acked != before else min(backoff_s * 2, MAX_BACKOFF_S)
+                self.last_error = f"{self._where}: {error}"
+                log.warning("%s; again in %.1f s from record %d on", self.last_error, backoff_s, self.acked.records + 1)
+                stop.wait(backoff_s)
+            finally:
+                self._save()
+
+    def _session(self, stop: threading.Event) -> None:
+        """One producer's life: from the acknowledged position on, until `stop` or the first failure."""
+        settings, suspects_until = self._settings, self._suspects_until
+        one_by_one = self.acked.records < suspects_until
+        if one_by_one:
+            settings = replace(settings, batch_records=1, in_flight_records=1, linger_ms=0)
+        producer, window = self._connect(settings), Window(settings)
+        self._moved_at_s = time.monotonic()
+        try:
+            topic = producer.topic()
+            self._cluster.check(topic.cluster_id)
+            records = self._records(stop)
+            while not stop.is_set() and not (one_by_one and self.acked.records >= suspects_until):
+                self._fill(producer, topic.partitions, window, records)
+                if window:
+                    self._reap(producer, window, POLL_S)
+                    if time.monotonic() - self._moved_at_s > QUIET_S:
+                        why = f" ({producer.complaint})" if producer.complaint else ""
+                        self.last_error = f"{self._where}: no acknowledgement for {QUIET_S:.0f} s{why}"
+                else:
+                    self._save()
+                    self._moved_at_s = time.monotonic()
+                    self._spool.wait_for_more(self.acked, POLL_S)
+            self._finish(producer, window)
+        finally:
+            producer.close()  # what is not acknowledged is sent anew
+
+    def _records(self, stop: threading.Event) -> Iterator[Item | None]:
+        """What comes after the acknowledged position; None where there is nothing for the moment."""
+        position = self.acked
+        while not stop.is_set():
+            for item in self._spool.read(position):
+                position = item[0]
+                yield item
+            yield None
+
+    def _fill(self, producer: Producer, partitions: int, window: Window, records: Iterator[Item | None]) -> None:
+        """Sends until the window is full or nothing is left for the moment."""
+        limit = self._settings.max_request_bytes - _OVERHEAD_BYTES
+        while not window.full:
+            item = next(records, None)
+            if item is None:
+                return
+            position, source_id, record = item
+            key = record_key(source_id, record)
+            if len(record.raw) > limit:
+                self._too_large[position.records] = f"above {limit} bytes"
+            value, headers = self._value(position, source_id, record)
+            sent = window.add(position, len(value))
+            delivered = sent.delivered if self._on_acked is None else sent.delivered_at
+            # Chosen by us, so that it stays where it is whatever the client library: same key, same partition.
+            try:
+                producer.send(value, key, headers, zlib.crc32(key) % partitions, delivered)
+            except TooLarge as error:
+                self._replace(position.records, error)
+                raise
+
+    def _value(self, position: Position, source_id: str, record: Record) -> tuple[bytes, Headers]:
+        """What goes out for a record: itself, or, where the broker will not have it, a note that says so."""
+        headers: Headers = [("received_at", b"%d" % record.received_at), ("collector", COLLECTOR)]
+        why = self._too_large.get(position.records)
+        if why is None:
+            if record.dialect is not None:
+                headers.append(("dialect", record.dialect.encode()))
+            return record.raw, headers
+        note = {"source": source_id, "cursor": record.cursor, "bytes": len(record.raw), "reason": "record too large"}
+        return json.dumps({"hashtide": {"dead": note}}).encode(), [*headers, ("dialect", b"hashtide")]
+
+    def _reap(self, producer: Producer, window: Window, wait_s: float) -> None:
+        """Takes what is acknowledged off the window's front; waits for the first one if need be.
+
+        Raises:
+            TooLarge, Unavailable: a record failed. Everything before it is acknowledged, it and what follows is to be
+                sent anew.
+        """
+        producer.poll(0 if window.answered else wait_s)
+        acknowledged = window.reap()
+        if acknowledged:
+            self.acked, self.last_error = acknowledged[-1].position, None
+            self._moved_at_s = time.monotonic()
+            self._tell(acknowledged)
+            if time.monotonic() >= self._save_at_s:
+                self._save()
+        error = window.failure
+        if isinstance(error, TooLarge):
+            self._suspect(window, error)
+        if error is not None:
+            raise error
+
+    def _tell(self, acknowledged: list[Sent]) -> None:
+        if self._on_acked is not None:
+            for sent in acknowledged:
+                if sent.place is not None:
+                    self._on_acked(*sent.place)
+
+    def _suspect(self, window: Window, error: TooLarge) -> None:
+        """The broker refuses a whole batch for its size: its records go one by one until the one is found.
+
+        Raises:
+            Unavailable: it refuses even the note that went in a record's place.
+        """
+        ordinal = self.acked.records + 1
+        if ordinal <= self._suspects_until:
+            self._replace(ordinal, error)
+        self._suspects_until = max(self._suspects_until, window.last_refused())
+
+    def _replace(self, ordinal: int, error: TooLarge) -> None:
+        """From now on a note goes in this record's place.
+
+        Raises:
+            Unavailable: that was tried.
+        """
+        if ordinal in self._too_large:
+            raise Unavailable(f"topic {self._settings.topic!r} refuses even a short note: {error}") from error
+        log.warning("record %d is refused: %s; a note of it goes instead", ordinal, error)
+        self._too_large[ordinal] = str(error)
+
+    def _finish(self, producer: Producer, window: Window) -> None:
+        """At a stop: a last, short wait for what is under way."""
+        deadline_s = time.monotonic() + FINISH_S
+        while window and time.monotonic() < deadline_s:
+            self._reap(producer, window, POLL_S)
+
+    def _save(self) -> None:
+        self._save_at_s = time.monotonic() + SAVE_INTERVAL_S
+        if self.acked != self._saved:
+            self._spool.save_acked(self.acked)
+            self._saved = self.acked
+            for ordinal in [each for each in self._too_large if each <= self.acked.records]:
+                del self._too_large[ordinal]
+
+
+def record_key(source_id: str, record: Record) -> bytes:
+    """The record's identity (docs/contracts.md): the post's own id where there is one, else the line's place."""
+    if record.kind == segments.NOTE:
+        return f"note:{source_id}:{record.cursor}:{record.received_at}".encode()
+    return (post_key(record.dialect, record.raw) or f"line:{source_id}:{record.cursor}").encode()

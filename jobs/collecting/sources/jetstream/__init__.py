@@ -1,0 +1,1 @@
+"""Bluesky's Jetstream. `source` reads it; `events` knows what an event says of itself."""

@@ -1,0 +1,40 @@
+"""Mastodon's access tokens: one a server, in a file that only its owner reads."""
+
+import os
+import stat
+from pathlib import Path
+
+from collecting.sources.source_api import SourceError
+
+TOKEN_FILE = "HASHTIDE_MASTODON_TOKEN_FILE"  # noqa: S105 - a variable's name
+FOR_ALL = "*"
+
+
+def token_for(host: str, environment: "os._Environ[str] | dict[str, str]" = os.environ) -> str | None:
+    """The token for a server, by lines `host token` (`* token`: for all others); None where there is none.
+
+    Raises:
+        SourceError: the file is not there, others may read it, or a line is none of these.
+    """
+    name = environment.get(TOKEN_FILE)
+    if not name:
+        return None
+    path = Path(name)
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            raise SourceError(f"{TOKEN_FILE}: {path} has mode {mode:04o}; make it 0400 or 0600")
+        lines = path.read_text().splitlines()
+    except OSError as error:
+        raise SourceError(f"{TOKEN_FILE}: {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SourceError(f"{TOKEN_FILE}: {path} is no text") from None
+    tokens: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        words = line.split()
+        if not words or line.lstrip().startswith("#"):
+            continue
+        if len(words) != 2:
+            raise SourceError(f"{TOKEN_FILE}: {path}:{number}: expected `host token`")  # never the line itself
+        tokens[words[0].lower()] = words[1]
+    return tokens.get(host.lower(), tokens.get(FOR_ALL))

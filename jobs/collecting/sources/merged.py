@@ -1,0 +1,239 @@
+"""Several sources as one."""
+
+import json
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from collecting.addresses import source_id
+from collecting.sources.source_api import Gap, Item, Line, Skipping, Source, SourceError, last_error_of
+
+QUEUED_ITEMS = 64  # a source: few, since a line may have a megabyte; enough to hide the change of threads
+LOOK_INTERVAL_S = 0.2
+STOP_WITHIN_S = 5.0
+SEVERAL = "several"  # what the slugs begin with
+FIRST_RETRY_S, LAST_RETRY_S = 5.0, 900.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Child:
+    """One of the sources.
+
+    Attributes:
+        cursor: of the last item that was handed on.
+        error: why it does not read at the moment; it is tried again at `retry_at_s`.
+        ended: it has no more lines.
+    """
+
+    source: Source
+    cursor: str | None = None
+    error: str | None = None
+    retry_at_s: float = 0.0
+    retry_in_s: float = field(default_factory=lambda: FIRST_RETRY_S)
+    ended: bool = False
+    thread: threading.Thread | None = None
+    held: list[Line] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _End:
+    """What a reading thread leaves as its last word: None where the source has no more lines."""
+
+    error: Exception | None
+
+
+class MergedSource:
+    """Lines of several sources as they come, each read by a thread of its own.
+
+    The cursor is a JSON object: source_id → that source's own cursor; the one that the line came from stands last.
+    The source_id depends on which sources they are, not on their order.
+
+    A source that gives up (SourceError) does not silence the others: it is named in `trouble` and tried again from its
+    cursor, at first after 5 s, at last each 15 minutes; what it missed it says itself, as after any start. When no
+    source reads any more and one of them has given up, so does the whole.
+    """
+
+    def __init__(self, sources: list[Source], clock: Callable[[], float] = time.monotonic) -> None:
+        self._children = {source.source_id: _Child(source) for source in sources}
+        if len(self._children) < len(sources):
+            raise SourceError("several sources: one of them is given twice")
+        self._clock = clock
+        slugs = sorted(self._children)
+        self.parts = tuple(self._children)
+        self.source_id = source_id(SEVERAL, "-".join(each.split("-")[0] for each in slugs), *slugs)
+        self.replayable = all(source.replayable for source in sources)
+        self.cursor_inclusive = any(source.cursor_inclusive for source in sources)
+
+    @property
+    def last_error(self) -> str | None:
+        """What holds each of the sources up that are held up."""
+        said = [
+            f"{name}: {why}"
+            for name, child in self._children.items()
+            if (why := child.error or last_error_of(child.source))
+        ]
+        return "; ".join(said) or None
+
+    @property
+    def skips(self) -> int:
+        """How many of the last lines it wants to be told of."""
+        return sum(child.source.skips for child in self._children.values() if isinstance(child.source, Skipping))
+
+    def skip(self, held: Iterable[Line]) -> None:
+        """Tells each source of its own lines."""
+        for line in held:
+            name, cursor = list(cursors_of(line.cursor).items())[-1]
+            if name in self._children:
+                self._children[name].held.append(line._replace(cursor=cursor))
+        for child in self._children.values():
+            if isinstance(child.source, Skipping) and child.source.skips:
+                child.source.skip(child.held)
+            child.held = []
+
+    def read(self, after: str | None, stop: threading.Event) -> Iterator[Item]:
+        """Yields what the sources do, as it comes.
+
+        Raises:
+            SourceError: none of them can go on, for one reason or more.
+        """
+        for name, cursor in cursors_of(after).items():
+            if name in self._children:
+                self._children[name].cursor = cursor
+        reading = _Reading(self._children, self._clock)
+        try:
+            while not stop.is_set():
+                reading.start_due()
+                taken = reading.next(LOOK_INTERVAL_S)
+                if taken is not None:
+                    yield self._handed_on(*taken)
+                elif reading.is_over:
+                    reading.raise_what_failed()
+                    return
+            for taken in reading.stop():
+                yield self._handed_on(*taken)
+        finally:
+            reading.abandon()
+
+    def _handed_on(self, name: str, item: Item) -> Item:
+        child = self._children[name]
+        child.cursor = item.cursor or child.cursor
+        others = {key: each.cursor for key, each in self._children.items() if key != name and each.cursor}
+        cursor = json.dumps({**others, name: child.cursor}) if child.cursor else ""
+        if isinstance(item, Gap):
+            return item._replace(cursor=cursor, source=item.source or name)
+        return item._replace(cursor=cursor)
+
+
+class _Reading:
+    """The threads of one `read`, and what they bring."""
+
+    def __init__(self, children: dict[str, _Child], clock: Callable[[], float]) -> None:
+        self._children = children
+        self._clock = clock
+        self._arrived: queue.Queue[tuple[str, Item | _End]] = queue.Queue(QUEUED_ITEMS * len(children))
+        self._stopping = threading.Event()  # what the sources are given
+        self._abandoned = threading.Event()  # nobody takes anything from the queue any more
+
+    def start_due(self) -> None:
+        """Starts the sources that do not read and should."""
+        for name, child in self._children.items():
+            if child.thread is None and not child.ended and self._clock() >= child.retry_at_s:
+                child.error = None
+                child.thread = threading.Thread(target=self._run, args=(name, child), name=f"read {name}", daemon=True)
+                child.thread.start()
+
+    def _run(self, name: str, child: _Child) -> None:
+        error: Exception | None = None
+        try:
+            for item in child.source.read(child.cursor, self._stopping):
+                self._put(name, item)
+                if self._abandoned.is_set():
+                    return
+        except SourceError as why:
+            error = why
+        except Exception as why:
+            log.exception("reading %s failed", name)
+            error = SourceError(f"failed: {type(why).__name__}: {why}")
+        self._put(name, _End(error))
+
+    def _put(self, name: str, item: "Item | _End") -> None:
+        while not self._abandoned.is_set():
+            with suppress(queue.Full):
+                self._arrived.put((name, item), timeout=LOOK_INTERVAL_S)
+                return
+
+    def next(self, within_s: float) -> tuple[str, Item] | None:
+        """What comes next; None where nothing came in time, or a source ended."""
+        try:
+            name, item = self._arrived.get(timeout=within_s)
+        except queue.Empty:
+            return None
+        child = self._children[name]
+        if not isinstance(item, _End):
+            child.retry_in_s = FIRST_RETRY_S
+            return name, item
+        if child.thread is not None:
+            child.thread.join()
+            child.thread = None
+        if item.error is None:
+            child.ended = True
+        else:
+            child.error = str(item.error)
+            child.retry_at_s, child.retry_in_s = (
+                self._clock() + child.retry_in_s,
+                min(child.retry_in_s * 2, LAST_RETRY_S),
+            )
+            log.warning("%s gave up: %s; the others go on", name, child.error)
+        return None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no source reads."""
+        return all(child.thread is None and (child.ended or child.error) for child in self._children.values())
+
+    def raise_what_failed(self) -> None:
+        """Raises SourceError with what each source gave up for; nothing where all have ended well."""
+        failed = [f"{name}: {child.error}" for name, child in self._children.items() if child.error]
+        if failed:
+            raise SourceError("; ".join(failed))
+
+    def stop(self) -> Iterator[tuple[str, Item]]:
+        """Ends the sources, and yields what live ones had already brought; what waits comes again next time."""
+        self._stopping.set()
+        deadline_s = time.monotonic() + STOP_WITHIN_S
+        while any(child.thread for child in self._children.values()) and time.monotonic() < deadline_s:
+            taken = self.next(LOOK_INTERVAL_S)
+            if taken is not None and not self._children[taken[0]].source.replayable:
+                yield taken
+
+    def abandon(self) -> None:
+        """Ends the threads; what they still bring is not taken."""
+        self._stopping.set()
+        self._abandoned.set()
+        for child in self._children.values():
+            if child.thread is not None:
+                child.thread.join(STOP_WITHIN_S)
+                child.thread = None
+
+
+def cursors_of(text: str | None) -> dict[str, str]:
+    """Each source's own cursor by its source_id; the one that the line came from is the last.
+
+    Raises:
+        SourceError: it is no cursor of several sources.
+    """
+    if not text:
+        return {}
+    try:
+        cursors = json.loads(text)
+    except ValueError:
+        cursors = None
+    if not isinstance(cursors, dict) or not all(isinstance(each, str) for each in cursors.values()):
+        raise SourceError(f"several sources: {text!r} is no cursor of theirs")
+    return cursors

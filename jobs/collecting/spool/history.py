@@ -1,0 +1,41 @@
+"""SPOOL/collected.jsonl: which kinds of sources the spool has held, and since when. One line a change, never removed.
+
+What is simulated looks like what people write, down to its ids: only here is it known for good.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from collecting.spool.files import fsync_directory
+
+
+def note_kinds(directory: Path, kinds: Iterable[str], now: datetime) -> None:
+    """Writes down what is collected from now on, unless the last line says so already.
+
+    It is on the disk when this returns: no record of a source is published before its line is there.
+    """
+    path, found = directory / "collected.jsonl", sorted(set(kinds))
+    before = path.read_bytes() if path.exists() else b""
+    whole = before[: before.rfind(b"\n") + 1]  # a line that a power cut tore was followed by no record
+    if _last_kinds(whole) == found:
+        return
+    line = json.dumps({"began_at": now.astimezone(UTC).isoformat(timespec="milliseconds"), "kinds": found}).encode()
+    with path.open("r+b" if path.exists() else "wb") as file:
+        file.truncate(len(whole))
+        file.seek(len(whole))
+        file.write(line + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    if not before:
+        fsync_directory(directory)
+
+
+def _last_kinds(whole: bytes) -> object:
+    """Of the last line; None where there is none, or it can't be read: no post waits for a label."""
+    try:
+        return json.loads(whole.splitlines()[-1])["kinds"]
+    except (IndexError, ValueError, KeyError, TypeError):
+        return None

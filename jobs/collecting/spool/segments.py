@@ -1,0 +1,156 @@
+"""A segment of the spool: a header, then one frame a record. The format, and nothing else.
+
+Segment file `NNNNNNNNNNNN.seg`, NNN… its number, growing by one:
+
+    8 bytes   magic
+    frame     header: JSON {"source", "source_id", "first_record", "first_note"}
+    frame*    records
+
+Frame: `<II` (length of what follows the eight bytes, CRC-32 of it), then the payload. A record's payload is `<QBBH`
+(received_at in epoch milliseconds, kind, dialect code, length of the cursor), the cursor, the raw bytes.
+"""
+
+import json
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+MAGIC = b"HTSPOOL1"
+SUFFIX = ".seg"
+MAX_FRAME_BYTES = 64 * 1024 * 1024  # beyond any line that a source yields: a length above it is damage, not data
+READ_BYTES = 1024 * 1024
+HEADER_BYTES = 64 * 1024  # a header is an address; none is near this long
+
+_FRAME = struct.Struct("<II")
+_RECORD = struct.Struct("<QBBH")
+_DIALECTS = (None, "x", "jetstream", "mastodon", "text", "hashtide")
+_DIALECT_CODES = {dialect: code for code, dialect in enumerate(_DIALECTS)}
+
+LINE, NOTE, PASSED = 0, 1, 2
+
+
+class SpoolCorrupt(Exception):  # noqa: N818 - it says what is the matter
+    """A frame that should be whole is not. Carries file and offset."""
+
+
+class Record(NamedTuple):
+    """One record of the spool: a line as received, a note of the collector's own, or only a cursor.
+
+    Attributes:
+        end: byte offset in the segment just after this record's frame.
+        kind: LINE, NOTE, or PASSED (the source moved on and nothing was taken: a cursor only, never published).
+        received_at: epoch milliseconds.
+        cursor: where the source goes on after this record; empty where a note was taken before any line.
+    """
+
+    end: int
+    kind: int
+    received_at: int
+    cursor: str
+    dialect: str | None
+    raw: bytes
+
+
+class Header(NamedTuple):
+    """What all records of a segment share.
+
+    Attributes:
+        source: the address.
+        source_id: the source's short name.
+        first_record: how many records the spool took before this segment.
+        first_note: how many of them were notes.
+    """
+
+    source: str
+    source_id: str
+    first_record: int
+    first_note: int
+
+
+def segment_path(directory: Path, number: int) -> Path:
+    """Where segment `number` lies."""
+    return directory / f"{number:012d}{SUFFIX}"
+
+
+def segment_numbers(directory: Path) -> list[int]:
+    """Numbers of the segments that are there, oldest first."""
+    return sorted(int(path.stem) for path in directory.glob(f"*{SUFFIX}") if path.stem.isdigit())
+
+
+def encode_header(header: Header) -> bytes:
+    """The bytes that a segment begins with."""
+    return MAGIC + _frame(json.dumps(header._asdict()).encode())
+
+
+def encode_record(kind: int, received_at: int, cursor: str, dialect: str | None, raw: bytes) -> bytes:
+    """One frame.
+
+    Raises:
+        KeyError: an unknown dialect.
+    """
+    name = cursor.encode()
+    return _frame(_RECORD.pack(received_at, kind, _DIALECT_CODES[dialect], len(name)) + name + raw)
+
+
+def _frame(payload: bytes) -> bytes:
+    return _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+
+
+def read_header(path: Path) -> tuple[Header, int]:
+    """The header and the offset of the first record.
+
+    Raises:
+        SpoolCorrupt: the header is not whole.
+    """
+    with path.open("rb") as file:
+        start = file.read(HEADER_BYTES)
+    if not start.startswith(MAGIC):
+        raise SpoolCorrupt(f"{path}@0: not a segment of the spool")
+    payload, end = _payload(start, len(MAGIC))
+    if payload is None:
+        raise SpoolCorrupt(f"{path}@{len(MAGIC)}: the header is not whole")
+    return Header(**json.loads(payload)), end
+
+
+def _payload(buffer: bytes, at: int) -> tuple[bytes | None, int]:
+    """The payload of the frame at `at` and where the frame ends; None where it is not (yet) whole or damaged."""
+    if at + _FRAME.size > len(buffer):
+        return None, at
+    length, crc = _FRAME.unpack_from(buffer, at)
+    end = at + _FRAME.size + length
+    if length > MAX_FRAME_BYTES or end > len(buffer):
+        return None, end
+    payload = buffer[at + _FRAME.size : end]
+    return (payload, end) if zlib.crc32(payload) == crc else (None, at)
+
+
+def read_records(path: Path, start: int, limit: int | None = None) -> Iterator[Record]:
+    """Yields the whole records between two byte offsets, in order; ends quietly at the first frame that is not whole.
+
+    The caller compares the last `end` with `limit` to learn whether all were whole.
+    """
+    with path.open("rb") as file:
+        file.seek(start)
+        base, buffer, at, want = start, b"", 0, READ_BYTES
+        while True:
+            payload, end = _payload(buffer, at)
+            if payload is not None:
+                yield _record(base + end, payload)
+                at = end
+                continue
+            if limit is not None and base + at >= limit:
+                return
+            want = max(READ_BYTES, min(end, at + MAX_FRAME_BYTES) - at)
+            room = want if limit is None else min(want, limit - base - len(buffer))
+            more = file.read(room) if room > 0 else b""
+            if not more:
+                return
+            base, buffer, at = base + at, buffer[at:] + more, 0
+
+
+def _record(end: int, payload: bytes) -> Record:
+    received_at, kind, dialect, length = _RECORD.unpack_from(payload)
+    body = _RECORD.size + length
+    return Record(end, kind, received_at, payload[_RECORD.size : body].decode(), _DIALECTS[dialect], payload[body:])

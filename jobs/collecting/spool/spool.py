@@ -1,0 +1,333 @@
+"""The spool: records on local disk before anything else happens to them. Append-only, fsynced in groups, one writer.
+
+It is the raw archive too: acknowledged segments stay until the room is needed (see `ARCHIVE_SHARE`).
+"""
+
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from collecting.sources.source_api import Line
+from collecting.spool import process_id, segments
+from collecting.spool.archive import Archive
+from collecting.spool.files import take_lock, write_all, write_atomically
+from collecting.spool.position import NOWHERE, Position
+from collecting.spool.segments import Header, Record, SpoolCorrupt
+
+log = logging.getLogger(__name__)
+
+SEGMENT_BYTES = 64 * 1024 * 1024
+FSYNC_INTERVAL_S = 0.1
+PASS_INTERVAL_S = 5.0  # so much of what was passed over is read again after a crash
+BUFFER_BYTES = 4 * 1024 * 1024
+# The archive may fill this share of the budget; the rest is room for the time when Kafka is away. Age alone removes
+# nothing: an old segment costs only its room, and a recount wants as much of the archive as there is.
+ARCHIVE_SHARE = 0.75
+
+
+class Spool:
+    """Records of one or more sources, in the order in which they were received.
+
+    One thread appends; any thread may read up to `durable`.
+
+    Attributes:
+        directory: the folder that holds the segments.
+        budget_bytes: what all segments together may take; `full` beyond it.
+    """
+
+    def __init__(self, directory: Path, *, budget_bytes: int, segment_bytes: int = SEGMENT_BYTES) -> None:
+        """Opens the spool, takes its lock and cuts what a crash left half-written.
+
+        Raises:
+            LockHeld: another process holds it.
+            SpoolCorrupt: a segment other than the last is not readable.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self.budget_bytes = budget_bytes
+        self._segment_bytes = max(4096, min(segment_bytes, budget_bytes // 8))
+        self._lock_file = take_lock(directory / "lock")
+        self._archive = Archive(directory)
+        self._acked_path = directory / "acked.json"
+        self._moved = threading.Condition()  # guards what follows up to _broken
+        self._buffer: list[bytes] = []
+        self._buffer_bytes = 0
+        self._written = NOWHERE
+        self._durable = NOWHERE
+        self._broken: OSError | None = None
+        self._io = threading.Lock()  # one write and fsync at a time, in order
+        self._file_descriptor = -1
+        self._header: Header | None = None
+        self._next_header = ("", "")  # address and source_id of the source whose lines come next
+        self._last_cursor: str | None = None  # of that source
+        self._passed: str | None = None  # a cursor beyond it that is not written down yet
+        self._pass_at_s = 0.0
+        try:
+            self._recover()
+            self.acked = self._load_acked()
+        except BaseException:
+            self._lock_file.close()
+            raise
+        self._trim()
+        self._closing = threading.Event()
+        self._syncer = threading.Thread(target=self._sync_often, name="spool-sync", daemon=True)
+        self._syncer.start()
+
+    # -- the writer's side
+
+    def begin(self, source: str, source_id: str) -> str | None:
+        """Says whose lines come next, and returns the cursor to go on from (None: from the beginning)."""
+        if self._next_header[1] != source_id:
+            self._write_passed()
+            self._last_cursor = None
+        self._next_header = (source, source_id)
+        if self._last_cursor is None:
+            self._last_cursor = self._archive.find_cursor(source_id)
+        return self._last_cursor
+
+    def append(self, line: Line, received_at: int) -> None:
+        """Takes one line. On disk within FSYNC_INTERVAL_S.
+
+        Raises:
+            OSError: the disk refuses (full, gone).
+        """
+        self._append(segments.LINE, line, received_at)
+
+    def append_note(self, note: dict[str, object], received_at: int, cursor: str | None = None) -> None:
+        """Takes a note of the collector's own (docs/contracts.md); `cursor`: where the source goes on after it.
+
+        Raises:
+            OSError: the disk refuses (full, gone).
+        """
+        raw = json.dumps({"hashtide": note}).encode()
+        self._append(
+            segments.NOTE, Line(cursor or self._passed or self._last_cursor or "", raw, "hashtide"), received_at
+        )
+
+    def advance_cursor(self, cursor: str) -> None:
+        """The source moved on to the cursor, and nothing was taken. Kept every few seconds and at the end; cheap.
+
+        Raises:
+            OSError: the disk refuses (full, gone).
+        """
+        self._passed = cursor
+        if time.monotonic() >= self._pass_at_s:
+            self._write_passed()
+
+    def _write_passed(self) -> None:
+        if self._passed is not None:
+            self._pass_at_s = time.monotonic() + PASS_INTERVAL_S
+            self._append(segments.PASSED, Line(self._passed, b"", None), 0)
+
+    def _append(self, kind: int, line: Line, received_at: int) -> None:
+        frame = segments.encode_record(kind, received_at, line.cursor, line.dialect, line.raw)
+        if self._must_roll():
+            self._roll()
+        with self._moved:
+            if self._broken:
+                raise self._broken
+            self._buffer.append(frame)
+            self._buffer_bytes += len(frame)
+            segment, offset, records, notes = self._written
+            counts = kind != segments.PASSED
+            self._written = Position(segment, offset + len(frame), records + counts, notes + (kind == segments.NOTE))
+            overflow = self._buffer_bytes > BUFFER_BYTES
+        self._last_cursor = line.cursor or None
+        self._passed = None
+        if overflow:
+            self.sync()
+
+    def _must_roll(self) -> bool:
+        source, source_id = self._next_header
+        header = self._header
+        return (
+            header is None
+            or (header.source, header.source_id) != (source, source_id)
+            or self._written.offset >= self._segment_bytes
+        )
+
+    def _roll(self) -> None:
+        self.sync()
+        number = self._written.segment + 1
+        header = Header(*self._next_header, self._written.records, self._written.notes)
+        start = segments.encode_header(header)
+        with self._io:
+            if self._file_descriptor >= 0:
+                os.close(self._file_descriptor)
+            self._file_descriptor = -1
+            # Whole or not at all: a crash here leaves no segment without a header.
+            write_atomically(segments.segment_path(self.directory, number), start, durably=True)
+            self._file_descriptor = os.open(
+                segments.segment_path(self.directory, number), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+            )
+        self._header = header
+        with self._moved:
+            self._written = self._durable = Position(number, len(start), header.first_record, header.first_note)
+            self._archive.resize(number, len(start))
+            self._moved.notify_all()
+
+    def sync(self) -> None:
+        """Writes and fsyncs what was appended so far.
+
+        Raises:
+            OSError: the disk refuses; the spool takes nothing more, and what is on disk stays good.
+        """
+        with self._io:
+            with self._moved:
+                if self._broken:
+                    raise self._broken
+                frames, self._buffer, self._buffer_bytes = self._buffer, [], 0
+                until = self._written
+            if not frames:
+                return
+            try:
+                write_all(self._file_descriptor, b"".join(frames))
+                os.fsync(self._file_descriptor)
+            except OSError as error:
+                with self._moved:
+                    self._broken = error
+                    self._moved.notify_all()
+                raise
+            with self._moved:
+                self._durable = until
+                self._archive.resize(until.segment, until.offset)
+                self._moved.notify_all()
+
+    def _sync_often(self) -> None:
+        while not self._closing.wait(FSYNC_INTERVAL_S / 2):
+            try:
+                self.sync()
+            except OSError as error:
+                log.error("the spool cannot be written: %s", error)  # noqa: TRY400 - append() raises it where it matters
+                return
+
+    # -- the publisher's side
+
+    @property
+    def durable(self) -> Position:
+        """Up to here everything is on disk."""
+        with self._moved:
+            return self._durable
+
+    @property
+    def lines_read(self) -> int:
+        """Lines that are on disk, or were and have been removed: over the spool's life. Notes are none."""
+        return self.durable.records - self.durable.notes
+
+    @property
+    def size_bytes(self) -> int:
+        """What all segments together take, up to the last sync."""
+        return self._archive.total_bytes
+
+    @property
+    def full(self) -> bool:
+        """True while the budget leaves no room, and waiting for an acknowledgement can make some."""
+        return self.size_bytes >= self.budget_bytes and self.acked.records < self._durable.records
+
+    def wait_for_more(self, after: Position, timeout_s: float) -> bool:
+        """Waits until something after `after` is durable; False if the time was up first."""
+        with self._moved:
+            return self._moved.wait_for(lambda: self._durable.records > after.records, timeout_s)
+
+    def read(self, after: Position) -> Iterator[tuple[Position, str, Record]]:
+        """Yields each durable record after `after`, in order: the position after it, its source's source_id, itself.
+
+        Ends at what was durable when it began to read the last segment; call it again from the last position.
+
+        Raises:
+            SpoolCorrupt: a record that was durable is not whole any more.
+        """
+        durable = self.durable
+        records, notes = after.records, after.notes
+        for number in [n for n in self._archive.numbers if after.segment <= n <= durable.segment]:
+            path = self._archive.path(number)
+            header, first = segments.read_header(path)
+            offset = max(first, after.offset) if number == after.segment else first
+            limit = durable.offset if number == durable.segment else path.stat().st_size
+            for record in segments.read_records(path, offset, limit):
+                offset = record.end
+                if record.kind == segments.PASSED:
+                    continue
+                records, notes = records + 1, notes + (record.kind == segments.NOTE)
+                yield Position(number, offset, records, notes), header.source_id, record
+            if offset != limit:
+                raise SpoolCorrupt(f"{path}@{offset}: a record that was whole is damaged")
+
+    def save_acked(self, position: Position) -> None:
+        """Keeps the position up to which the broker has acknowledged everything; makes room where that is needed."""
+        write_atomically(self._acked_path, json.dumps(position._asdict()).encode())
+        self.acked = position
+        self._trim()
+
+    def _trim(self) -> None:
+        limit = int(self.budget_bytes * ARCHIVE_SHARE)
+        while self.size_bytes > limit:
+            number = self._archive.numbers[0]
+            if number >= self.acked.segment:
+                return
+            self._archive.remove(number)
+
+    @property
+    def stop_is_asked(self) -> bool:
+        """Whether somebody who can't signal this process has left `stop` in the directory, and means it."""
+        return process_id.is_named_in(self.directory / "stop")
+
+    def nothing_removed(self) -> AbstractContextManager[None]:
+        """For whoever reads the segments of a spool that is being published: while this lasts none is removed."""
+        return self._archive.nothing_removed()
+
+    # -- start and end
+
+    def _recover(self) -> None:
+        for rubbish in self.directory.glob("*.tmp"):
+            rubbish.unlink()
+        if not self._archive.numbers:
+            return
+        newest = self._archive.numbers[-1]
+        path = self._archive.path(newest)
+        self._header, end = segments.read_header(path)
+        self._next_header = (self._header.source, self._header.source_id)
+        count, notes = self._header.first_record, self._header.first_note
+        for record in segments.read_records(path, end):
+            end, notes = record.end, notes + (record.kind == segments.NOTE)
+            count += record.kind != segments.PASSED
+            self._last_cursor = record.cursor or None
+        torn = self._archive.size(newest) - end
+        self._file_descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        if torn:
+            log.warning("%s@%d: %d bytes that a crash left half-written are cut", path, end, torn)
+            os.ftruncate(self._file_descriptor, end)
+        os.fsync(self._file_descriptor)
+        self._archive.resize(newest, end)
+        self._written = self._durable = Position(newest, end, count, notes)
+
+    def _load_acked(self) -> Position:
+        oldest = next(iter(self._archive.numbers), 0)
+        if not self._acked_path.exists():
+            return self._archive.start_of(oldest)
+        acked = Position(**json.loads(self._acked_path.read_bytes()))
+        if acked.records > self._durable.records:
+            log.warning(
+                "the spool ends at %s, before the acknowledged %s: the disk lost something", self._durable, acked
+            )
+            return self._durable
+        return acked if acked.segment >= oldest else self._archive.start_of(oldest)
+
+    def close(self) -> None:
+        """Syncs, and lets go of the lock."""
+        self._closing.set()
+        self._syncer.join(timeout=30)
+        try:
+            if not self._broken:
+                self._write_passed()
+                self.sync()
+        finally:
+            if self._file_descriptor >= 0:
+                os.close(self._file_descriptor)
+                self._file_descriptor = -1
+            self._lock_file.close()

@@ -1,0 +1,37 @@
+"""The collector's own notes: where its source has missed something, and lines that the topic did not take."""
+
+import msgspec
+
+from formats import lenient
+from formats.parsed import TOO_LARGE, UNKNOWN_SHAPE, Parsed, Rejected
+
+SOURCE = "hashtide"
+
+
+class _Note(msgspec.Struct, gc=False):
+    gap: msgspec.Raw = msgspec.Raw(b"null")
+    dead: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Message(msgspec.Struct, gc=False):
+    hashtide: _Note | None = None
+
+
+_decoder = msgspec.json.Decoder(_Message)
+
+
+def parse(raw: bytes) -> Parsed:
+    """The note as a gap, whose term is the JSON object under `hashtide.gap`.
+
+    Raises:
+        Rejected: it stands for a line that was too large for the topic, or is no note of ours.
+    """
+    note = lenient.decode(_decoder, raw).hashtide
+    if note is not None:
+        gap = lenient.value(note.gap)
+        if gap and isinstance(gap, dict):
+            return Parsed("gap", SOURCE, term=msgspec.json.encode(gap).decode())
+        dead = lenient.value(note.dead)
+        if dead and isinstance(dead, dict):
+            raise Rejected(TOO_LARGE)
+    raise Rejected(UNKNOWN_SHAPE)

@@ -1,0 +1,1 @@
+"""What `./hashtide` does, a module a command."""

@@ -1,0 +1,306 @@
+"""The commands of `./hashtide`."""
+
+import contextlib
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from stack.commands import down as down_
+from stack.commands import up as up_
+from stack.config.deployment import Deployment, check_paths
+from stack.config.errors import StackError
+from stack.config.ports import recall
+from stack.config.settings import REPOSITORY, Settings
+from stack.config.source_address import FIRST, absolute, finite, require_understood
+from stack.config.state_directory import StateDirectory
+from stack.config.token_files import token_files
+from stack.config.variables import read_variables, set_variable
+from stack.observe.progress import Quiet, Steps
+from stack.toolchain import ToolchainError, default_dir, fetch
+
+app = typer.Typer(
+    help="Counts hashtags and words of social streams, exactly: Kafka, Spark, Postgres and Airflow on one machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console(stderr=False)
+_LOOK_INTERVAL_S = 5.0
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", help="Directory of the stack's state.  [default: .hashtide]")
+]
+
+
+class _Verbose:
+    on = False
+
+
+@app.callback()
+def _options(
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show the traceback of an error.")] = False,
+) -> None:
+    _Verbose.on = verbose
+
+
+@app.command()
+def up(
+    home: HomeOption = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What to collect: auto, simulator, file:PATH, x, jetstream, mastodon:SERVER, tcp:HOST:PORT, each with "
+            "`,key=value`; several: give it again. See README.md.  [default: the one that flows; at first auto]",
+        ),
+    ] = None,
+    until_done: Annotated[
+        bool, typer.Option("--until-done", help="Return when a finite source is counted whole.")
+    ] = False,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Stay and show what happens; Ctrl-C stops all.")
+    ] = False,
+    airflow_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Fix Airflow's port.")] = None,
+    postgres_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Fix Postgres's port.")] = None,
+    postgres_dsn: Annotated[
+        str | None,
+        typer.Option(
+            help="Use your own Postgres: a role that may create roles and databases. Leave the password out, in "
+            "~/.pgpass or PGPASSWORD, or put it all into HASHTIDE_POSTGRES_DSN: a command line can be read by others."
+        ),
+    ] = None,
+    services_only: Annotated[bool, typer.Option("--services-only", hidden=True)] = False,
+) -> None:
+    """Start everything, or go on from where things stand."""
+    began_at = time.monotonic()
+    wanted = " ".join(source) if source else None
+    if wanted is not None and not wanted.strip():
+        raise StackError("--source is empty; name a source, or leave the option out")
+    settings = Settings.read(home=home, source=wanted, postgres_dsn=SecretStr(postgres_dsn) if postgres_dsn else None)
+    place = StateDirectory(settings.home)
+    if settings.source:  # as the main job will have it: the collector must not begin with another one
+        address = absolute(settings.source)
+        require_understood(address)
+        settings = settings.model_copy(update={"source": finite(address) if until_done else address})
+    elif until_done:  # refused before anything is started
+        finite(read_variables(place.variables_file).get("hashtide_source", FIRST))
+    tokens = token_files(settings)
+    ports = {"airflow": airflow_port, "postgres": postgres_port}
+    fixed = {**settings.ports, **{name: port for name, port in ports.items() if port is not None}}
+    check_paths(place)
+    with _one_at_a_time(place), Steps(console) as steps:
+        deployment = Deployment(place, settings, {}, fetch(default_dir(), steps))
+        deployment = up_.start(deployment, fixed, steps)
+    for name, path in tokens.items():
+        set_variable(deployment.endpoints.variables_file, name, path)
+    _tell_login_once(deployment)
+    if services_only:
+        return
+    from stack.commands import first_run
+
+    with Steps(console) as steps:
+        options = first_run.Options(settings.source, until_done=until_done, started_at=began_at)
+        status_code = first_run.run(deployment.endpoints, options, steps)
+    if foreground and status_code == 0:
+        _follow(deployment)
+    raise typer.Exit(status_code)
+
+
+def _tell_login_once(deployment: Deployment) -> None:
+    told = deployment.home.run / "login-told"
+    if not told.exists():
+        user, password = deployment.secrets.admin_login()
+        text = f"Airflow's login is {user}, password {password} (kept in {deployment.secrets.admin_login_file})"
+        console.print(text, soft_wrap=True, markup=False, highlight=False)
+        told.touch()
+
+
+def _follow(deployment: Deployment) -> None:
+    """Shows the stack until Ctrl-C, then stops it: a live table on a terminal, elsewhere a line where it moves."""
+    from stack.observe.processes import gather
+    from stack.observe.stages import Stages
+    from stack.observe.status import as_table
+    from stack.observe.watch import describe
+
+    stages, said = Stages(deployment.endpoints, _generation(deployment)), ""
+    with contextlib.suppress(KeyboardInterrupt), Live(console=console, auto_refresh=False) as live:
+        while True:
+            if console.is_terminal:
+                table = as_table(gather(deployment, stages.generation))
+                live.update(Group(table, Text("\nCtrl-C stops all", style="dim")), refresh=True)
+            elif (now := describe(stages.look())) != said:
+                said = now
+                console.print(f"{datetime.now(UTC):%H:%M:%S} {now}", markup=False, highlight=False, soft_wrap=True)
+            time.sleep(_LOOK_INTERVAL_S)
+    console.print("Stopping …")
+    with _one_at_a_time(deployment.home), Steps(console) as steps:
+        down_.stop(deployment.home, steps)
+
+
+@app.command()
+def down(home: HomeOption = None) -> None:
+    """Stop everything in order; nothing is lost, and `up` goes on from there."""
+    place = StateDirectory(Settings.read(home=home).home)
+    if not place.root.exists():
+        console.print(f"Nothing to stop: {place.root} is not there.", soft_wrap=True)
+        return
+    with _one_at_a_time(place), Steps(console) as steps:
+        down_.stop(place, steps)
+
+
+@app.command()
+def status(
+    home: HomeOption = None, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
+) -> None:
+    """Show each process and how far each stage is; exit status 0 only if all is healthy."""
+    from stack.observe.processes import gather
+    from stack.observe.status import as_json as written
+    from stack.observe.status import as_table
+
+    deployment = _site_as_it_is(home)
+    found = gather(deployment, _generation(deployment))
+    if as_json:
+        sys.stdout.write(written(found) + "\n")
+    else:
+        console.print(as_table(found))
+    raise typer.Exit(0 if found.is_healthy else 1)
+
+
+@app.command()
+def logs(
+    name: Annotated[
+        str, typer.Argument(help="A process, such as kafka or airflow-scheduler, or `collect` or `count`.")
+    ] = "",
+    home: HomeOption = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 100,
+) -> None:
+    """Show the log of one process; without a name, the names."""
+    place = _existing(home)
+    found = place.log_files()
+    if name not in found:
+        known = ", ".join(found) or "none yet"
+        if not name:
+            console.print(known, highlight=False)
+            return
+        raise StackError(f"there is no log {name!r}; there are: {known}")
+    command = ["tail", "-n", str(lines), *(["-F"] if follow else []), str(found[name])]
+    with contextlib.suppress(KeyboardInterrupt):
+        raise typer.Exit(subprocess.run(command, check=False).returncode)
+
+
+@app.command()
+def tail(
+    home: HomeOption = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=100_000, help="How many of the newest.")] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come.")] = False,
+) -> None:
+    """Show the newest posts of the topic as a person reads them."""
+    from stack.commands import tail as tail_
+
+    raise typer.Exit(tail_.run(_site_as_it_is(home).endpoints, lines, follow=follow))
+
+
+@app.command()
+def psql(
+    home: HomeOption = None,
+    command: Annotated[str | None, typer.Option("--command", "-c", help="Run this and return.")] = None,
+) -> None:
+    """Look at the counts, as a role that can only read."""
+    from stack.commands import psql as psql_
+
+    raise typer.Exit(psql_.run(_site_as_it_is(home).endpoints.reader_dsn_file, command))
+
+
+@app.command(name="test")
+def run_checks(
+    fast: Annotated[bool, typer.Option("--fast", help="Leave the flow test out.")] = False,
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="Build, start, test and remove docker-compose.yml instead; needs Docker.")
+    ] = False,
+    cluster_core: Annotated[
+        bool, typer.Option("--cluster-core", help="The same without Airflow and YARN: minutes, 3 GB.")
+    ] = False,
+    paths: Annotated[list[str] | None, typer.Argument(help="Only these tests.")] = None,
+) -> None:
+    """Run the project's checks and tests."""
+    from stack.commands import checks
+
+    if cluster or cluster_core:
+        raise typer.Exit(checks.run_cluster(cluster_core, paths or []))
+    raise typer.Exit(checks.run(fast, paths or []))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="Which one; without it, their names.")] = ""
+) -> None:
+    """Measure speed and memory, side by side with something to compare with."""
+    found = {path.stem: path for path in sorted((REPOSITORY / "bench").glob("*.py")) if not path.name.startswith("_")}
+    if name not in found:
+        if name:
+            raise StackError(f"there is no bench {name!r}; there are: {', '.join(found)}")
+        console.print(", ".join(found), highlight=False)
+        return
+    parts = fetch(default_dir(), Quiet())
+    environment = {**os.environ, "JAVA_HOME": str(parts.java_home), "HASHTIDE_JARS": str(parts.jars)}
+    raise typer.Exit(
+        subprocess.run([sys.executable, found[name], *context.args], env=environment, check=False).returncode
+    )
+
+
+def _existing(home: Path | None) -> StateDirectory:
+    place = StateDirectory(Settings.read(home=home).home)
+    if not (place.root / "ports.json").exists():
+        raise StackError(f"there is no stack in {place.root}; start one with `./hashtide up`")
+    return place
+
+
+def _generation(deployment: Deployment) -> int:
+    return int(json.loads(deployment.endpoints.variables_file.read_text()).get("hashtide_generation", "1"))
+
+
+def _site_as_it_is(home: Path | None) -> Deployment:
+    place = _existing(home)
+    return Deployment(place, Settings.read(home=home), recall(place), fetch(default_dir(), Quiet()))
+
+
+@contextlib.contextmanager
+def _one_at_a_time(home: StateDirectory) -> Iterator[None]:
+    """Holds the home's lock: two `up`, or `up` and `down`, would undo each other's work."""
+    home.make()
+    with (home.run / "command.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError(f"another command is at work on {home.root}; wait until it is done") from None
+        yield
+
+
+def main() -> None:
+    """Runs the command; an error is one line."""
+    try:
+        app(prog_name="./hashtide")
+    except KeyboardInterrupt:
+        sys.stderr.write("hashtide: stopped; what was started goes on, the same command goes on from here\n")
+        sys.exit(130)
+    except (StackError, ToolchainError) as error:
+        if _Verbose.on:
+            raise
+        Console(stderr=True).print(f"hashtide: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""`down`: everything stops in an order in which nothing is lost, and nothing that was started is left."""
+
+import fcntl
+import getpass
+import os
+import signal
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import requests
+
+from stack.config.deployment import ROOT
+from stack.config.ports import HOST, recall
+from stack.config.state_directory import StateDirectory
+from stack.daemons.launch import end_all, working_in
+from stack.daemons.supervision import Supervisor
+from stack.observe.progress import Steps
+
+COLLECTOR_LIMIT_S = 30.0
+STREAM_LIMIT_S = 90.0
+_REQUEST_LIMIT_S = 10.0
+_AIRFLOW = ("airflow-dag-processor", "airflow-triggerer", "airflow-scheduler", "airflow-api-server")
+_ENDED = ("FINISHED", "FAILED", "KILLED")
+
+
+def stop(home: StateDirectory, steps: Steps) -> None:
+    """Stops everything of a home, whatever runs of it; nothing running is fine too."""
+    supervisor = Supervisor(home)
+
+    def services(*names: str, limit_s: float = 45.0) -> Callable[[], str]:
+        def act() -> str:
+            left = supervisor.stop_services(list(names), limit_s)
+            return f"{', '.join(left)} will be killed" if left else ""
+
+        return act
+
+    # Airflow first: it would start again whatever is stopped after it.
+    _step(steps, "Airflow", services(*_AIRFLOW[:3]))
+    _step(steps, "Airflow API server", services(*_AIRFLOW[3:]))
+    _step(steps, "Collector", lambda: stop_collector(home))
+    _step(steps, "Streaming job", lambda: stop_stream(home))
+    _step(steps, "YARN containers", lambda: stop_containers(home))
+    _step(steps, "YARN", services("nodemanager", "resourcemanager"))
+    _step(steps, "HDFS", services("datanode", "namenode"))
+    _step(steps, "Kafka", services("kafka"))
+    _step(steps, "Postgres", services("postgres", limit_s=60))
+    _step(steps, "Supervisor", lambda: _shut_down(supervisor))
+
+
+def _step(steps: Steps, title: str, act: Callable[[], str]) -> None:
+    steps.started(title)
+    steps.done(title, act())
+
+
+def _shut_down(supervisor: Supervisor) -> str:
+    supervisor.shut_down()
+    return ""
+
+
+def stop_collector(home: StateDirectory) -> str:
+    """Asks the collector to stop and waits: it sends what it has read. Returns a word on it."""
+    process = collector_process(home)
+    if process is None:
+        return "not running"
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(COLLECTOR_LIMIT_S)
+    except psutil.TimeoutExpired:
+        process.kill()
+        process.wait(COLLECTOR_LIMIT_S)
+        return f"killed after {COLLECTOR_LIMIT_S:.0f} s; what it had read is in the spool"
+    return "stopped"
+
+
+def collector_process(home: StateDirectory) -> psutil.Process | None:
+    """Returns the process that holds the spool (SPOOL/lock, docs/contracts.md); None where there is none."""
+    asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    try:
+        with (home.spool / "lock").open("rb") as file:
+            kind, *_, pid = struct.unpack("hhqqi4x", fcntl.fcntl(file, fcntl.F_GETLK, asked))
+        return psutil.Process(pid) if kind != fcntl.F_UNLCK and pid else None
+    except (FileNotFoundError, psutil.NoSuchProcess):
+        return None
+
+
+def stop_stream(home: StateDirectory) -> str:
+    """Asks the streaming job to end after the batch under way; kills it where it does not. Returns a word on it."""
+    ports = recall(home)
+    if not ports:
+        return "not running"
+    cluster = f"http://{HOST}:{ports['resourcemanager_http']}/ws/v1/cluster"
+    namenode = f"http://{HOST}:{ports['namenode_http']}/webhdfs/v1{ROOT}/stop"
+    try:
+        running = _running(cluster)
+    except requests.RequestException:
+        return "YARN does not answer"
+    if not running:
+        return "not running"
+    told = _put_markers(namenode, running)
+    deadline = time.monotonic() + (STREAM_LIMIT_S if told else 0)
+    while (running := _still(cluster, running)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    for application in running:
+        _kill(cluster, application)
+    _remove_markers(namenode)
+    return (
+        f"killed after {STREAM_LIMIT_S:.0f} s; it goes on from its checkpoint" if running else "ended after its batch"
+    )
+
+
+def _running(cluster: str) -> dict[str, int]:
+    """The streaming jobs that have not ended: application id → generation."""
+    answer = requests.get(f"{cluster}/apps", timeout=_REQUEST_LIMIT_S)
+    answer.raise_for_status()
+    running = {}
+    for app in (answer.json().get("apps") or {}).get("app") or []:
+        tags = [tag for tag in app.get("applicationTags", "").split(",") if tag.startswith("hashtide-count-g")]
+        if tags and app["state"] not in _ENDED:
+            running[app["id"]] = int(tags[0].removeprefix("hashtide-count-g"))
+    return running
+
+
+def _still(cluster: str, before: dict[str, int]) -> dict[str, int]:
+    try:
+        return _running(cluster)
+    except requests.RequestException:
+        return before
+
+
+def _put_markers(namenode: str, running: dict[str, int]) -> bool:
+    """Writes the marker for each generation; returns whether that worked."""
+    for generation in set(running.values()):
+        query: dict[str, str] = {"op": "CREATE", "overwrite": "true", "user.name": getpass.getuser()}
+        try:
+            url = f"{namenode}/generation={generation}"
+            requests.put(url, params=query, timeout=_REQUEST_LIMIT_S).raise_for_status()
+        except requests.RequestException:
+            return False
+    return True
+
+
+def _remove_markers(namenode: str) -> None:
+    query: dict[str, str] = {"op": "DELETE", "recursive": "true", "user.name": getpass.getuser()}
+    try:
+        requests.delete(namenode, params=query, timeout=_REQUEST_LIMIT_S)
+    except requests.RequestException:
+        return  # `up` removes them too
+
+
+def _kill(cluster: str, application: str) -> None:
+    url = f"{cluster}/apps/{application}/state"
+    try:
+        requests.put(url, json={"state": "KILLED"}, params={"user.name": getpass.getuser()}, timeout=_REQUEST_LIMIT_S)
+    except requests.RequestException:
+        return  # its containers are ended next, by their processes
+    deadline = time.monotonic() + 10
+    while application in _still(cluster, {application: 0}) and time.monotonic() < deadline:
+        time.sleep(0.3)
+
+
+def stop_containers(home: StateDirectory) -> str:
+    """Ends the processes that work in the NodeManager's folder: containers that YARN can't stop any more."""
+
+    def find() -> list[int]:
+        return [pid for pid in working_in(home.nodemanager_local, below=True) if pid != os.getpid()]
+
+    return "ended" if end_all(find, grace_s=5.0) else "none left"
+
+
+def left_over(home: StateDirectory) -> dict[int, str]:
+    """Returns the processes that still have to do with a home: its path is in their command, or they work in it."""
+    found = {}
+    for process in psutil.process_iter(["pid", "cmdline", "cwd"]):
+        words, cwd = process.info["cmdline"] or [], process.info["cwd"] or ""
+        inside = Path(cwd).is_relative_to(home.root) if cwd else False
+        if process.pid != os.getpid() and (inside or any(str(home.root) in word for word in words)):
+            found[process.pid] = " ".join(words)[:200]
+    return found

@@ -1,0 +1,27 @@
+"""`psql` on the counts, as the role that only reads."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from psycopg2.extensions import parse_dsn
+
+from stack.daemons.postgres import server_binaries
+
+# Elsewhere libpq's own names, PG and the parameter's, are in use.
+_NAMES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
+
+
+def environment(dsn: str) -> dict[str, str]:
+    """A connection string as libpq's environment: a password on a command line can be read by others."""
+    return {_NAMES.get(key, f"PG{key.upper()}"): value for key, value in parse_dsn(dsn).items()}
+
+
+def run(dsn_file: Path, command: str | None) -> int:
+    """Runs the command, or lets a person type; psql's exit status."""
+    words = [str(server_binaries() / "psql"), *(["--command", command] if command else [])]
+    env = {**os.environ, **environment(dsn_file.read_text().strip())}
+    try:
+        return subprocess.run(words, env=env, check=False).returncode
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,183 @@
+"""`up`, as far as the services: each is started as soon as what it needs is healthy, and not later."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from stack.config.deployment import Deployment
+from stack.config.errors import StackError
+from stack.config.ports import recall, settle
+from stack.daemons import provisioning, rendering
+from stack.daemons.postgres import ensure_roles_and_databases, initialise
+from stack.daemons.services import Service, services_of
+from stack.daemons.supervision import RUNNING, Supervisor
+from stack.observe.health import NotHealthyError, check
+from stack.observe.progress import Steps
+from stack.toolchain import require_disk, require_memory
+
+HEALTHY_WITHIN_S = 180.0
+_DISK_BYTES = 2_000_000_000
+_POLL_S = 0.2
+_AFTER = {
+    "airflow-api-server": ("metadata",),
+    "airflow-dag-processor": ("metadata",),
+    # A trigger asks again and again: it may come before what it asks.
+    "airflow-triggerer": ("metadata",),
+    # A task does not: its first ones find everything that they need.
+    "airflow-scheduler": ("metadata", "books", "kafka", "namenode", "datanode", "resourcemanager", "nodemanager"),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do.
+
+    Attributes:
+        name: what others name in `after`.
+        title: what people read.
+        after: names of the steps that have to be done before.
+        act: does it and returns a word on it.
+    """
+
+    name: str
+    title: str
+    after: tuple[str, ...]
+    act: Callable[[], str]
+
+
+def start(deployment: Deployment, fixed: Mapping[str, int], steps: Steps) -> Deployment:
+    """Makes every service of the stack run and be healthy; what runs is left alone. Returns the deployment as it runs.
+
+    Raises:
+        StackError: something can't be started.
+    """
+    supervisor = Supervisor(deployment.home)
+    deployment.home.make()
+    deployment.secrets.ensure()
+    if supervisor.is_alive():
+        deployment = deployment.with_ports(recall(deployment.home))
+        _refuse_other_ports(deployment.ports, fixed)
+        if not _scheduler_runs(supervisor):
+            rendering.write_airflow_files(deployment)
+    else:
+        require_disk(deployment.home.root, _DISK_BYTES, "the stack's state")
+        require_memory()
+        supervisor.sweep()
+        deployment = deployment.with_ports(settle(deployment.home, fixed))
+        deployment.keep_dsns()
+        services = services_of(deployment)
+        rendering.write(deployment, services)
+        rendering.write_airflow_files(deployment)
+        supervisor.start(deployment)
+    run_steps(steps_of(deployment, services_of(deployment), supervisor, steps), steps)
+    return deployment
+
+
+def _refuse_other_ports(ports: Mapping[str, int], fixed: Mapping[str, int]) -> None:
+    for name, port in fixed.items():
+        if ports.get(name) != port:
+            raise StackError(
+                f"the stack runs with {name} on port {ports.get(name)}; run `down` first to move it to {port}"
+            )
+
+
+def _scheduler_runs(supervisor: Supervisor) -> bool:
+    process = supervisor.processes().get("airflow-scheduler")
+    return process is not None and process.state in RUNNING
+
+
+def steps_of(deployment: Deployment, services: Sequence[Service], supervisor: Supervisor, report: Steps) -> list[Step]:
+    """Returns everything that has to be done to have the services healthy, in no order but that of `after`."""
+    once: dict[str, Callable[[], object]] = {
+        "postgres": lambda: initialise(deployment),
+        "kafka": lambda: provisioning.format_kafka(deployment),
+        "namenode": lambda: provisioning.format_namenode(deployment),
+        "airflow-scheduler": lambda: provisioning.remove_stop_markers(deployment),
+    }
+
+    def act_of(service: Service) -> Callable[[], str]:
+        def act() -> str:
+            runs = supervisor.processes().get(service.name)
+            if runs is None or runs.state not in RUNNING:
+                once.get(service.name, lambda: None)()
+                supervisor.start_service(service.name)
+            wait_until_healthy(deployment, service, supervisor, report)
+            return (
+                provisioning.ensure_topic(deployment) if service.name == "kafka" else _address(deployment, service.name)
+            )
+
+        return act
+
+    own_postgres = ("postgres",) if deployment.owns_postgres else ()
+    return [
+        *(Step(each.name, each.title, _AFTER.get(each.name, ()), act_of(each)) for each in services),
+        Step("roles", "Roles and databases", own_postgres, lambda: ensure_roles_and_databases(deployment)),
+        Step("books", "Schema of the counts", ("roles",), lambda: provisioning.migrate_books(deployment)),
+        Step("metadata", "Airflow's metadata", ("roles",), lambda: provisioning.migrate_airflow(deployment)),
+    ]
+
+
+def _address(deployment: Deployment, name: str) -> str:
+    shown = {"postgres": "postgres", "namenode": "namenode_http", "resourcemanager": "resourcemanager_http"}
+    if name == "airflow-api-server":
+        return deployment.endpoints.airflow_url
+    return f"port {deployment.ports[shown[name]]}" if name in shown else ""
+
+
+def wait_until_healthy(deployment: Deployment, service: Service, supervisor: Supervisor, steps: Steps) -> None:
+    """Waits until a service does its work.
+
+    Raises:
+        StackError: not within HEALTHY_WITHIN_S; says what was missing and which log to read.
+    """
+    deadline = time.monotonic() + HEALTHY_WITHIN_S
+    while True:
+        process = supervisor.processes().get(service.name)
+        if process is None:
+            raise StackError(f"supervisord went away while {service.title} was starting; run `up` again")
+        try:
+            check(deployment, service.name, process)
+        except NotHealthyError as error:
+            why = str(error)
+        else:
+            return
+        if time.monotonic() > deadline:
+            log = deployment.home.logs / f"{service.name}.log"
+            raise StackError(f"{service.title} is not healthy after {HEALTHY_WITHIN_S:.0f} s ({why}); see {log}")
+        steps.detail(service.title, why if process.state in RUNNING else f"{why}; {process.state.lower()}")
+        time.sleep(_POLL_S)
+
+
+def run_steps(wanted: Sequence[Step], report: Steps) -> None:
+    """Does the steps, each as soon as those that it names are done, and tells of each.
+
+    Raises:
+        StackError: the first one that fails; those under way are left to themselves.
+    """
+    waiting = {step.name: step for step in wanted}
+    finished: set[str] = set()
+    results: queue.Queue[tuple[Step, str | BaseException]] = queue.Queue()
+    under_way = 0
+    while waiting or under_way:
+        for step in [step for step in waiting.values() if finished.issuperset(step.after)]:
+            del waiting[step.name]
+            under_way += 1
+            report.started(step.title)
+            threading.Thread(target=_act, args=(step, results), name=step.name, daemon=True).start()
+        if not under_way:
+            raise StackError(f"nothing can go on: {', '.join(waiting)} wait for each other")
+        step, outcome = results.get()
+        under_way -= 1
+        if isinstance(outcome, BaseException):
+            raise outcome
+        finished.add(step.name)
+        report.done(step.title, outcome)
+
+
+def _act(step: Step, results: "queue.Queue[tuple[Step, str | BaseException]]") -> None:
+    try:
+        results.put((step, step.act()))
+    except BaseException as error:  # handed to the thread that waits
+        results.put((step, error))

@@ -1,0 +1,1 @@
+"""Everything that describes one deployment: settings, paths, ports, secrets, endpoints."""

@@ -1,0 +1,99 @@
+"""Passwords and keys: made at random on the first start, one file each, readable by their owner only."""
+
+import base64
+import os
+import secrets as random_source
+from collections.abc import Callable
+from pathlib import Path
+
+from stack.config.state_directory import StateDirectory
+
+ADMIN_USER = "admin"
+
+
+def _token() -> str:
+    return random_source.token_urlsafe(32)
+
+
+def _fernet_key() -> str:
+    return base64.urlsafe_b64encode(os.urandom(32)).decode()
+
+
+def _long_token() -> str:
+    return random_source.token_urlsafe(64)  # HS512 wants a key of 64 bytes or more
+
+
+MAKERS: dict[str, Callable[[], str]] = {
+    "postgres_superuser": _token,
+    "hashtide_migrator": _token,
+    "hashtide_compactor": _token,
+    "hashtide_reporter": _token,
+    "hashtide_reader": _token,
+    "hashtide_airflow": _token,
+    "supervisor": _token,
+    "airflow_fernet_key": _fernet_key,
+    "airflow_api_secret": _long_token,
+    "airflow_jwt_secret": _long_token,
+}
+"""Each secret of a home by its name, and what makes it."""
+
+
+class Secrets:
+    """The secrets of one home by name."""
+
+    def __init__(self, home: StateDirectory) -> None:
+        self._dir = home.secrets
+
+    def ensure(self) -> bool:
+        """Makes the secrets that are not there yet; returns whether the admin's login was made now."""
+        for name, make in MAKERS.items():
+            if not (self._dir / name).exists():
+                write_private(self._dir / name, make() + "\n")
+        if self.admin_login_file.exists():
+            return False
+        write_private(self.admin_login_file, f"{ADMIN_USER}\n{random_source.token_urlsafe(12)}\n")
+        return True
+
+    def __getitem__(self, name: str) -> str:
+        return (self._dir / name).read_text().strip()
+
+    @property
+    def admin_login_file(self) -> Path:
+        """Two lines, user and password of Airflow's admin."""
+        return self._dir / "airflow_admin"
+
+    @property
+    def reader_dsn_file(self) -> Path:
+        """The connection string of the role that only reads."""
+        return self._dir / "reader.dsn"
+
+    @property
+    def postgres_dsn_file(self) -> Path:
+        """The connection string of the user's own Postgres, kept so that the next command finds it."""
+        return self._dir / "postgres.dsn"
+
+    @property
+    def kafka_reader_file(self) -> Path:
+        """The Kafka client's file (docs/contracts.md) of who may read the topic; in the cluster only."""
+        return self._dir / "kafka-counter.json"
+
+    @property
+    def kafka_writer_file(self) -> Path:
+        """As above, of who may write to the topic: the collector."""
+        return self._dir / "kafka-collector.json"
+
+    def admin_login(self) -> tuple[str, str]:
+        """Returns user and password of Airflow's admin."""
+        user, password = self.admin_login_file.read_text().splitlines()
+        return user, password
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file that only its owner reads, whole or not at all."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)

@@ -1,0 +1,173 @@
+"""What has to be done once before a service can start, and once after: formats, topic, schema, Airflow's database."""
+
+import base64
+import contextlib
+import json
+import subprocess
+import uuid
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+
+import psycopg2
+import requests
+from kafka import KafkaAdminClient
+from kafka.admin import NewTopic
+from kafka.errors import TopicAlreadyExistsError
+
+from stack.config.deployment import METADATA_DATABASE, ROOT, TOPIC, Deployment
+from stack.config.errors import StackError
+from stack.config.settings import REPOSITORY
+from stack.daemons.rendering import KAFKA_SECRETS
+from stack.daemons.services import airflow, hadoop_java, kafka_java
+
+PARTITIONS = 4
+_LIMIT_S = 300
+
+
+def run(
+    deployment: Deployment, what: str, command: Sequence[str], stdin: str = "", extra: Mapping[str, str] | None = None
+) -> str:
+    """Runs a program to its end, its output kept in logs/, and returns that output.
+
+    Raises:
+        StackError: it fails or takes more than five minutes; names the log.
+    """
+    log = deployment.home.logs / f"{what}.log"
+    try:
+        done = subprocess.run(
+            ["setpriv", "--pdeathsig", "TERM", "--", *command],
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=_LIMIT_S,
+            cwd=REPOSITORY,
+            env={**deployment.environment, **(extra or {})},
+            start_new_session=True,  # no terminal: what asks for a password reads it from stdin
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise StackError(f"{what}: not done in {error.timeout:.0f} s; see {log}") from None
+    with log.open("a") as file:
+        file.write(done.stdout)
+    if done.returncode != 0:
+        lines = [line for line in done.stdout.splitlines() if line.strip()] or ["no output"]
+        raise StackError(f"{what} failed: {lines[-1].strip()} (see {log})")
+    return done.stdout
+
+
+def new_cluster_id() -> str:
+    """Returns a name that no other Kafka cluster has."""
+    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    return f"A{cluster_id[1:]}" if cluster_id.startswith("-") else cluster_id  # else taken for an option
+
+
+def format_kafka(deployment: Deployment) -> None:
+    """Gives Kafka's log directory its cluster id where it has none: the one that all brokers share."""
+    if (deployment.home.data / "kafka" / "meta.properties").exists():
+        return
+    conf = deployment.home.conf / "kafka"
+    cluster_id = (KAFKA_SECRETS / "cluster_id").read_text().strip() if deployment.cluster else new_cluster_id()
+    words = ("format", "--cluster-id", cluster_id, "--config", str(conf / "server.properties"), "--ignore-formatted")
+    run(deployment, "kafka-format", (*kafka_java(deployment, 128), "kafka.tools.StorageTool", *words))
+
+
+def format_namenode(deployment: Deployment) -> None:
+    """Makes an empty file system where there is none.
+
+    Raises:
+        StackError: there are blocks but no tree: formatting would throw them away.
+    """
+    if (deployment.home.data / "namenode" / "current" / "VERSION").exists():
+        return
+    if (deployment.home.data / "datanode" / "current" / "VERSION").exists():
+        raise StackError(
+            f"{deployment.home.data}/namenode is gone, {deployment.home.data}/datanode is not: restore it, "
+            "or move data/datanode away to begin with an empty HDFS"
+        )
+    main = "org.apache.hadoop.hdfs.server.namenode.NameNode"
+    run(deployment, "namenode-format", (*hadoop_java(deployment, 128), main, "-format", "-nonInteractive", "-force"))
+
+
+def ensure_topic(deployment: Deployment) -> str:
+    """Makes the topic of the posts where it is not there. Returns a word on it."""
+    configs = {
+        "cleanup.policy": "delete",
+        # The broker's clock, not the sender's: retention and the event time of plain text go by it.
+        "message.timestamp.type": "LogAppendTime",
+        "retention.ms": str(deployment.settings.topic_retention_days * 86_400_000),
+    }
+    admin = KafkaAdminClient(bootstrap_servers=deployment.endpoints.bootstrap_servers, request_timeout_ms=20_000)
+    try:
+        topic = NewTopic(name=TOPIC, num_partitions=PARTITIONS, replication_factor=1, topic_configs=configs)
+        admin.create_topics([topic])
+    except TopicAlreadyExistsError:
+        return f"topic {TOPIC}"
+    finally:
+        admin.close()
+    return f"topic {TOPIC} made, {PARTITIONS} partitions"
+
+
+def migrate_books(deployment: Deployment) -> str:
+    """Brings the schema of the counts up to date. Returns a word on it."""
+    output = run(
+        deployment,
+        "migrate",
+        (str(deployment.toolchain.python), "jobs/migrate.py"),
+        extra={"HASHTIDE_MIGRATOR_DSN": deployment.dsn("hashtide_migrator")},
+    )
+    applied = len(json.loads(output.strip().splitlines()[-1])["applied"])
+    return f"{applied} migrations applied" if applied else "up to date"
+
+
+def migrate_airflow(deployment: Deployment) -> str:
+    """Makes or upgrades Airflow's metadata and its admin, where versions or database changed since the last time.
+
+    Each of Airflow's commands takes 6 to 10 s, so they are not run for nothing. Returns a word on it.
+    """
+    stamp = deployment.home.airflow / "migrated.json"
+    wanted = _metadata_state(deployment)
+    if wanted["database"] and stamp.exists() and json.loads(stamp.read_text()) == wanted:
+        return "up to date"
+    run(deployment, "airflow-migrate", (*airflow(deployment), "db", "migrate"))
+    run(deployment, "airflow-migrate", (*airflow(deployment), "fab-db", "migrate"))
+    user, password = deployment.secrets.admin_login()
+    words = ("users", "create", "--username", user, "--role", "Admin", "--email", "admin@localhost")
+    names = ("--firstname", "Hashtide", "--lastname", "Admin")
+    run(deployment, "airflow-admin", (*airflow(deployment), *words, *names), stdin=f"{password}\n{password}\n")
+    stamp.write_text(json.dumps(_metadata_state(deployment)))
+    return "migrated, admin made"
+
+
+def _metadata_state(deployment: Deployment) -> dict[str, object]:
+    """What decides whether Airflow's migrations have to run: the versions, and what the database says of itself."""
+    names = ("apache-airflow-core", "apache-airflow-providers-fab")
+    connection = psycopg2.connect(deployment.dsn("hashtide_airflow", METADATA_DATABASE), connect_timeout=10)
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        return {
+            **{name: version(name) for name in names},
+            "database": _revisions(cursor, deployment.secrets.admin_login()[0]),
+        }
+
+
+def _revisions(cursor: psycopg2.extensions.cursor, admin: str) -> list[object]:
+    """Alembic's revisions, and how many admins there are; empty where the tables are not all there."""
+    tables = ("alembic_version", "alembic_version_fab", "ab_user")
+    cursor.execute("select bool_and(to_regclass(name) is not null) from unnest(%s) name", (list(tables),))
+    if not (cursor.fetchone() or [False])[0]:
+        return []
+    cursor.execute("select version_num from alembic_version union all select version_num from alembic_version_fab")
+    revisions = sorted(row[0] for row in cursor.fetchall())
+    cursor.execute("select count(*) from ab_user where username = %s", (admin,))
+    return [*revisions, *(cursor.fetchone() or [0])]
+
+
+def remove_stop_markers(deployment: Deployment) -> None:
+    """Removes markers that an interrupted `down` left: the streaming job would end after its first batch."""
+    url = f"{deployment.endpoints.namenode_url}/webhdfs/v1{ROOT}/stop"
+    query: dict[str, str] = {"op": "DELETE", "recursive": "true", "user.name": deployment.user}
+    try:
+        requests.delete(url, params=query, timeout=10).raise_for_status()
+    except requests.RequestException as error:
+        raise StackError(f"HDFS does not let {ROOT}/stop be removed: {error}") from None

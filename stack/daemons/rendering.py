@@ -1,0 +1,232 @@
+"""Renders the templates of stack/templates into one home's conf/. Pure but for `write`, which puts the files there."""
+
+import json
+import socket
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup, escape
+from psycopg2.extensions import parse_dsn
+
+from stack.config.deployment import DATABASE, METADATA_DATABASE, ROOT, TOPIC, Deployment
+from stack.config.ports import HOST
+from stack.config.secrets import write_private
+from stack.config.settings import MOST_BROKERS, REPOSITORY
+from stack.daemons.restarts import EVENTS
+from stack.daemons.services import Service
+
+KAFKA_SECRETS = Path("/run/secrets/kafka")
+"""In the cluster: the authority's certificate, and each broker's own with its key."""
+_TEMPLATES = Path(__file__).parents[1] / "templates"
+_HADOOP = ("core-site.xml", "hdfs-site.xml", "yarn-site.xml", "capacity-scheduler.xml", "log4j.properties")
+
+
+def render(template: str, values: Mapping[str, object]) -> str:
+    """Returns a template's text; a value that it names and nobody gave is an error (jinja2.UndefinedError)."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        autoescape=jinja2.select_autoescape(["xml.j2"], default=False),
+        keep_trailing_newline=True,
+    )
+    environment.globals["property"] = _property
+    return environment.get_template(f"{template}.j2").render(values)
+
+
+def _property(name: str, value: object, why: str) -> Markup:
+    comment = Markup("\n  <!-- {} -->").format(why) if why else Markup()
+    return comment + Markup("\n  <property><name>{}</name><value>{}</value></property>").format(
+        escape(name), escape(str(value))
+    )
+
+
+def values_of(deployment: Deployment) -> dict[str, object]:
+    """Returns what the templates may name, secrets left out."""
+    pyspark = find_spec("pyspark")
+    return {
+        **deployment.settings.model_dump(exclude={"home", "ports", "postgres_dsn", "source"}),
+        "cluster": deployment.cluster,
+        "hosts": dict(deployment.hosts),
+        **_broker(deployment),
+        "ports": dict(deployment.ports),
+        # The cluster's network is its own; nothing else of this machine is to be reached.
+        "listen": "0.0.0.0" if deployment.cluster else HOST,  # noqa: S104
+        "airflow_url": deployment.public_url,
+        "home": str(deployment.home.root),
+        "repository": str(REPOSITORY),
+        "user": deployment.user,
+        "python": str(deployment.toolchain.python),
+        "java_home": str(deployment.toolchain.java_home),
+        "jars": str(deployment.toolchain.jars),
+        "pyspark": str(Path(pyspark.origin or "").parent) if pyspark else "",
+    }
+
+
+def _broker(deployment: Deployment) -> dict[str, object]:
+    """What this machine's broker is: in the cluster, the one whose name the container has, `kafka-N`.
+
+    It says nothing of how many there are: one more is no reason to start the others anew.
+    """
+    controllers = deployment.hosts["kafka"].split(",")[:3]
+    brokers = [f"kafka-{number}" for number in range(1, MOST_BROKERS + 1)] if deployment.cluster else controllers
+    own = socket.gethostname() if socket.gethostname() in brokers else brokers[0]
+    return {
+        "controllers": controllers,
+        "brokers": brokers,
+        "broker": own,
+        "broker_id": brokers.index(own) + 1,
+        "kafka_secrets": KAFKA_SECRETS,
+    }
+
+
+def write(deployment: Deployment, services: Iterable[Service]) -> None:
+    """Writes every configuration file of the stack, those with secrets readable by their owner only."""
+    write_daemons(deployment)
+    write_airflow_cfg(deployment)
+    write_private(deployment.home.conf / "supervisord.conf", _supervisord(deployment, services, values_of(deployment)))
+
+
+def write_daemons(deployment: Deployment) -> None:
+    """Writes what Kafka, Hadoop, Spark and Postgres read; there is no secret in it."""
+    home, values = deployment.home, values_of(deployment)
+    plain = {home.hadoop_conf / name: name for name in _HADOOP}
+    plain |= {
+        home.conf / "kafka" / "server.properties": "server.properties",
+        home.conf / "kafka" / "log4j2.properties": "log4j2.properties",
+        home.spark_conf / "spark-defaults.conf": "spark-defaults.conf",
+        home.conf / "postgres" / "postgresql.conf": "postgresql.conf",
+        home.conf / "postgres" / "pg_hba.conf": "pg_hba.conf",
+    }
+    for path, name in plain.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(render(name, values))
+        path.chmod(0o644)
+
+
+def write_airflow_cfg(deployment: Deployment) -> None:
+    """Writes airflow.cfg, which holds keys."""
+    text = render("airflow.cfg", values_of(deployment) | _airflow_secrets(deployment))
+    write_private(deployment.home.airflow / "airflow.cfg", text)
+
+
+def _airflow_secrets(deployment: Deployment) -> dict[str, str]:
+    return {
+        "metadata": url_of(deployment.dsn("hashtide_airflow", METADATA_DATABASE)),
+        "fernet_key": deployment.secrets["airflow_fernet_key"],
+        "api_secret": deployment.secrets["airflow_api_secret"],
+        "jwt_secret": deployment.secrets["airflow_jwt_secret"],
+    }
+
+
+def _supervisord(deployment: Deployment, services: Iterable[Service], values: Mapping[str, object]) -> str:
+    more = {
+        "services": list(services),
+        "socket": deployment.home.socket,
+        "password": deployment.secrets["supervisor"],
+        "events": EVENTS,
+    }
+    return render("supervisord.conf", {**values, **more})
+
+
+def url_of(dsn: str) -> str:
+    """Returns `user:password@host:port/database` of a connection string, as SQLAlchemy wants it after the `//`.
+
+    A unix socket's folder goes into the query. `%` is doubled: Airflow's configuration file takes it as its own.
+    """
+    parts = parse_dsn(dsn)
+    login = f"{quote(parts['user'], safe='')}:{quote(parts['password'], safe='')}"
+    host, port = parts.get("host", "localhost"), parts.get("port", "5432")
+    if host.startswith("/"):
+        address = f"{login}@/{parts['dbname']}?host={quote(host)}&port={port}"
+    else:
+        address = f"{login}@{host}:{port}/{parts['dbname']}"
+    return address.replace("%", "%%")
+
+
+def write_airflow_files(deployment: Deployment) -> None:
+    """Writes the connections and variables that Airflow reads, see docs/contracts.md. They are read at each use."""
+    home, settings = deployment.home, deployment.settings
+    kept = _read_json(home.variables_file)
+    variables = {
+        "hashtide_source": settings.source or kept.get("hashtide_source", deployment.first_source),
+        "hashtide_generation": kept.get("hashtide_generation", "1"),
+        "hashtide_spool_dir": str(home.spool),
+        "hashtide_reports_dir": str(home.reports),
+        "hashtide_trigger_interval_s": str(settings.trigger_interval_s),
+        "hashtide_executors": str(settings.executors),
+        "hashtide_forms_dir": kept.get("hashtide_forms_dir", str(home.input)),
+    }
+    write_private(home.variables_file, json.dumps(kept | variables, indent=1) + "\n")
+    write_private(home.airflow / "connections.json", json.dumps(connections_of(deployment), indent=1) + "\n")
+
+
+def connections_of(deployment: Deployment) -> dict[str, dict[str, object]]:
+    """Returns Airflow's connections by their ids."""
+    ports = deployment.ports
+    return {
+        **_kafka_connections(deployment),
+        "hashtide_yarn": {
+            "conn_type": "http",
+            "host": deployment.hosts["resourcemanager"],
+            "port": ports["resourcemanager_http"],
+        },
+        "hashtide_hdfs": {
+            "conn_type": "http",
+            "host": deployment.hosts["namenode"],
+            "port": ports["namenode_http"],
+            "extra": json.dumps({"rpc_port": ports["namenode"], "root": ROOT}),
+        },
+        "hashtide_compactor": _postgres_connection(deployment, "hashtide_compactor"),
+        "hashtide_reporter": _postgres_connection(deployment, "hashtide_reporter"),
+    }
+
+
+def _kafka_connections(deployment: Deployment) -> dict[str, dict[str, object]]:
+    """The reader's, and where the brokers ask who one is, the collector's too."""
+    if not deployment.cluster:
+        address = {"conn_type": "kafka", "host": deployment.hosts["kafka"], "port": deployment.ports["kafka"]}
+        return {"hashtide_kafka": {**address, "extra": json.dumps({"topic": TOPIC})}}
+    return {
+        name: _secured_kafka(deployment, json.loads(path.read_text()))
+        for name, path in (
+            ("hashtide_kafka", deployment.secrets.kafka_reader_file),
+            ("hashtide_kafka_writer", deployment.secrets.kafka_writer_file),
+        )
+    }
+
+
+def _secured_kafka(deployment: Deployment, client: dict[str, str]) -> dict[str, object]:
+    return {
+        "conn_type": "kafka",
+        "host": deployment.bootstrap_servers,
+        "login": client.pop("sasl.username"),
+        "password": client.pop("sasl.password"),
+        "extra": json.dumps({"topic": TOPIC, **client}),
+    }
+
+
+def _postgres_connection(deployment: Deployment, role: str) -> dict[str, object]:
+    parts = parse_dsn(deployment.dsn(role))
+    known = ("host", "port", "user", "password", "dbname")
+    connection: dict[str, object] = {
+        "conn_type": "postgres",
+        "host": parts.get("host", deployment.hosts["postgres"]),
+        "port": int(parts.get("port", "5432")),
+        "login": role,
+        "password": parts["password"],
+        "schema": DATABASE,
+    }
+    if extra := {key: value for key, value in parts.items() if key not in known}:
+        connection["extra"] = json.dumps(extra)
+    return connection
+
+
+def _read_json(path: Path) -> dict[str, str]:
+    try:
+        kept: dict[str, str] = json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return kept

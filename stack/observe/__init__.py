@@ -1,0 +1,1 @@
+"""How a running stack is: asked from outside, changing nothing."""

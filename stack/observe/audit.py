@@ -1,0 +1,201 @@
+"""The books: what became of every line that the collector read, checked against the topic itself.
+
+Nothing here comes of Spark or of the compaction but the figures under test: the topic is read by a plain Kafka
+consumer, the lines by the collector's own tally. So the books can fail.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from stack.config.endpoints import Endpoints
+from stack.observe.counts_db import rows, snapshot
+from stack.observe.topic_recount import TopicRecount, recount_topic
+
+HORIZON = timedelta(minutes=120)
+"""How long, in processing time, a repeat is recognised: the streaming job's default (docs/contracts.md, Jobs)."""
+
+
+@dataclass(frozen=True)
+class OffsetRange:
+    """What one batch read of one partition: offsets from `from_offset` up to, without, `until_offset`."""
+
+    partition: int
+    from_offset: int
+    until_offset: int
+    processed_at_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What Postgres says of one generation.
+
+    Attributes:
+        records: records that the batches read.
+        posts: posts counted.
+        control: control messages.
+        dead: records that could not be understood.
+        gaps: the collector's notes of what it missed.
+        last_batch: the newest batch compacted, -1 where there is none.
+        ranges: the offset ranges of all batches.
+    """
+
+    records: int = 0
+    posts: int = 0
+    control: int = 0
+    dead: int = 0
+    gaps: int = 0
+    last_batch: int = -1
+    ranges: Sequence[OffsetRange] = field(default=(), repr=False)
+
+    @property
+    def kept(self) -> int:
+        """Records that are in the books by themselves, thus all but the duplicates."""
+        return self.posts + self.control + self.dead + self.gaps
+
+    def until(self) -> dict[int, int]:
+        """How far each partition is compacted: the offset after the last."""
+        furthest: dict[int, int] = {}
+        for each in self.ranges:
+            furthest[each.partition] = max(furthest.get(each.partition, 0), each.until_offset)
+        return furthest
+
+    def covers(self, end_offsets: dict[int, int]) -> bool:
+        """Whether everything before these offsets is compacted."""
+        furthest = self.until()
+        return all(furthest.get(partition, 0) >= end for partition, end in end_offsets.items())
+
+
+@dataclass(frozen=True)
+class Books:
+    """The three tallies side by side: the collector's, the topic's, Postgres'.
+
+    Attributes:
+        lines_read: lines that the collector took from its sources, over the spool's life.
+        topic: what a plain consumer found in the topic.
+        ledger: what Postgres holds.
+    """
+
+    lines_read: int
+    topic: TopicRecount
+    ledger: Ledger
+
+    @property
+    def sent_again(self) -> int:
+        """Records that the collector sent a second time after a crash. The collector's notes are no lines."""
+        return self.ledger.records - self.lines_read - self.ledger.gaps
+
+    @property
+    def duplicate(self) -> int:
+        """Records whose identity was there before, those sent again included."""
+        return self.ledger.records - self.ledger.kept
+
+    def problems(self) -> list[str]:
+        """Why the books don't balance, one plain sentence each; empty where they do."""
+        return [*self._coverage_problems(), *self._tally_problems(), *self._identity_problems()]
+
+    def _coverage_problems(self) -> list[str]:
+        by_partition: dict[int, list[OffsetRange]] = defaultdict(list)
+        for each in self.ledger.ranges:
+            if each.until_offset > each.from_offset:
+                by_partition[each.partition].append(each)
+        problems = []
+        for partition, part in sorted(self.topic.partitions.items()):
+            ranges = sorted(by_partition.pop(partition, []), key=lambda each: each.from_offset)
+            problems += [
+                f"partition {partition}: {problem}" for problem in _range_problems(ranges, part.earliest, part.end)
+            ]
+            if part.records != part.end - part.earliest:
+                problems.append(
+                    f"partition {partition}: offsets {part.earliest} to {part.end} hold {part.records} records"
+                )
+        return problems + [f"partition {partition} is in the ledger but not in the topic" for partition in by_partition]
+
+    def _tally_problems(self) -> list[str]:
+        ledger, problems = self.ledger, []
+        in_ranges = sum(each.until_offset - each.from_offset for each in ledger.ranges)
+        if ledger.records != in_ranges:
+            problems.append(f"the batches say {ledger.records:,} records, their offset ranges {in_ranges:,}")
+        in_topic = self.topic.records + self._removed_since()
+        if ledger.records != in_topic:
+            problems.append(f"{ledger.records:,} records are counted, the topic has held {in_topic:,}")
+        if self.sent_again < 0:
+            problems.append(f"{-self.sent_again:,} of {self.lines_read:,} lines read are not in the topic")
+        return problems
+
+    def _removed_since(self) -> int:
+        """Records that batches have read and the topic's retention has removed since."""
+        first: dict[int, int] = {}
+        for each in self.ledger.ranges:
+            first[each.partition] = min(first.get(each.partition, each.from_offset), each.from_offset)
+        parts = self.topic.partitions.items()
+        return sum(max(part.earliest - first.get(number, part.earliest), 0) for number, part in parts)
+
+    def _identity_problems(self) -> list[str]:
+        distinct = self.topic.distinct
+        if distinct is None:
+            return []
+        most = distinct + self.topic.repeats_beyond_horizon
+        if distinct <= self.ledger.kept <= most:
+            return []
+        expected = f"{distinct:,}" if most == distinct else f"{distinct:,} to {most:,}"
+        return [f"{self.ledger.kept:,} posts and others are counted, the topic holds {expected} identities"]
+
+
+def _range_problems(ranges: Sequence[OffsetRange], earliest: int, end: int) -> Iterable[str]:
+    """Holes, overlaps and missing ends of one partition's sorted, non-empty ranges against [earliest, end)."""
+    reached = min(earliest, ranges[0].from_offset) if ranges else earliest
+    for each in ranges:
+        if each.from_offset > reached:
+            yield f"offsets {reached} to {each.from_offset} were never counted"
+        if each.from_offset < reached:
+            yield f"offsets {each.from_offset} to {min(reached, each.until_offset)} were counted twice"
+        reached = max(reached, each.until_offset)
+    if reached < end:
+        yield f"offsets {reached} to {end} were never counted"
+    if reached > end:
+        yield f"counted up to offset {reached}, but the topic ends at {end}"
+
+
+def read_ledger(dsn_file: Path, generation: int, topic: str) -> Ledger:
+    """What Postgres holds of a generation; an empty ledger where nothing is compacted yet. Raises psycopg2.Error."""
+    with snapshot(dsn_file) as cursor:
+        tallies = rows(cursor, "ledger_tallies", generation=generation)
+        ranges = tuple(OffsetRange(*row) for row in rows(cursor, "ledger_ranges", generation=generation, topic=topic))
+    if not tallies:
+        return Ledger(ranges=ranges)
+    records, posts, control, dead, gaps, last_batch = map(int, tallies[0])
+    return Ledger(records, posts, control, dead, gaps, last_batch, ranges)
+
+
+def close_the_books(endpoints: Endpoints, generation: int, lines_read: int) -> Books:
+    """Read all three tallies. The topic is read whole: minutes for millions of records, 16 bytes of memory each."""
+    ledger = read_ledger(endpoints.reader_dsn_file, generation, endpoints.topic)
+    recount = recount_topic(
+        endpoints.bootstrap_servers,
+        endpoints.topic,
+        processed_at_lookup(ledger.ranges),
+        HORIZON.total_seconds(),
+        endpoints.kafka_config,
+    )
+    return Books(lines_read, recount, ledger)
+
+
+def processed_at_lookup(ranges: Iterable[OffsetRange]) -> Callable[[int, int], float]:
+    """When a record, by partition and offset, was first read by a batch: epoch seconds, 0 where no batch read it."""
+    by_partition: dict[int, list[OffsetRange]] = defaultdict(list)
+    for each in sorted(ranges, key=lambda each: (each.partition, each.from_offset)):
+        if each.until_offset > each.from_offset:
+            by_partition[each.partition].append(each)
+    starts = {partition: [each.from_offset for each in found] for partition, found in by_partition.items()}
+
+    def lookup(partition: int, offset: int) -> float:
+        place = bisect_right(starts.get(partition, []), offset) - 1
+        if place < 0 or offset >= by_partition[partition][place].until_offset:
+            return 0.0
+        return by_partition[partition][place].processed_at_s
+
+    return lookup

@@ -1,0 +1,141 @@
+"""How far each stage is behind the one before it. What can't be seen at the moment is None: unknown is not none."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import psycopg2
+import requests
+
+from stack.config.deployment import ROOT
+from stack.config.endpoints import Endpoints
+from stack.observe.counts_db import rows, snapshot
+from stack.observe.stages import Snapshot, Stages
+
+_LIMIT_S = 5.0
+
+
+@dataclass(frozen=True)
+class Lags:
+    """The stages of one stack at about one moment.
+
+    Attributes:
+        source: address of the source that the collector reads, empty before its first word.
+        collector: its status.
+        collect_lag_records: lines in the spool that Kafka has not acknowledged.
+        stream: state of the newest application, such as RUNNING; `none` where YARN knows none.
+        count_lag_records: records of the topic that are in no committed batch.
+        compact_lag_batches: committed batches that are not compacted.
+        last_batch_id, last_batch_at: the newest committed batch and its processing time.
+        last_compaction_at: when the newest transaction of the compaction began.
+        report_day, report_revision, report_made_at: of the newest report.
+        records, posts: compacted so far.
+    """
+
+    source: str | None = None
+    collector: str | None = None
+    collect_lag_records: int | None = None
+    stream: str | None = None
+    count_lag_records: int | None = None
+    compact_lag_batches: int | None = None
+    last_batch_id: int | None = None
+    last_batch_at: datetime | None = None
+    last_compaction_at: datetime | None = None
+    report_day: date | None = None
+    report_revision: int | None = None
+    report_made_at: datetime | None = None
+    records: int | None = None
+    posts: int | None = None
+
+
+def look(endpoints: Endpoints, generation: int) -> Lags:
+    """Looks at every stage; each that does not answer leaves its own fields unknown."""
+    stages = Stages(endpoints, generation)
+    now = stages.look()
+    manifest = _manifest(endpoints, generation, now.newest_batch)
+    compacted = now.ledger.last_batch if now.ledger else None
+    day, revision, made_at, compacted_at = _postgres(endpoints, generation)
+    processed_at = manifest.get("processed_at")
+    return Lags(
+        source=now.collector.shown_source if now.collector else None,
+        collector=now.collector.status if now.collector else None,
+        collect_lag_records=_collect_lag(endpoints),
+        stream=_stream(now),
+        count_lag_records=count_lag(stages.end_offsets(), now.newest_batch, manifest),
+        compact_lag_batches=None if compacted is None or now.newest_batch is None else now.newest_batch - compacted,
+        last_batch_id=now.newest_batch,
+        last_batch_at=datetime.fromisoformat(processed_at) if processed_at else None,
+        last_compaction_at=compacted_at,
+        report_day=day,
+        report_revision=revision,
+        report_made_at=made_at,
+        records=now.ledger.records if now.ledger else None,
+        posts=now.ledger.posts if now.ledger else None,
+    )
+
+
+def count_lag(ends: Mapping[int, int] | None, newest_batch: int | None, manifest: Mapping[str, object]) -> int | None:
+    """Returns the records between what the newest batch read (its manifest) and the ends of the partitions."""
+    if ends is None or newest_batch is None:
+        return None
+    if newest_batch < 0:
+        return sum(ends.values())
+    ranges = manifest.get("offset_ranges")
+    if not isinstance(ranges, list):
+        return None
+    read = {int(each["partition"]): int(each["until_offset"]) for each in ranges}
+    return sum(max(0, end - read.get(partition, 0)) for partition, end in ends.items())
+
+
+def _stream(now: Snapshot) -> str | None:
+    if now.applications is None:
+        return None
+    if not now.applications:
+        return "none"
+    newest = now.applications[0]
+    return newest.state if newest.final_status == "UNDEFINED" else newest.final_status
+
+
+def _collect_lag(endpoints: Endpoints) -> int | None:
+    try:
+        return int(json.loads((endpoints.spool_dir / "state.json").read_bytes())["lag_records"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _manifest(endpoints: Endpoints, generation: int, batch_id: int | None) -> Mapping[str, str]:
+    if batch_id is None or batch_id < 0:
+        return {}
+    url = f"{endpoints.namenode_url}/webhdfs/v1{ROOT}/counts/generation={generation}/batch={batch_id}/manifest.json"
+    try:
+        answer = requests.get(url, params={"op": "OPEN"}, timeout=_LIMIT_S)
+        answer.raise_for_status()
+        found: Mapping[str, str] = answer.json()
+    except (requests.RequestException, ValueError):
+        return {}
+    return found
+
+
+def _postgres(
+    endpoints: Endpoints, generation: int
+) -> tuple[date | None, int | None, datetime | None, datetime | None]:
+    try:
+        with snapshot(endpoints.reader_dsn_file) as cursor:
+            report = rows(cursor, "last_report")
+            compaction = rows(cursor, "last_compaction", generation=generation)
+    except (psycopg2.Error, OSError):
+        return None, None, None, None
+    day, revision, made_at = report[0] if report else (None, None, None)
+    return day, revision, made_at, compaction[0][0]
+
+
+def age(then: datetime | None, now: datetime | None = None) -> str:
+    """Returns how long ago an instant was, in words: `12 s ago`, `3 min ago`, `2 h ago`; a dash where it is unknown."""
+    if then is None:
+        return "–"
+    seconds = ((now or datetime.now(UTC)) - then).total_seconds()
+    for limit, unit, size in ((120, "s", 1), (7200, "min", 60), (172_800, "h", 3600)):
+        if seconds < limit:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{seconds / 86_400:.0f} days ago"

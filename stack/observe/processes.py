@@ -1,0 +1,89 @@
+"""The processes of the stack on one machine as they are now: what supervisord, Airflow and YARN look after here."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import psutil
+
+from stack.commands.down import collector_process
+from stack.config.deployment import Deployment
+from stack.config.state_directory import StateDirectory
+from stack.daemons import restarts
+from stack.daemons.launch import working_in
+from stack.daemons.services import Service, services_of
+from stack.daemons.supervision import Process, Supervisor
+from stack.observe.health import NotHealthyError, check
+from stack.observe.lags import look
+from stack.observe.status import ServiceStatus, Status
+
+
+def gather(deployment: Deployment, generation: int) -> Status:
+    """Looks at everything at once; takes some seconds at most, however much is down."""
+    supervisor = Supervisor(deployment.home)
+    processes = supervisor.processes()
+    tally = restarts.read(deployment.home.run / "restarts.json")
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        lags = pool.submit(look, deployment.endpoints, generation)
+        services = [pool.submit(_service, deployment, each, processes, tally) for each in services_of(deployment)]
+        others = pool.submit(_unsupervised, deployment.home)
+        found = [each.result() for each in services] + others.result()
+        return Status(str(deployment.home.root), deployment.endpoints.airflow_url, found, lags.result())
+
+
+def _service(
+    deployment: Deployment, service: Service, processes: dict[str, Process], tally: dict[str, restarts.Restarts]
+) -> ServiceStatus:
+    process = processes.get(service.name)
+    count = tally.get(service.name, restarts.Restarts()).count
+    status = ServiceStatus(service.name, service.title, process.state.lower() if process else "down", restarts=count)
+    if process is None or not process.pid:
+        return status
+    try:
+        check(deployment, service.name, process)
+        health = "healthy"
+    except NotHealthyError as error:
+        health = str(error)
+    containers = frozenset(working_in(deployment.home.nodemanager_local, below=True))
+    memory_mb, up_s = memory_of(process.pid, containers), time.time() - process.started_at
+    return replace(status, pid=process.pid, up_s=round(up_s, 1), memory_mb=memory_mb, health=health)
+
+
+def _unsupervised(home: StateDirectory) -> list[ServiceStatus]:
+    """The collector and the streaming job's containers: Airflow and YARN look after them."""
+    found = []
+    if collector := collector_process(home):
+        up_s = time.time() - collector.create_time()
+        found.append(_running("collector", "Collector", collector.pid, up_s, memory_of(collector.pid, frozenset())))
+    containers = working_in(home.nodemanager_local, below=True)
+    if containers:
+        memory_mb = round(sum(_pss_mb(pid) for pid in containers), 1)
+        title = f"YARN containers ({len(containers)} processes)"
+        found.append(_running("containers", title, containers[0], None, memory_mb))
+    return found
+
+
+def _running(name: str, title: str, pid: int, up_s: float | None, memory_mb: float) -> ServiceStatus:
+    return ServiceStatus(name, title, "running", pid, up_s and round(up_s, 1), memory_mb, restarts=0, health="healthy")
+
+
+def memory_of(pid: int, without: frozenset[int]) -> float:
+    """Returns the memory of a process and its children in MB (10^6 bytes), some pids left out.
+
+    It is the proportional set size: pages that several processes share count once.
+    """
+    try:
+        process = psutil.Process(pid)
+        pids = {pid, *(child.pid for child in process.children(recursive=True))}
+    except psutil.Error:
+        return 0.0
+    return round(sum(map(_pss_mb, pids - without)), 1)
+
+
+def _pss_mb(pid: int) -> float:
+    try:
+        return float(psutil.Process(pid).memory_full_info().pss) / 1e6
+    except psutil.AccessDenied:
+        return float(psutil.Process(pid).memory_info().rss) / 1e6
+    except psutil.Error:
+        return 0.0

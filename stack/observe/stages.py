@@ -1,0 +1,178 @@
+"""Where each stage of a running stack is now. What can't be seen at the moment is None: unknown is not gone."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import psycopg2
+import requests
+from kafka.errors import KafkaError
+
+from stack.config.endpoints import Endpoints
+from stack.config.source_address import split
+from stack.observe import topic_recount
+from stack.observe.audit import Ledger, read_ledger
+
+REQUEST_TIMEOUT_S = (5.0, 15.0)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Collector:
+    """What the collector last wrote into SPOOL/state.json.
+
+    Attributes:
+        source: address of the source.
+        status: `running`, `finished`, `stopped` or `failed`.
+        error: why it failed, else empty.
+        lines_read: lines taken from its sources, over the spool's life.
+        records_acked: records that Kafka has acknowledged, over the spool's life.
+        updated_at: when it wrote this, ISO 8601.
+        collects: slug of the source behind the address.
+    """
+
+    source: str
+    status: str
+    error: str
+    lines_read: int
+    records_acked: int
+    updated_at: str
+    collects: str = ""
+
+    @property
+    def shown_source(self) -> str:
+        """The addresses as a person reads them: beside `auto` it says which it is."""
+        kinds = {address.partition(":")[0] for address in split(self.source)}
+        found = [word for word in self.collects.split("-") if word in ("jetstream", "simulator")]
+        return f"{self.source} ({found[0]})" if "auto" in kinds and found else self.source
+
+
+@dataclass(frozen=True)
+class Application:
+    """The streaming job as YARN knows it: one submit of it."""
+
+    application_id: str
+    state: str
+    final_status: str
+    started_at_s: float
+    diagnostics: str
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended otherwise than by its own wish."""
+        return self.final_status in ("FAILED", "KILLED")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All stages at about one moment; None is unknown.
+
+    Attributes:
+        collector: None also before the collector's first word.
+        applications: newest first.
+        newest_batch: newest batch committed to the count log, -1 before the first.
+        ledger: what is compacted.
+    """
+
+    collector: Collector | None
+    applications: tuple[Application, ...] | None
+    newest_batch: int | None
+    ledger: Ledger | None
+
+    def progress(self) -> tuple[object, ...]:
+        """Changes when anything gets on; a heartbeat is no progress."""
+        collector = self.collector
+        return (
+            collector and (collector.source, collector.status, collector.lines_read, collector.records_acked),
+            self.applications and tuple((each.application_id, each.state) for each in self.applications),
+            self.newest_batch,
+            self.ledger and self.ledger.last_batch,
+        )
+
+
+class Stages:
+    """Looks at the stages of one stack and generation."""
+
+    def __init__(self, endpoints: Endpoints, generation: int) -> None:
+        self._endpoints = endpoints
+        self.generation = generation
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def look(self) -> Snapshot:
+        """All stages, as they are now."""
+        return Snapshot(self.collector(), self.applications(), self.newest_batch(), self.ledger())
+
+    def collector(self) -> Collector | None:
+        """What the collector last wrote."""
+        try:
+            found = json.loads((self._endpoints.spool_dir / "state.json").read_bytes())
+            return Collector(
+                str(found["source"]),
+                str(found["status"]),
+                str(found.get("error") or ""),
+                int(found["lines_read"]),
+                int(found["records_acked"]),
+                str(found["updated_at"]),
+                str(found.get("collects") or ""),
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def applications(self) -> tuple[Application, ...] | None:
+        """Every submit of the streaming job that YARN remembers, newest first."""
+        url = f"{self._endpoints.resourcemanager_url}/ws/v1/cluster/apps"
+        answer = self._get(url, {"applicationTags": f"hashtide-count-g{self.generation}"})
+        if answer is None or not answer.ok:
+            return None
+        apps = (answer.json().get("apps") or {}).get("app") or []
+        found = (
+            Application(
+                each["id"],
+                each["state"],
+                each["finalStatus"],
+                each["startedTime"] / 1000,
+                each.get("diagnostics") or "",
+            )
+            for each in apps
+        )
+        return tuple(sorted(found, key=lambda each: each.started_at_s, reverse=True))
+
+    def newest_batch(self) -> int | None:
+        """The newest batch in the count log, -1 where there is none."""
+        path = f"{urlsplit(self._endpoints.count_log_url).path}/generation={self.generation}"
+        answer = self._get(f"{self._endpoints.namenode_url}/webhdfs/v1{path}", {"op": "LISTSTATUS"})
+        if answer is not None and answer.status_code == requests.codes.not_found:
+            return -1
+        if answer is None or not answer.ok:
+            return None
+        names = (each["pathSuffix"] for each in answer.json()["FileStatuses"]["FileStatus"])
+        batches = (re.fullmatch(r"batch=(\d+)", name) for name in names)
+        return max((int(batch[1]) for batch in batches if batch), default=-1)
+
+    def ledger(self) -> Ledger | None:
+        """What Postgres holds."""
+        return _unless_away(
+            lambda: read_ledger(self._endpoints.reader_dsn_file, self.generation, self._endpoints.topic)
+        )
+
+    def end_offsets(self) -> dict[int, int] | None:
+        """Where each partition of the topic ends."""
+        at = self._endpoints
+        return _unless_away(lambda: topic_recount.end_offsets(at.bootstrap_servers, at.topic, at.kafka_config))
+
+    def _get(self, url: str, query: dict[str, str]) -> requests.Response | None:
+        try:
+            return self._session.get(url, params=query, timeout=REQUEST_TIMEOUT_S)
+        except requests.RequestException:
+            return None
+
+
+def _unless_away(look: Callable[[], T]) -> T | None:
+    try:
+        return look()
+    except (psycopg2.OperationalError, KafkaError, topic_recount.TopicError, OSError):
+        return None

@@ -1,0 +1,118 @@
+"""What a person sees at the end of `up`: the top hashtags, where everything is, and the books."""
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from stack.config.hints import Hints
+from stack.config.source_address import split
+from stack.observe.audit import HORIZON, Books
+from stack.observe.stages import Collector
+
+BAR_WIDTH = 30
+SIMULATED = "Simulated posts: made by Hashtide's simulator, not by people."
+PARTLY_SIMULATED = "Partly simulated: some of these posts are made by Hashtide's simulator, not by people."
+# Marks that turn or hide what follows them on a terminal; only what is shown loses them.
+_TURNS_TEXT = dict.fromkeys((0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+
+
+def summary(
+    day: date, hashtags: Sequence[tuple[str, int, float]], hints: Hints, first_counts_s: float, note: str = ""
+) -> RenderableType:
+    """The day's top hashtags (term, posts, share of all posts) below a note on them, and where to go on."""
+    above = [Text(note, style="bold yellow")] if note else []
+    return Group(*above, hashtags_table(day, hashtags), Text(), where_to_go(day, hints), seconds(first_counts_s))
+
+
+def simulated_note(collector: Collector | None) -> str:
+    """What is said above figures of posts that nobody wrote, by what is collected now; else empty.
+
+    A day's own word is its report's: the books know what was collected when.
+    """
+    if collector is None:
+        return ""
+    kinds = {re.split(r"[: ]", address)[0] for address in split(collector.source)}
+    if "auto" in kinds and collector.shown_source.endswith("(simulator)"):
+        kinds = kinds - {"auto"} | {"simulator"}
+    if "simulator" not in kinds:
+        return ""
+    return SIMULATED if kinds == {"simulator"} else PARTLY_SIMULATED
+
+
+def hashtags_table(day: date, hashtags: Sequence[tuple[str, int, float]]) -> RenderableType:
+    """One row a hashtag, its bar against the first."""
+    if not hashtags:
+        return Text(f"No post of {day} (UTC) has a hashtag.")
+    table = Table(title=f"Top hashtags of {day} (UTC)", title_justify="left", box=None, pad_edge=False)
+    table.add_column("hashtag", no_wrap=True, max_width=32, overflow="ellipsis")
+    table.add_column("posts", justify="right")
+    table.add_column("share", justify="right")
+    table.add_column("")
+    most = max((posts for _, posts, _ in hashtags), default=1)
+    for term, posts, share in hashtags:
+        bar = "█" * max(1, round(BAR_WIDTH * posts / most))
+        table.add_row(Text(f"#{term.translate(_TURNS_TEXT)}"), f"{posts:,}", f"{share:.1%}", Text(bar, style="cyan"))
+    return table
+
+
+def report_path(day: date, reports_dir: Path) -> Path:
+    """Where the report of a day is, all sources and languages together (`jobs/report.py`)."""
+    return reports_dir / day.isoformat() / "hashtags.html"
+
+
+def where_to_go(day: date, hints: Hints) -> Table:
+    """The report and Airflow."""
+    places = Table(box=None, show_header=False, pad_edge=False)
+    places.add_column(style="bold")
+    places.add_column(overflow="fold")
+    reports_dir = hints.endpoints.reports_dir
+    report = report_path(day, reports_dir)
+    places.add_row("report", Text(hints.report(report if report.exists() else reports_dir)))
+    places.add_row("Airflow", Text(hints.airflow_url))
+    places.add_row("login", Text(hints.login))
+    return places
+
+
+def seconds(first_counts_s: float) -> Text:
+    """How long it took until counts were in Postgres."""
+    return Text(f"First counts were in Postgres after {first_counts_s:.0f} s.", style="dim")
+
+
+def books_table(books: Books) -> RenderableType:
+    """The books as an equation that reads from the top down."""
+    ledger = books.ledger
+    table = Table(title="The books", title_justify="left", box=None, show_header=False, pad_edge=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    table.add_row("read", f"{books.lines_read:,}", "lines that the collector took from its sources")
+    if ledger.gaps:
+        table.add_row("+ notes of gaps", f"{ledger.gaps:,}", "written by the collector where a source missed something")
+    table.add_row("+ sent again", f"{books.sent_again:,}", "after a crash; recognised below")
+    table.add_row("= records", f"{ledger.records:,}", "in the topic, each read by exactly one batch", style="bold")
+    table.add_section()
+    table.add_row("counted", f"{ledger.posts:,}", "posts, each once")
+    table.add_row(
+        "duplicate", f"{books.duplicate:,}", f"seen before, within {HORIZON.total_seconds() / 3600:.0f} h of processing"
+    )
+    table.add_row("control", f"{ledger.control:,}", "the network's own messages")
+    table.add_row("dead", f"{ledger.dead:,}", "not understood; listed in dead_letter with place and reason")
+    if ledger.gaps:
+        table.add_row("gaps", f"{ledger.gaps:,}", "listed in collection_gap")
+    return Group(table, Text(recount_line(books), style="dim"))
+
+
+def recount_line(books: Books) -> str:
+    """How the identities were checked, or why they could not be."""
+    topic = books.topic
+    if topic.distinct is None:
+        return f"Duplicates are not recounted: {topic.why_not}."
+    line = f"Recounted from the topic: {topic.records:,} records, {topic.distinct:,} identities"
+    if topic.repeats_beyond_horizon:
+        line += f"; {topic.repeats_beyond_horizon:,} repeats came later than the horizon and may count as new"
+    return f"{line}."

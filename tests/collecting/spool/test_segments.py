@@ -1,0 +1,91 @@
+"""The format of a segment, and what reading does with one that is torn or damaged."""
+
+from pathlib import Path
+
+import pytest
+
+from collecting.spool import segments
+from collecting.spool.segments import (
+    LINE,
+    NOTE,
+    Header,
+    SpoolCorrupt,
+    encode_header,
+    encode_record,
+    read_header,
+    read_records,
+)
+
+HEADER = Header("file:a", "file-a-1", 100, 3)
+RECORDS = [
+    (LINE, 1_700_000_000_000, "0:1:5", None, b"plain"),
+    (LINE, 1, "0:2:5", "x", b""),
+    (NOTE, 2, "ü:3", "hashtide", b'{"hashtide":{}}'),
+    (LINE, 3, "4", "text", b"\0\r\n\xff" * 400_000),
+    (LINE, 4, "5", "jetstream", b"the last"),
+]
+
+
+def written(path: Path) -> bytes:
+    content = encode_header(HEADER) + b"".join(encode_record(*record) for record in RECORDS)
+    path.write_bytes(content)
+    return content
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    size = len(written(tmp_path / "s"))
+    header, start = read_header(tmp_path / "s")
+    records = list(read_records(tmp_path / "s", start))
+    assert header == HEADER
+    assert [tuple(record[1:]) for record in records] == RECORDS
+    assert records[-1].end == size
+
+
+def test_reading_begins_after_any_record_and_ends_at_any(tmp_path: Path) -> None:
+    written(tmp_path / "s")
+    _, start = read_header(tmp_path / "s")
+    ends = [start, *(record.end for record in read_records(tmp_path / "s", start))]
+    for first in range(len(ends)):
+        for last in range(first, len(ends)):
+            found = list(read_records(tmp_path / "s", ends[first], ends[last]))
+            assert [tuple(record[1:]) for record in found] == RECORDS[first:last]
+
+
+def test_a_torn_tail_is_not_read_wherever_it_was_torn(tmp_path: Path) -> None:
+    content = written(tmp_path / "s")
+    _, start = read_header(tmp_path / "s")
+    ends = [record.end for record in read_records(tmp_path / "s", start)]
+    for cut in range(ends[-2], ends[-1]):
+        (tmp_path / "s").write_bytes(content[:cut])
+        assert [record.end for record in read_records(tmp_path / "s", start)] == ends[:-1]
+
+
+def test_a_changed_byte_ends_the_reading_before_its_record(tmp_path: Path) -> None:
+    content = bytearray(written(tmp_path / "s"))
+    _, start = read_header(tmp_path / "s")
+    ends = [record.end for record in read_records(tmp_path / "s", start)]
+    for place in (ends[0], ends[0] + 5, ends[0] + 9, ends[1] - 1):  # length, checksum, head and body of the second
+        damaged = bytearray(content)
+        damaged[place] ^= 0x40
+        (tmp_path / "s").write_bytes(damaged)
+        assert [record.end for record in read_records(tmp_path / "s", start)] == ends[:1]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"HTSPOOL", b"HTSPOOL1", b"something else entirely", b"HTSPOOL1\x05\0\0\0abcdefghi"]
+)
+def test_a_file_without_a_whole_header_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "s").write_bytes(content)
+    with pytest.raises(SpoolCorrupt, match=f"{tmp_path}/s@"):
+        read_header(tmp_path / "s")
+
+
+def test_a_dialect_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(KeyError):
+        encode_record(LINE, 0, "", "rumour", b"")
+
+
+def test_other_files_in_the_folder_are_no_segments(tmp_path: Path) -> None:
+    for name in ("000000000002.seg", "000000000010.seg", "notes.seg", "acked.json", "000000000003.seg.tmp"):
+        (tmp_path / name).touch()
+    assert segments.segment_numbers(tmp_path) == [2, 10]

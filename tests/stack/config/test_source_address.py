@@ -1,0 +1,68 @@
+"""Addresses of sources, as far as the launcher reads them."""
+
+from pathlib import Path
+
+import pytest
+
+from stack.config.errors import StackError
+from stack.config.source_address import absolute, finite, require_understood, split
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("simulator", "simulator:posts=20000"),
+        ("simulator:seed=7,rate=0", "simulator:posts=20000,seed=7,rate=0"),
+        ("simulator:posts=0,seed=7", "simulator:posts=20000,seed=7"),
+        ("simulator:seed=7,posts=5", "simulator:seed=7,posts=5"),
+        ("file:/a.jsonl", "file:/a.jsonl"),
+        ("jetstream:limit=5", "jetstream:limit=5"),
+        ("tcp:localhost:5,duration_s=1.5", "tcp:localhost:5,duration_s=1.5"),
+        ("tcp:localhost:5,ends=1", "tcp:localhost:5,ends=1"),
+        ("file:/a.jsonl simulator", "file:/a.jsonl simulator:posts=20000"),
+    ],
+)
+def test_only_an_endless_simulator_is_cut(address: str, expected: str) -> None:
+    assert finite(address) == expected
+
+
+@pytest.mark.parametrize("address", ["auto", "jetstream:limit=0", "file:/a.jsonl tcp:localhost:5", "x:terms=limit=5"])
+def test_what_never_ends_is_not_waited_for(address: str) -> None:
+    with pytest.raises(StackError, match=r"--until-done: \S+ never ends; give it an end \(`limit=N`"):
+        finite(address)
+
+
+def test_several_addresses_are_told_apart_and_a_path_keeps_its_blanks() -> None:
+    assert split(" jetstream  mastodon:m.example\nx ") == ["jetstream", "mastodon:m.example", "x"]
+    assert split("file:/my posts.jsonl auto") == ["file:/my posts.jsonl", "auto"]
+    assert split("") == []
+
+
+def test_blanks_and_commas_of_a_path_are_written_as_codes(tmp_path: Path) -> None:
+    folder = tmp_path / "50% of, my posts"
+    folder.mkdir()
+    (folder / "a.jsonl").touch()
+    written = f"file:{tmp_path}/50%25%20of%2C%20my%20posts/a.jsonl"
+    assert absolute(f"file:{tmp_path}/50%25 of%2C my posts/a.jsonl simulator") == f"{written} simulator"
+    assert absolute(written) == written
+
+
+def test_paths_become_absolute_and_settings_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a=1.jsonl").touch()
+    (tmp_path / "b.gz").touch()
+    monkeypatch.chdir(tmp_path)
+    expected = f"file:{tmp_path}/a=1.jsonl,{tmp_path}/b.gz,pace=5"
+    assert absolute("file:./a=1.jsonl,b.gz,pace=5") == expected
+    assert absolute(expected) == expected
+    assert absolute("simulator:posts=5") == "simulator:posts=5"
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match=r"there is no file .*/nowhere\.jsonl"):
+        absolute(f"file:{tmp_path}/nowhere.jsonl")
+
+
+def test_what_the_collector_would_refuse_is_refused_before_anything_starts() -> None:
+    require_understood("simulator:posts=10")
+    with pytest.raises(StackError, match=r"^--source: unknown source 'rumour'; known are "):
+        require_understood("rumour:today")

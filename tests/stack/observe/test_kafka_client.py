@@ -1,0 +1,70 @@
+"""The launcher's own reading of a Kafka client's file."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+
+from stack.config.errors import StackError
+from stack.observe.kafka_client import kafka_arguments
+from tests.certificates import Authority
+from tests.secured_broker import kafka_file
+
+CANARY = "canary-0123456789"
+AUTHORITY = Authority()
+LOGIN = {
+    "security.protocol": "SASL_SSL",
+    "sasl.mechanism": "SCRAM-SHA-512",
+    "sasl.username": "us",
+    "sasl.password": CANARY,
+    "ssl.ca.pem": "# Főtanúsítvány\n" + AUTHORITY.pem,
+}
+
+
+def test_without_a_file_nothing_is_said() -> None:
+    assert kafka_arguments(None) == {}
+
+
+def test_a_login_is_told_and_the_brokers_name_is_checked(tmp_path: Path) -> None:
+    arguments = kafka_arguments(kafka_file(tmp_path, LOGIN))
+    context = arguments.pop("ssl_context")
+    assert (context.check_hostname, context.verify_mode) == (True, ssl.CERT_REQUIRED)
+    assert len(context.get_ca_certs()) == 1
+    assert arguments == {
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "us",
+        "sasl_plain_password": CANARY,
+    }
+
+
+def test_a_certificate_of_our_own_needs_no_login(tmp_path: Path) -> None:
+    own = AUTHORITY.sign("us")
+    settings = {"security.protocol": "SSL", "ssl.ca.pem": AUTHORITY.pem}
+    settings |= {"ssl.certificate.pem": own.certificate, "ssl.key.pem": own.key}
+    assert kafka_arguments(kafka_file(tmp_path, settings)).keys() == {"security_protocol", "ssl_context"}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f'{{"sasl.password": "{CANARY}"}}', "security.protocol is missing"),
+        (f'{{"security.protocol": "SASL_SSL", "x": "{CANARY}"}}', "sasl.mechanism is missing"),
+        (f'{{"security.protocol": "SSL", "ssl.ca.pem": "{CANARY}"}}', "does not contain a certificate"),
+        (CANARY, "is no JSON object"),
+        (f'["{CANARY}"]', "is no JSON object"),
+    ],
+)
+def test_what_is_wrong_is_told_without_a_value(tmp_path: Path, text: str, why: str) -> None:
+    path = tmp_path / "kafka.json"
+    path.write_text(text)
+    with pytest.raises(StackError) as refused:
+        kafka_arguments(path)
+    assert why in str(refused.value)
+    assert str(path) in str(refused.value)
+    assert CANARY not in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match="nowhere: No such file"):
+        kafka_arguments(tmp_path / "nowhere")
