@@ -27,8 +27,8 @@ import psutil
 from collecting.collector import Collector
 from collecting.publish.producer import Settings
 from collecting.publish.publisher import Publisher
+from collecting.source_api import Line
 from collecting.sources import open_source
-from collecting.sources.source_api import Line
 from collecting.spool.spool import Spool
 from tests.brokers import Broker
 

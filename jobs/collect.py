@@ -18,10 +18,10 @@ from collecting.collector import Collector
 from collecting.filtering.selection import Selection
 from collecting.publish.producer import Settings
 from collecting.publish.publisher import Publisher
+from collecting.source_api import Source, SourceError
 from collecting.sources import addresses_of, open_source
 from collecting.sources.auto import resolve_auto
 from collecting.sources.simulator import SimulatorSource, parse_cursor
-from collecting.sources.source_api import Source, SourceError
 from collecting.spool import state
 from collecting.spool.files import LockHeld
 from collecting.spool.history import note_kinds

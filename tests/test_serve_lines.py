@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from collecting.source_api import Line
 from collecting.sources import open_source
-from collecting.sources.source_api import Line
 
 SCRIPT = Path(__file__).resolve().parent.parent / "jobs" / "serve_lines.py"
 Started = tuple[subprocess.Popen[str], int]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
 
-from collecting.sources.source_api import SourceError
+from collecting.source_api import SourceError
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from collecting import resuming
 from collecting.publish.publisher import Publisher
-from collecting.sources.source_api import CursorOnly, Gap, Skipping, Source, SourceError, last_error_of
+from collecting.source_api import CursorOnly, Gap, Skipping, Source, SourceError, last_error_of
 from collecting.spool import state
 from collecting.spool.segments import SpoolCorrupt
 from collecting.spool.spool import Spool

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from collecting.filtering.filtered import apart
+from collecting.source_api import Line, Skipping, Source
 from collecting.sources.merged import SEVERAL, cursors_of
-from collecting.sources.source_api import Line, Skipping, Source
 from collecting.spool import segments
 from collecting.spool.cursors import Cursors
 

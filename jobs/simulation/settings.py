@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 
 from collecting.addresses import Address
-from collecting.sources.source_api import SourceError
+from collecting.source_api import SourceError
 
 DIALECTS = ("x1", "x2", "text", "jetstream", "mastodon")
 DEFAULT_RATE = 50.0

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from collecting.addresses import Address
+from collecting.source_api import SourceError
 from collecting.sources import open_source
-from collecting.sources.source_api import SourceError
 
 
 def test_an_address_has_a_kind_items_and_settings() -> None:

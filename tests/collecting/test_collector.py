@@ -12,8 +12,8 @@ import pytest
 from collecting.collector import Collector
 from collecting.publish.producer import Headers, OnDelivery, Settings, Topic, Unavailable
 from collecting.publish.publisher import Publisher
+from collecting.source_api import CursorOnly, Gap, Item, Line, Source, SourceError
 from collecting.sources.repeats import WithoutRepeats
-from collecting.sources.source_api import CursorOnly, Gap, Item, Line, Source, SourceError
 from collecting.spool.spool import Spool
 from collecting.spool.state import State
 

@@ -17,7 +17,7 @@ import pytest
 from collecting.collector import Collector
 from collecting.publish.producer import Settings
 from collecting.publish.publisher import Publisher
-from collecting.sources.source_api import Item, Line
+from collecting.source_api import Item, Line
 from collecting.spool.spool import Spool
 from tests.brokers import Broker
 from tests.collecting.processes import started, state_in, write_posts, wrong_in

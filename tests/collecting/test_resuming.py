@@ -11,12 +11,12 @@ import pytest
 from collecting import resuming
 from collecting.filtering.filtered import FilteredSource
 from collecting.filtering.selection import Selection
+from collecting.source_api import Item, Line, Source
 from collecting.sources import open_source
 from collecting.sources.jetstream.source import JetstreamSource
 from collecting.sources.mastodon.source import MastodonSource
 from collecting.sources.merged import MergedSource
 from collecting.sources.repeats import WithoutRepeats
-from collecting.sources.source_api import Item, Line, Source
 from collecting.spool.cursors import Cursors
 from collecting.spool.spool import Spool
 

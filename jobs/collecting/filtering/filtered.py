@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 import formats
 from collecting.addresses import source_id
 from collecting.filtering.selection import PostFilter, Selection
-from collecting.sources.source_api import CursorOnly, Gap, Item, Line, Skipping, Source, last_error_of
+from collecting.source_api import CursorOnly, Gap, Item, Line, Skipping, Source, last_error_of
 from formats.parsed import Parsed
 
 PASSED_INTERVAL_S = 1.0

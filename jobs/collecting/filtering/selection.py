@@ -6,7 +6,7 @@ import regex
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from collecting.addresses import Address
-from collecting.sources.source_api import SourceError
+from collecting.source_api import SourceError
 from formats.details import Details
 from formats.parsed import Parsed
 from formats.terms import identity

@@ -6,13 +6,13 @@ from dataclasses import replace
 from collecting.addresses import Address, split
 from collecting.filtering.filtered import FilteredSource
 from collecting.filtering.selection import FILTERS, Selection
+from collecting.source_api import Skipping, Source, SourceError
 from collecting.sources.file import FileSource
 from collecting.sources.jetstream.source import JetstreamSource
 from collecting.sources.mastodon.source import MastodonSource
 from collecting.sources.merged import MergedSource
 from collecting.sources.repeats import WithoutRepeats
 from collecting.sources.simulator import SimulatorSource
-from collecting.sources.source_api import Skipping, Source, SourceError
 from collecting.sources.tcp import TcpSource
 from collecting.sources.x import XSource
 

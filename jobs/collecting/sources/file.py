@@ -11,8 +11,8 @@ import zstandard
 
 from collecting.addresses import Address, source_id
 from collecting.filtering.selection import Selection
+from collecting.source_api import Gap, Line, SourceError
 from collecting.sources.pacing import Pace, pace_from
-from collecting.sources.source_api import Gap, Line, SourceError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from collecting.sources.source_api import Item, Line, Source, last_error_of
+from collecting.source_api import Item, Line, Source, last_error_of
 
 TAIL_LINES = 10_000  # an inclusive cursor yields again what came in the last seconds: far fewer than this
 

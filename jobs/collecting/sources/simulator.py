@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 from collecting.addresses import Address, source_id
 from collecting.filtering.selection import Selection
+from collecting.source_api import Gap, Line, SourceError
 from collecting.sources.pacing import Pace
-from collecting.sources.source_api import Gap, Line, SourceError
 from simulation.posts import lines
 from simulation.settings import Settings
 

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 from collecting.addresses import Address, source_id
 from collecting.filtering.selection import Selection
+from collecting.source_api import Gap, Item, Line, SourceError
 from collecting.sources.backoff import Backoff
 from collecting.sources.file import DIALECTS
-from collecting.sources.source_api import Gap, Item, Line, SourceError
 
 CONNECT_WITHIN_S = 5.0
 LOOK_INTERVAL_S = 0.2  # how soon a stop is noticed

@@ -1,7 +1,7 @@
 """Values of an address that several sources read alike."""
 
 from collecting.addresses import Address
-from collecting.sources.source_api import SourceError
+from collecting.source_api import SourceError
 
 
 def seconds(address: Address, key: str, default: float) -> float:

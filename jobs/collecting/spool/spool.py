@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from collecting.sources.source_api import Line
+from collecting.source_api import Line
 from collecting.spool import process_id, segments
 from collecting.spool.archive import Archive
 from collecting.spool.files import take_lock, write_all, write_atomically

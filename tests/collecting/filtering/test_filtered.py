@@ -11,9 +11,9 @@ import pytest
 
 from collecting.filtering.filtered import Deadline, FilteredSource
 from collecting.filtering.selection import Selection
+from collecting.source_api import CursorOnly, Gap, Item, Line, Source
 from collecting.sources import open_source
 from collecting.sources.repeats import WithoutRepeats
-from collecting.sources.source_api import CursorOnly, Gap, Item, Line, Source
 
 
 def post(number: int, text: str = "rain") -> bytes:

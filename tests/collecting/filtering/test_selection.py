@@ -6,7 +6,7 @@ import pytest
 
 from collecting.addresses import Address
 from collecting.filtering.selection import PostFilter, Selection
-from collecting.sources.source_api import SourceError
+from collecting.source_api import SourceError
 from formats.details import Author, Details
 from formats.parsed import Parsed
 

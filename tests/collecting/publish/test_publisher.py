@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError
 
 from collecting.publish.producer import Headers, OnDelivery, Settings, TooLarge, Topic
 from collecting.publish.publisher import Publisher
-from collecting.sources.source_api import Line
+from collecting.source_api import Line
 from collecting.spool.spool import Spool
 from tests.brokers import Broker
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from collecting.sources.source_api import Gap, Item, Line, Source, SourceError
+from collecting.source_api import Gap, Item, Line, Source, SourceError
 
 
 class Reading:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from collecting.source_api import SourceError
 from collecting.sources import open_source
 from collecting.sources.auto import answering, resolve_auto
-from collecting.sources.source_api import SourceError
 from tests.fakes.jetstream_server import FakeJetstream
 
 NOBODY = "ws://127.0.0.1:1"

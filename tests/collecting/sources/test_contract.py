@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from collecting.source_api import Line, Source
 from collecting.sources import open_source
-from collecting.sources.source_api import Line, Source
 
 CONTENT = b"".join(b'{"n":%d,"text":"%s"}\n' % (n, b"x" * (n * 37 % 900)) for n in range(300)) + b"\r\n\nlast, no end"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from collecting.source_api import Gap, Line, SourceError
 from collecting.sources import file, open_source
-from collecting.sources.source_api import Gap, Line, SourceError
 
 
 def lines_of(address: str, after: str | None = None) -> list[bytes]:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from collecting.source_api import Source, SourceError, last_error_of
 from collecting.sources import open_source
-from collecting.sources.source_api import Source, SourceError, last_error_of
 from tests.collecting.sources.reading import Reading, eventually
 from tests.fakes.jetstream_server import FakeJetstream
 from tests.fakes.jetstream_server import post as jetstream_post

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from collecting.filtering.selection import Selection
+from collecting.source_api import CursorOnly, Gap, Item, Line, Source, SourceError
 from collecting.sources import merged, open_source
 from collecting.sources.merged import MergedSource
 from collecting.sources.repeats import WithoutRepeats
-from collecting.sources.source_api import CursorOnly, Gap, Item, Line, Source, SourceError
 
 
 class Child:

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from collecting.source_api import Line, SourceError
 from collecting.sources import open_source
 from collecting.sources.simulator import SimulatorSource, parse_cursor
-from collecting.sources.source_api import Line, SourceError
 from simulation.settings import Settings
 
 NOW_MS = 1_767_225_600_000

@@ -9,8 +9,8 @@ from itertools import islice
 
 import pytest
 
+from collecting.source_api import Gap, Item, Line, Source, SourceError
 from collecting.sources import open_source, tcp
-from collecting.sources.source_api import Gap, Item, Line, Source, SourceError
 from collecting.sources.tcp import TcpSource
 
 MS = timedelta(milliseconds=1)

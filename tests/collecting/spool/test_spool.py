@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from collecting.sources.source_api import Line
+from collecting.source_api import Line
 from collecting.spool import spool as spooling
 from collecting.spool.files import LockHeld
 from collecting.spool.position import NOWHERE, Position

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from collecting.sources.source_api import SourceError
+from collecting.source_api import SourceError
 
 MOST_KEPT = 100_000
 

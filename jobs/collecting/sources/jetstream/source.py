@@ -15,9 +15,9 @@ from websockets.sync.client import ClientConnection, connect
 
 from collecting.addresses import Address, source_id
 from collecting.filtering.selection import Selection
+from collecting.source_api import Gap, Item, Line, SourceError
 from collecting.sources.backoff import Backoff, asked_wait_s
 from collecting.sources.jetstream.events import Place, Recent
-from collecting.sources.source_api import Gap, Item, Line, SourceError
 from collecting.sources.values import seconds
 
 log = logging.getLogger(__name__)

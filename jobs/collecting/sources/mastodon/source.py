@@ -17,10 +17,10 @@ from urllib3.exceptions import HTTPError
 
 from collecting.addresses import Address, source_id
 from collecting.filtering.selection import Selection
+from collecting.source_api import CursorOnly, Gap, Item, Line, SourceError
 from collecting.sources.backoff import Backoff, asked_wait_s
 from collecting.sources.mastodon.sse import EventBlocks, EventTooLong
 from collecting.sources.mastodon.tokens import TOKEN_FILE, token_for
-from collecting.sources.source_api import CursorOnly, Gap, Item, Line, SourceError
 from collecting.sources.values import seconds
 
 log = logging.getLogger(__name__)

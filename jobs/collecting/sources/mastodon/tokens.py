@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from collecting.sources.source_api import SourceError
+from collecting.source_api import SourceError
 
 TOKEN_FILE = "HASHTIDE_MASTODON_TOKEN_FILE"  # noqa: S105 - a variable's name
 FOR_ALL = "*"

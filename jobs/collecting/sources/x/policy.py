@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from collecting.sources.source_api import SourceError
+from collecting.source_api import SourceError
 
 UNAUTHORIZED, RATE_LIMITED = 401, (420, 429)
 PASSING = (408, 409, 425)  # 409: rules just added are not known everywhere yet

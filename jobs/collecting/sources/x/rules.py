@@ -12,7 +12,7 @@ import regex
 from tweepy import StreamRule
 
 from collecting.filtering.selection import Box, Selection
-from collecting.sources.source_api import SourceError
+from collecting.source_api import SourceError
 from collecting.sources.x.policy import Failed
 
 log = logging.getLogger(__name__)

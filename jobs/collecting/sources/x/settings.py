@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from collecting.addresses import Address
 from collecting.filtering.selection import Selection
-from collecting.sources.source_api import SourceError
+from collecting.source_api import SourceError
 from collecting.sources.x.client import DEFAULT_URL
 from collecting.sources.x.rules import rules_for
 from collecting.sources.x.spend import USD_PER_POST, Budget

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from collecting.addresses import Address, source_id
 from collecting.filtering.selection import Selection
-from collecting.sources.source_api import CursorOnly, Gap, Item, Line, SourceError
+from collecting.source_api import CursorOnly, Gap, Item, Line, SourceError
 from collecting.sources.x import rules, spend
 from collecting.sources.x.client import Client, Stream
 from collecting.sources.x.disconnect_message import said_goodbye

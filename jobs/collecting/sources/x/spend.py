@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from collecting.sources.source_api import SourceError
+from collecting.source_api import SourceError
 from collecting.sources.x.policy import utc
 from collecting.spool.files import LockHeld, take_lock, write_atomically
 

@@ -5,7 +5,7 @@ import re
 import stat
 from pathlib import Path
 
-from collecting.sources.source_api import SourceError
+from collecting.source_api import SourceError
 
 VARIABLE = "HASHTIDE_X_TOKEN_FILE"
 _MODES = (0o400, 0o600)

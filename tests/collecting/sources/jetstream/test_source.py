@@ -10,10 +10,10 @@ import pytest
 
 from collecting.addresses import Address
 from collecting.filtering.selection import Selection
+from collecting.source_api import SourceError
 from collecting.sources.backoff import Backoff
 from collecting.sources.jetstream import source as jetstream
 from collecting.sources.jetstream.source import JetstreamSource
-from collecting.sources.source_api import SourceError
 from tests.collecting.sources.reading import Reading, eventually
 from tests.fakes.jetstream_server import EventLog, FakeJetstream, post
 

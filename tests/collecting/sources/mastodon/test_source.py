@@ -10,12 +10,12 @@ import pytest
 
 from collecting.addresses import Address
 from collecting.filtering.selection import Selection
+from collecting.source_api import CursorOnly, SourceError
 from collecting.sources import open_source
 from collecting.sources.backoff import Backoff
 from collecting.sources.mastodon import source as mastodon
 from collecting.sources.mastodon.source import MastodonSource
 from collecting.sources.mastodon.tokens import TOKEN_FILE, token_for
-from collecting.sources.source_api import CursorOnly, SourceError
 from tests.collecting.sources.reading import Reading, eventually
 from tests.fakes.mastodon_server import FakeMastodon, event, status
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from collecting.sources.source_api import SourceError
+from collecting.source_api import SourceError
 from collecting.sources.x.policy import Failed, Policy, number, retry_after_s, server_time
 
 NOW = 1_800_000_000.0

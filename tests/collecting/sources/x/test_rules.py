@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from collecting.filtering.selection import Selection
-from collecting.sources.source_api import SourceError
+from collecting.source_api import SourceError
 from collecting.sources.x.policy import Failed
 from collecting.sources.x.rules import LONGEST_RULE, keep_in_line, rules_for
 from tests.fakes.x_rules import InvalidRule, tokens

@@ -6,8 +6,8 @@ import pytest
 
 from collecting.addresses import Address
 from collecting.filtering.selection import Selection
+from collecting.source_api import SourceError
 from collecting.sources import open_source
-from collecting.sources.source_api import SourceError
 from collecting.sources.x.settings import Settings
 from collecting.sources.x.spend import Budget
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from collecting.sources.source_api import Line, SourceError
+from collecting.source_api import Line, SourceError
 from collecting.sources.x.policy import Backoff, Failed, Policy, utc
 from collecting.sources.x.spend import Exhausted, Spending
 from collecting.sources.x.splitter import Splitter

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from collecting.sources.source_api import SourceError
+from collecting.source_api import SourceError
 from collecting.sources.x.spend import Budget, Spending
 
 NOON = datetime(2026, 12, 31, 12, tzinfo=UTC).timestamp()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from collecting.sources.source_api import SourceError
+from collecting.source_api import SourceError
 from collecting.sources.x.token import read_token
 from tests.collecting.sources.x.x_reading import CANARY, give_token
 

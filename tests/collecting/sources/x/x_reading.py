@@ -10,7 +10,7 @@ import pytest
 
 from collecting.addresses import Address
 from collecting.filtering.selection import Selection
-from collecting.sources.source_api import CursorOnly, Gap, Item, Line
+from collecting.source_api import CursorOnly, Gap, Item, Line
 from collecting.sources.x.policy import Backoff, Policy
 from collecting.sources.x.source import Timing, XSource
 from tests.fakes.x_server import FakeX
