@@ -74,6 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", help="compose's name of it: the folder's, or what -p says")
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--tiny", action="store_const", dest="seconds", const=2.0, help="only show that it runs")
     args = parser.parse_args()
     found = containers(args.project)
     if not found:

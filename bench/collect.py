@@ -132,6 +132,7 @@ def main() -> None:
     """Runs all of it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--records", type=int, default=200_000)
+    parser.add_argument("--tiny", action="store_const", dest="records", const=2_000, help="only show that it runs")
     parser.add_argument("--bytes", type=int, default=1000)
     parser.add_argument("--only", choices=["all", "processes"], help="the whole in one process, or in several")
     given = parser.parse_args()
@@ -202,6 +203,8 @@ def _measure_processes(folder: Path, records: int, broker: Broker) -> None:
             "exit": [os.waitstatus_to_exitcode(status) for _, status, _ in ended],
         }
         sys.stdout.write(json.dumps(row) + "\n")
+        if any(row["exit"]):
+            sys.exit("a collector failed")
 
 
 if __name__ == "__main__":

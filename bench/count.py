@@ -38,6 +38,7 @@ def main() -> None:
     """Prints one table for plain Python and one for Spark."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--posts", type=int, default=200_000)
+    arguments.add_argument("--tiny", action="store_const", dest="posts", const=2_000, help="only show that it runs")
     posts = arguments.parse_args().posts
     in_plain_python(min(posts, 50_000))
     folder = Path(tempfile.mkdtemp())

@@ -57,6 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, default=REPOSITORY / ".hashtide")
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--tiny", action="store_const", dest="seconds", const=2.0, help="only show that it runs")
     args = parser.parse_args()
     parts = processes(StateDirectory(args.home.resolve()))
     before = {name: cpu_s(pids) for name, pids in parts.items()}

@@ -1,6 +1,6 @@
-"""A real Kafka broker for tests: KRaft, one process, from the product's jars and with the product's own settings.
+"""A real Kafka broker for tests and benches: KRaft, one process, the product's jars and the product's own settings.
 
-`HASHTIDE_PARTS` names the folder of the fetched parts (`jars/kafka` in it); without one these tests are skipped.
+Its fixtures are in tests/fixtures.py: a bench runs where no pytest is installed.
 """
 
 import os
@@ -17,7 +17,6 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import jinja2
-import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 from kafka.consumer.fetcher import ConsumerRecord
@@ -149,16 +148,6 @@ class Broker:
 AnyBroker = TypeVar("AnyBroker", bound=Broker)
 
 
-@pytest.fixture(scope="session")
-def kafka_jars() -> Path:
-    """The folder of the broker's jars."""
-    parts = os.environ.get("HASHTIDE_PARTS")
-    jars = Path(parts or "/nonexistent") / "jars" / "kafka"
-    if not jars.is_dir():
-        pytest.skip(f"no Kafka jars: HASHTIDE_PARTS is {parts!r}")
-    return jars
-
-
 def running(broker: AnyBroker) -> Iterator[AnyBroker]:
     """Start it, and leave nothing of it."""
     try:
@@ -168,15 +157,3 @@ def running(broker: AnyBroker) -> Iterator[AnyBroker]:
     finally:
         broker.stop(kill=True)
         shutil.rmtree(broker.home, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def broker(kafka_jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """One broker a test run; tests make topics of their own and leave it running."""
-    yield from running(Broker(tmp_path_factory.mktemp("kafka"), kafka_jars))
-
-
-@pytest.fixture
-def broker_of_its_own(kafka_jars: Path, tmp_path: Path) -> Iterator[Broker]:
-    """A broker that the test may stop, kill and start."""
-    yield from running(Broker(tmp_path / "kafka", kafka_jars))

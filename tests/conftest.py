@@ -1,3 +1,3 @@
-"""Fixtures for all tests; each lives in a file of its own."""
+"""Fixtures for all tests."""
 
-pytest_plugins = ["tests.brokers", "tests.secured_broker", "tests.postgres"]
+pytest_plugins = ["tests.fixtures", "tests.secured_broker"]

@@ -4,16 +4,10 @@ import os
 import pwd
 import shutil
 import subprocess
-import tempfile
-import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg2
-import pytest
-
-from compacting.migrations import migrate, read_migrations
 
 SCHEMA = Path(__file__).resolve().parent.parent / "sql" / "schema"
 ROLES = ("hashtide_migrator", "hashtide_compactor", "hashtide_reporter", "hashtide_reader")
@@ -147,41 +141,3 @@ def start_again(server: PostgresServer) -> None:
 def stop_postgres(server: PostgresServer) -> None:
     """Stop it at once; its folder stays."""
     _run(_postgres_user(), _binaries() / "pg_ctl", "-w", "-m", "immediate", "-D", server.socket_dir / "data", "stop")
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """One server a test run, with the product's roles."""
-    home = Path(tempfile.mkdtemp(prefix="hashtide-pg-"))  # short: a unix socket's path has at most 107 bytes
-    try:
-        server = start_postgres(home)
-        try:
-            for role in ROLES:
-                execute(server.dsn("postgres"), f"create role {role} login")
-            execute(server.dsn("postgres"), "alter role hashtide_reader set default_transaction_read_only = on")
-            yield server
-        finally:
-            stop_postgres(server)
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-
-
-@pytest.fixture
-def empty_database(postgres_server: PostgresServer) -> Iterator[Database]:
-    """A database of its own that belongs to the migrator, with nothing in it."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    connection = psycopg2.connect(postgres_server.dsn("postgres"))
-    connection.autocommit = True  # create database can't run in a transaction
-    try:
-        connection.cursor().execute(f"create database {name} owner hashtide_migrator")
-        yield Database(postgres_server, name)
-        connection.cursor().execute(f"drop database {name} with (force)")
-    finally:
-        connection.close()
-
-
-@pytest.fixture
-def database(empty_database: Database) -> Database:
-    """The same with the schema in it."""
-    migrate(empty_database.migrator, read_migrations(SCHEMA))
-    return empty_database

@@ -1,12 +1,8 @@
-"""A broker, and the jars of Kafka Connect."""
+"""The jars of Kafka Connect."""
 
 from pathlib import Path
 
 import pytest
-
-from tests.brokers import broker, kafka_jars
-
-__all__ = ["broker", "kafka_jars"]
 
 
 @pytest.fixture(scope="session")
