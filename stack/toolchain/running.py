@@ -1,4 +1,4 @@
-"""Runs the programs that fetch for us (pip, uv, Ivy) with a limit, and explains what they failed of."""
+"""Runs the programs that fetch for us (pip, uv) with a limit, and explains what they failed of."""
 
 import os
 import re
@@ -18,8 +18,8 @@ SECONDS_TO_END = 5.0
 
 UNREACHABLE = re.compile(
     r"error sending request|dns error|failed to lookup|name resolution|name or service not known|connection refused|"
-    r"connection reset|timed? ?out|network is unreachable|no route to host|unknownhost|max retries exceeded|"
-    r"newconnectionerror|proxyerror|tunnel|certificate|handshake|server access error|no matching distribution|"
+    r"connection reset|timed? ?out|network is unreachable|no route to host|max retries exceeded|"
+    r"newconnectionerror|proxyerror|tunnel|certificate|handshake|no matching distribution|"
     r"status code 5\d\d|http status server error",
     re.IGNORECASE,
 )
@@ -96,7 +96,7 @@ def explain(what: str, outcome: Outcome, needed: str) -> ToolchainError:
     if UNREACHABLE.search(text):
         return UnreachableError(
             f"{what}: no package registry answers ({_telling(outcome.tail, UNREACHABLE)}); look at the network, "
-            "https_proxy, SSL_CERT_FILE, or a mirror in UV_DEFAULT_INDEX and HASHTIDE_MAVEN_MIRROR, then try again"
+            "https_proxy, SSL_CERT_FILE, or a mirror in UV_DEFAULT_INDEX, then try again"
         )
     last = " / ".join(line.strip() for line in outcome.tail[-4:] if line.strip()) or "it said nothing"
     return ToolchainError(f"{what}: failed with status {outcome.status}: {last}")

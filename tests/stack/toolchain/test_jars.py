@@ -2,7 +2,6 @@
 
 import hashlib
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from stack.toolchain.jars import (
     StoppedError,
     WrongDigestError,
     accept,
-    divide,
     fetch_all,
     is_right,
     missing,
@@ -103,52 +101,33 @@ def test_a_jar_that_is_no_longer_listed_leaves_the_class_path(tmp_path: Path) ->
     assert sorted(path.name for path in (tmp_path / "kafka").iterdir()) == ["notes.txt", kept.file_name]
 
 
-def test_each_batch_is_of_one_folder_and_names_no_module_in_two_versions() -> None:
-    jars = read_lock()
-    batches = divide(jars)
-    assert sorted(str(jar.path) for batch in batches for jar in batch) == sorted(str(jar.path) for jar in jars)
-    for batch in batches:
-        assert len({jar.folder for jar in batch}) == 1
-        versions = {(jar.group, jar.artifact): jar.version for jar in batch}
-        assert all(versions[jar.group, jar.artifact] == jar.version for jar in batch)
+def test_a_jars_address_is_that_of_mavens_layout() -> None:
+    jar = Jar("hadoop", "org.apache.hadoop", "hadoop-hdfs", "3.5.0", "tests", "", 0)
+    assert jar.url_path == "org/apache/hadoop/hadoop-hdfs/3.5.0/hadoop-hdfs-3.5.0-tests.jar"
 
 
-class Shelf:
-    """Stands for Ivy: brings `content` for every jar but those that are `spoiled`, and notes what it was asked for."""
-
-    def __init__(self, folder: Path, spoiled: Sequence[Jar] = ()) -> None:
-        self.folder, self.spoiled, self.asked = folder, spoiled, set[Jar]()
-
-    def __call__(self, number: int, jars: Sequence[Jar], _stop: threading.Event) -> Path:
-        out = self.folder / str(number)
-        out.mkdir(parents=True, exist_ok=True)
-        self.asked |= set(jars)
-        for jar in jars:
-            (out / jar.file_name).write_bytes(b"spoiled" if jar in self.spoiled else jar.artifact.encode())
-        return out
-
-
-def test_a_fetch_after_a_broken_one_asks_only_for_what_is_missing(tmp_path: Path) -> None:
-    jars = [jar_of(name.encode(), name) for name in ("a", "b", "c", "d")]
-    batches = divide(jars, size=2)
-    root = tmp_path / "jars"
-    with pytest.raises(WrongDigestError, match=r"org\.example:d"):
-        fetch_all(jars, root, Shelf(tmp_path / "first", spoiled=jars[3:]), batches)
-    assert missing(jars[:2], root) == [], "the other batch had come"
-    second = Shelf(tmp_path / "second")
-    fetch_all(missing(jars, root), root, second, batches)
-    assert missing(jars, root) == []
-    assert not second.asked & set(jars[:3])
-
-
-def test_the_error_told_is_the_one_that_stopped_the_others(tmp_path: Path) -> None:
+def test_the_error_told_is_the_one_that_stopped_the_others() -> None:
     jars = [jar_of(name.encode(), name) for name in ("a", "b")]
+    stop = threading.Event()
 
-    def fetch(number: int, _batch: Sequence[Jar], stop: threading.Event) -> Path:
-        if number == 1:
+    def fetch(jar: Jar) -> None:
+        if jar.artifact == "b":
             raise ToolchainError("no registry answers")
         assert stop.wait(10), "was not told to stop"
-        raise StoppedError("stopped, since another download failed")
+        raise StoppedError("stopped because another download failed")
 
     with pytest.raises(ToolchainError, match="no registry answers"):
-        fetch_all(jars, tmp_path, fetch, divide(jars, size=1))
+        fetch_all(jars, fetch, stop)
+
+
+def test_after_an_error_no_other_download_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stack.toolchain.jars.PARALLEL", 1)
+    asked: list[Jar] = []
+
+    def fetch(jar: Jar) -> None:
+        asked.append(jar)
+        raise ToolchainError("no registry answers")
+
+    with pytest.raises(ToolchainError):
+        fetch_all([jar_of(b"a", "a"), jar_of(b"b", "b")], fetch, threading.Event())
+    assert len(asked) == 1
