@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 from counting import query
 from counting.batches import CountLog
 from counting.checkpoint import Checkpoint
-from counting.counting_rules import hold
+from counting.counting_rules import pin_rules
 from counting.files import Files
 from counting.session import start_session
 from counting.settings import Settings, parse_arguments
@@ -75,7 +75,7 @@ def run(spark: SparkSession, settings: Settings, asked_to_end: Callable[[], bool
         raise RowsDropped(files.read_text(settings.dropped_marker))
     checkpoint = Checkpoint(files, settings.checkpoint)
     is_new = checkpoint.is_new()
-    hold(files, settings.meaning_file, settings.meaning, is_new=is_new)
+    pin_rules(files, settings.meaning_file, settings.meaning, is_new=is_new)
     if is_new:
         offsets = resolve_starting_offsets(
             settings.bootstrap_servers, settings.topic, settings.starting_offsets, settings.kafka_config

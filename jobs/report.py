@@ -18,12 +18,12 @@ from pathlib import Path
 import psycopg2
 
 from reporting.errors import ReportError
+from reporting.load import connect, one_line, read_day
 from reporting.page import as_html
-from reporting.publish import hold, record, write_file
-from reporting.reading import connect, one_line, read_day
 from reporting.request import ReportRequest, parse_arguments
 from reporting.simulated import NOTES
-from reporting.summary import summarise
+from reporting.store import advisory_lock, record, write_file
+from reporting.summarise import summarise
 from reporting.table import as_csv
 
 log = logging.getLogger("report")
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def make_report(dsn: str, request: ReportRequest, out: Path) -> dict[str, object]:
     """Make one report, keep it, and return what was done: the last line on stdout."""
     with closing(connect(dsn)) as db:
-        hold(db, request)
+        advisory_lock(db, request)
         books = read_day(db, request)
         summary = summarise(books, request)
         html, csv = as_html(summary), as_csv(summary)

@@ -1,4 +1,4 @@
-"""What the counts of a generation mean: the two settings that change them."""
+"""The counting rules of a generation: the two settings that change what its counts mean."""
 
 import json
 from typing import TYPE_CHECKING, Literal, get_args
@@ -44,29 +44,29 @@ class CountingRules(BaseModel):
 
 
 class CountingRulesChanged(ValueError):  # noqa: N818 - it states a condition
-    """The generation's counts mean something else than what was asked for."""
+    """The generation was begun with other counting rules than those asked for."""
 
 
-def hold(files: "Files", path: str, meaning: CountingRules, *, is_new: bool) -> None:
-    """Keeps a new generation's meaning beside its checkpoint; of an older one, checks it.
+def pin_rules(files: "Files", path: str, rules: CountingRules, *, is_new: bool) -> None:
+    """Writes a new generation's rules beside its checkpoint; compares an older generation's with those asked for.
 
-    A generation that began before there was a choice counts as the defaults say.
+    A generation that began before there was a choice follows the defaults.
 
     Raises:
-        CountingRulesChanged: its counts would be of two kinds.
+        CountingRulesChanged: the generation would mix two kinds of counts.
     """
     text = files.read_text(path) if files.exists(path) else ""
     if is_new and not text:  # empty: a start that was killed while it wrote
         files.delete(path)
-        files.write_text(path, json.dumps(meaning.model_dump()))
+        files.write_text(path, json.dumps(rules.model_dump()))
         return
-    kept = CountingRules.model_validate_json(text) if text else CountingRules()
-    if kept != meaning:
+    pinned = CountingRules.model_validate_json(text) if text else CountingRules()
+    if pinned != rules:
         raise CountingRulesChanged(
-            f"this generation counts {_said(kept)}, asked for is {_said(meaning)}: "
-            "another meaning needs a new generation (--generation)"
+            f"this generation counts with {_options(pinned)}, but was asked for {_options(rules)}: "
+            "other counting rules need a new generation (--generation)"
         )
 
 
-def _said(meaning: CountingRules) -> str:
-    return f"--retweets {meaning.retweets} --words {meaning.words}"
+def _options(rules: CountingRules) -> str:
+    return f"--retweets {rules.retweets} --words {rules.words}"

@@ -33,24 +33,26 @@ def with_processed_at(records: DataFrame) -> DataFrame:
     return records.select(*_RECORD, F.current_timestamp().alias("processed_at"))
 
 
-def parse(records: DataFrame, meaning: CountingRules) -> DataFrame:
+def parse(records: DataFrame, rules: CountingRules) -> DataFrame:
     """One row a record, as PARSED says. Python over Arrow batches; everything behind it is Catalyst."""
 
     def parsed(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return parse_batches(batches, meaning)
+        return parse_batches(batches, rules)
 
     return records.mapInArrow(parsed, from_arrow_schema(PARSED, prefer_timestamp_ntz=False))
 
 
-def dedupe(parsed: DataFrame, horizon_min: int) -> DataFrame:
-    """The first row of each `record_id` within the horizon, which is processing time; in batch, of all.
+def dedupe(parsed: DataFrame, dedup_window_min: int) -> DataFrame:
+    """The first row of each `record_id` within the dedup window, which is processing time; in batch, of all.
 
     What is the first where versions differ: the lowest offset, as long as they share a partition (our collector's key
     sees to that).
     """
     if not parsed.isStreaming:
         return parsed.dropDuplicates(["record_id"])
-    return parsed.withWatermark("processed_at", f"{horizon_min} minutes").dropDuplicatesWithinWatermark(["record_id"])
+    return parsed.withWatermark("processed_at", f"{dedup_window_min} minutes").dropDuplicatesWithinWatermark(
+        ["record_id"]
+    )
 
 
 def explode(parsed: DataFrame) -> DataFrame:
@@ -95,9 +97,9 @@ def count(exploded: DataFrame) -> DataFrame:
     )
 
 
-def counts(records: DataFrame, horizon_min: int, meaning: CountingRules) -> DataFrame:
+def counts(records: DataFrame, dedup_window_min: int, rules: CountingRules) -> DataFrame:
     """The whole way, from the topic's records to counts."""
-    return count(explode(dedupe(parse(with_processed_at(records), meaning), horizon_min)))
+    return count(explode(dedupe(parse(with_processed_at(records), rules), dedup_window_min)))
 
 
 def _plausible(event_at: str) -> Column:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,87 +35,108 @@ PARSED = pa.schema(
 """One row a record; `record_id` is its identity for the dedupe. A spelling is `IDENTITY<TAB>SPELLING`."""
 
 
-def parse_batches(batches: Iterator[pa.RecordBatch], meaning: CountingRules | None = None) -> Iterator[pa.RecordBatch]:
+class Record(NamedTuple):
+    """One record of the topic, as far as its row depends on it.
+
+    Attributes:
+        timestamp_us: Kafka's own, epoch microseconds.
+        dialect, received_at, collector: headers; None where absent (docs/contracts.md, "A record of topic `posts`").
+        processed_at_us: the batch's own time, epoch microseconds.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_us: int
+    key: bytes | None
+    value: bytes | None
+    dialect: bytes | None
+    received_at: bytes | None
+    collector: bytes | None
+    processed_at_us: int
+
+    @property
+    def place(self) -> str:
+        """Where the record lies, as dead letters name it."""
+        return f"{self.topic}[{self.partition}]@{self.offset}"
+
+    @property
+    def own_key(self) -> str:
+        """Identity of a record that names no post: the key that our collector gave it, else its place."""
+        if self.key and self.collector is not None:
+            return self.key.decode("utf-8", "backslashreplace")
+        return self.place
+
+
+def parse_batches(batches: Iterator[pa.RecordBatch], rules: CountingRules | None = None) -> Iterator[pa.RecordBatch]:
     """Parses batches of the columns topic, partition, offset, timestamp, key, value, headers, processed_at.
 
     Args:
         batches: of the topic.
-        meaning: what is counted of a post; the defaults where it is None.
+        rules: what is counted of a post; None stands for the defaults.
 
     Yields:
         Batches of PARSED, one row a record, in the same order.
     """
-    meaning = meaning or CountingRules()
+    rules = rules or CountingRules()
     for batch in batches:
-        yield _parse_batch(batch, meaning)
+        yield _parse_batch(batch, rules)
 
 
-def _parse_batch(batch: pa.RecordBatch, meaning: CountingRules) -> pa.RecordBatch:
-    columns = {name: batch.column(name) for name in batch.schema.names}
-    headers = columns["headers"]
-    processed_at = columns["processed_at"].cast(_TIMESTAMP)
-    rows = [
-        _row(meaning, *record)
-        for record in zip(
-            columns["topic"].to_pylist(),
-            columns["partition"].to_pylist(),
-            columns["offset"].to_pylist(),
-            _micros(columns["timestamp"]),
-            columns["key"].to_pylist(),
-            columns["value"].to_pylist(),
-            _header(headers, "dialect"),
-            _header(headers, "received_at"),
-            _header(headers, "collector"),
-            _micros(processed_at),
-            strict=True,
-        )
-    ]
+def _parse_batch(batch: pa.RecordBatch, rules: CountingRules) -> pa.RecordBatch:
+    processed_at = batch.column("processed_at").cast(_TIMESTAMP)
+    rows = [_row(rules, record) for record in _records(batch, processed_at)]
     fields = list(zip(*rows, strict=True)) if rows else [()] * len(_row_types())
     arrays = [pa.array(field, kind) for field, kind in zip(fields, _row_types(), strict=True)]
     arrays.insert(PARSED.get_field_index("processed_at"), processed_at)
     return pa.RecordBatch.from_arrays(arrays, schema=PARSED)
 
 
+def _records(batch: pa.RecordBatch, processed_at: pa.Array) -> Iterator[Record]:
+    headers = batch.column("headers")
+    columns = zip(
+        batch.column("topic").to_pylist(),
+        batch.column("partition").to_pylist(),
+        batch.column("offset").to_pylist(),
+        _micros(batch.column("timestamp")),
+        batch.column("key").to_pylist(),
+        batch.column("value").to_pylist(),
+        _header(headers, "dialect"),
+        _header(headers, "received_at"),
+        _header(headers, "collector"),
+        _micros(processed_at),
+        strict=True,
+    )
+    return map(Record._make, columns)
+
+
 def _row_types() -> list[pa.DataType]:
     return [field.type for field in PARSED if field.name != "processed_at"]
 
 
-def _row(
-    meaning: CountingRules,
-    topic: str,
-    partition: int,
-    offset: int,
-    timestamp_us: int,
-    key: bytes | None,
-    value: bytes | None,
-    dialect: bytes | None,
-    received_at: bytes | None,
-    collector: bytes | None,
-    processed_at_us: int,
-) -> tuple[Any, ...]:
+def _row(rules: CountingRules, record: Record) -> tuple[Any, ...]:
     """One record as PARSED's columns without processed_at."""
-    parsed = parse(None if dialect is None else dialect.decode("ascii", "replace"), value)
-    place = f"{topic}[{partition}]@{offset}"
-    own_key = key.decode("utf-8", "backslashreplace") if key and collector is not None else place
-    spelled = meaning.hashtags(parsed)
+    dialect = None if record.dialect is None else record.dialect.decode("ascii", "replace")
+    parsed = parse(dialect, record.value)
+    spelled = rules.hashtags(parsed)
     return (
-        parsed.post_id if parsed.post_id is not None else f"{parsed.kind}/{own_key}",
+        parsed.post_id if parsed.post_id is not None else f"{parsed.kind}/{record.own_key}",
         parsed.kind,
-        _event_us(parsed, received_at, timestamp_us, processed_at_us),
+        _event_us(parsed, record),
         parsed.source,
         parsed.lang,
-        _own_term(parsed, place),
+        _own_term(parsed, record),
         terms.hashtags(spelled),
         spellings(spelled),
-        meaning.terms(parsed),
+        rules.terms(parsed),
         parsed.is_repost,
     )
 
 
-def _own_term(parsed: Parsed, place: str) -> str:
+def _own_term(parsed: Parsed, record: Record) -> str:
     """What the books keep of the record itself."""
     if parsed.kind == "dead":
-        return f"{place} {parsed.term}"
+        return f"{record.place} {parsed.term}"
     if parsed.kind == "control" and parsed.about:
         return f"{parsed.term}{SEPARATOR}{parsed.about}"
     return parsed.term
@@ -138,15 +159,15 @@ def _spelling(tag: str) -> str:
 _cached = lru_cache(maxsize=65_536)(_spelling)
 
 
-def _event_us(parsed: Parsed, received_at: bytes | None, timestamp_us: int, processed_at_us: int) -> int:
-    """When it happened, by the post; else when it was received, or appended. Of dead and gap, when we learned of it."""
+def _event_us(parsed: Parsed, record: Record) -> int:
+    """Event time by the post, else when it was received, else Kafka's; a dead record or gap has its processing time."""
     if parsed.kind in ("dead", "gap"):
-        return processed_at_us
+        return record.processed_at_us
     event_us = parsed.created_at_us
     if event_us is None:
-        event_us = _received_us(received_at)
+        event_us = _received_us(record.received_at)
     if event_us is None:
-        event_us = timestamp_us
+        event_us = record.timestamp_us
     return event_us if 0 <= event_us < _MAX_US else 0
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from reporting.ranking import Place, TermCount
+from reporting.ranking import Rank, TermCount
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class DayBooks:
     hashtag_hours: Mapping[str, tuple[int, ...]]
     spellings: Mapping[str, str]
     distinct_hashtags: int
-    previous: Mapping[str, Place] | None
+    previous: Mapping[str, Rank] | None
     words: tuple[TermCount, ...]
     collected: tuple[Collected, ...] = ()
 

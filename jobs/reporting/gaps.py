@@ -6,7 +6,7 @@ from dataclasses import replace
 from reporting.day_rows import Gap
 
 
-def joined(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
+def join_adjacent(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
     """The gaps; those that control messages said are one where they are of one source and kind and touch.
 
     The last message speaks for all: X's `limit` counts from the connection's start. What the collector noted stays.

@@ -11,7 +11,7 @@ from reporting.completeness import Verdict, is_over
 from reporting.day_rows import Gap
 from reporting.ranking import RankedTerm
 from reporting.simulated import NOTES, Simulated
-from reporting.summary import Summary
+from reporting.summarise import Summary
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 CHARTED = 15

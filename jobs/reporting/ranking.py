@@ -27,7 +27,7 @@ class TermCount:
 
 
 @dataclass(frozen=True)
-class Place:
+class Rank:
     """A term's place in another day's ranking."""
 
     rank: int
@@ -50,7 +50,7 @@ class RankedTerm:
     reposts: int
     share: float | None
     change: Change
-    previous: Place | None
+    previous: Rank | None
     hours: tuple[int, ...]
 
     @property
@@ -68,7 +68,7 @@ def ranked(
     counts: Iterable[TermCount],
     *,
     posts: int,
-    previous: Mapping[str, Place] | None = None,
+    previous: Mapping[str, Rank] | None = None,
     hours: Mapping[str, Sequence[int]] | None = None,
     spellings: Mapping[str, str] | None = None,
 ) -> list[RankedTerm]:
@@ -102,7 +102,7 @@ def ranked(
     return lines
 
 
-def change_of(rank: int, before: Place | None) -> Change:
+def change_of(rank: int, before: Rank | None) -> Change:
     """How a rank compares with the place of the day before, where that day has counts."""
     if before is None:
         return Change.NEW

@@ -4,7 +4,7 @@ import csv
 import io
 
 from reporting.ranking import HOURS, RankedTerm
-from reporting.summary import Summary
+from reporting.summarise import Summary
 
 COLUMNS = (
     *("day", "source", "lang", "rank", "hashtag", "spelling", "posts", "share", "reposts", "change", "previous_rank"),

@@ -1,10 +1,10 @@
-"""What a generation's counts mean: kept at its first start, then only checked."""
+"""A generation's counting rules: written at its first start, then only compared."""
 
 from pathlib import Path
 
 import pytest
 
-from counting.counting_rules import CountingRules, CountingRulesChanged, hold
+from counting.counting_rules import CountingRules, CountingRulesChanged, pin_rules
 
 FULL, OWN = CountingRules(), CountingRules(retweets="own", words="clean")
 
@@ -29,32 +29,32 @@ class FolderFiles:
             file.write(text)
 
 
-def test_the_first_start_decides_and_the_same_may_come_again(tmp_path: Path) -> None:
+def test_the_first_start_writes_the_rules_and_the_same_may_start_again(tmp_path: Path) -> None:
     files = FolderFiles(tmp_path)
-    hold(files, "settings", OWN, is_new=True)  # type: ignore[arg-type]
+    pin_rules(files, "settings", OWN, is_new=True)  # type: ignore[arg-type]
     assert (tmp_path / "settings").read_text() == '{"retweets": "own", "words": "clean"}'
-    hold(files, "settings", OWN, is_new=False)  # type: ignore[arg-type]
+    pin_rules(files, "settings", OWN, is_new=False)  # type: ignore[arg-type]
 
 
-def test_a_first_start_that_was_killed_while_it_wrote_is_no_start(tmp_path: Path) -> None:
+def test_a_first_start_killed_while_writing_counts_as_none(tmp_path: Path) -> None:
     (tmp_path / "settings").touch()
-    hold(FolderFiles(tmp_path), "settings", OWN, is_new=True)  # type: ignore[arg-type]
+    pin_rules(FolderFiles(tmp_path), "settings", OWN, is_new=True)  # type: ignore[arg-type]
     assert CountingRules.model_validate_json((tmp_path / "settings").read_text()) == OWN
 
 
 @pytest.mark.parametrize("is_new", [True, False])
-def test_another_meaning_is_refused_with_both_named(tmp_path: Path, *, is_new: bool) -> None:
+def test_other_rules_are_refused_and_both_are_named(tmp_path: Path, *, is_new: bool) -> None:
     files = FolderFiles(tmp_path)
-    hold(files, "settings", OWN, is_new=True)  # type: ignore[arg-type]
+    pin_rules(files, "settings", OWN, is_new=True)  # type: ignore[arg-type]
     with pytest.raises(
-        CountingRulesChanged, match="--retweets own --words clean, asked for is --retweets full --words plain"
+        CountingRulesChanged, match="--retweets own --words clean, but was asked for --retweets full --words plain"
     ):
-        hold(files, "settings", FULL, is_new=is_new)  # type: ignore[arg-type]
+        pin_rules(files, "settings", FULL, is_new=is_new)  # type: ignore[arg-type]
 
 
-def test_a_generation_from_before_there_was_a_choice_counts_as_the_defaults_say(tmp_path: Path) -> None:
+def test_a_generation_without_written_rules_follows_the_defaults(tmp_path: Path) -> None:
     files = FolderFiles(tmp_path)
-    hold(files, "settings", FULL, is_new=False)  # type: ignore[arg-type]
+    pin_rules(files, "settings", FULL, is_new=False)  # type: ignore[arg-type]
     assert not files.exists("settings")
     with pytest.raises(CountingRulesChanged):
-        hold(files, "settings", OWN, is_new=False)  # type: ignore[arg-type]
+        pin_rules(files, "settings", OWN, is_new=False)  # type: ignore[arg-type]

@@ -194,8 +194,8 @@ def test_the_whole_way_counts_posts_that_contain_a_term(run: Run) -> None:
 
 @pytest.mark.parametrize(("retweets", "tags"), [("full", {"one", "two"}), ("own", {"on"})])
 def test_a_repost_counts_as_the_generation_means_it(run: Run, retweets: Retweets, tags: set[str]) -> None:
-    meaning = CountingRules(retweets=retweets)
-    found = run(RECORD, [record(RETWEET)], lambda frame: counts.counts(frame, 120, meaning))
+    rules = CountingRules(retweets=retweets)
+    found = run(RECORD, [record(RETWEET)], lambda frame: counts.counts(frame, 120, rules))
     assert {row.term for row in found if row.metric == "hashtag"} == tags
     assert {row.term.split("\t")[0] for row in found if row.metric == "spelling"} == tags
     assert {(row.posts, row.reposts) for row in found if row.metric in ("post", "hashtag", "word")} == {(1, 1)}

@@ -36,9 +36,9 @@ def record(value: bytes | None, key: bytes | None = None, offset: int = 7, **hea
     return place | {"timestamp": APPENDED, "key": key, "value": value, "headers": pairs, "processed_at": AT}
 
 
-def parsed(*records: dict[str, Any], meaning: CountingRules | None = None) -> list[dict[str, Any]]:
+def parsed(*records: dict[str, Any], rules: CountingRules | None = None) -> list[dict[str, Any]]:
     batch = pa.RecordBatch.from_pylist(list(records), schema=RECORDS)
-    (out,) = parse_batches(iter([batch]), meaning)
+    (out,) = parse_batches(iter([batch]), rules)
     assert out.schema == PARSED
     rows: list[dict[str, Any]] = out.to_pylist()
     return rows
@@ -117,7 +117,7 @@ RETWEET = json.dumps(
 
 
 def test_a_repost_counts_the_original_in_full_or_its_own_text() -> None:
-    (full,), (own,) = parsed(record(RETWEET)), parsed(record(RETWEET), meaning=CountingRules(retweets="own"))
+    (full,), (own,) = parsed(record(RETWEET)), parsed(record(RETWEET), rules=CountingRules(retweets="own"))
     assert (full["hashtags"], full["words"]) == (["one", "two"], ["hello", "#one", "#two"])
     assert full["spellings"] == ["one\tOne", "two\tTWO", "two\ttwo"]
     assert (own["hashtags"], own["spellings"]) == (["on"], ["on\tOn"])
@@ -129,7 +129,7 @@ def test_a_repost_counts_the_original_in_full_or_its_own_text() -> None:
 def test_words_are_clean_where_that_was_asked_for() -> None:
     line = b'{"id_str": "1800000000000000003", "text": "The rain, https://a.example/b @you!", "lang": "en"}'
     assert parsed(record(line))[0]["words"] == ["the", "rain,", "https://a.example/b", "@you!"]
-    assert parsed(record(line), meaning=CountingRules(words="clean"))[0]["words"] == ["rain"]
+    assert parsed(record(line), rules=CountingRules(words="clean"))[0]["words"] == ["rain"]
 
 
 def test_a_control_message_says_what_it_is_about() -> None:

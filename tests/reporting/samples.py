@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from reporting.day_rows import Arrivals, ControlCount, DayBooks, Gap, Position, PostCount, Tally
-from reporting.ranking import Place, TermCount
+from reporting.ranking import Rank, TermCount
 from reporting.request import ReportRequest
 
 DAY = date(2026, 1, 31)
@@ -46,7 +46,7 @@ def day_books(**changes: Any) -> DayBooks:
         hashtag_hours={"tide": hours(h9=8, h10=4), "津波": hours(h0=9), "مد": hours(h23=9)},
         spellings={"tide": "Tide", "津波": "津波", "مد": "مد"},
         distinct_hashtags=3,
-        previous={"tide": Place(3, 5), "津波": Place(1, 9)},
+        previous={"tide": Rank(3, 5), "津波": Rank(1, 9)},
         words=(TermCount("the", 20, 2), TermCount("潮", 4, 0)),
     )
     return replace(books, **changes)

@@ -14,7 +14,7 @@ from reporting.day_rows import Arrivals, ControlCount, DayBooks, Gap, Position
 from reporting.page import as_html
 from reporting.ranking import TermCount
 from reporting.request import ReportRequest
-from reporting.summary import summarise
+from reporting.summarise import summarise
 from tests.reporting.html_reading import elements_of, texts_of
 from tests.reporting.samples import REQUEST, at, day_books, gap, hours
 

@@ -2,7 +2,7 @@
 
 import random
 
-from reporting.ranking import Change, Place, TermCount, by_hour, change_of, in_order, ranked, share_of, shares_by
+from reporting.ranking import Change, Rank, TermCount, by_hour, change_of, in_order, ranked, share_of, shares_by
 
 COUNTS = [TermCount("b", 5, 0), TermCount("a", 5, 1), TermCount("é", 5, 0), TermCount("c", 9, 2), TermCount("z", 1, 0)]
 
@@ -33,9 +33,9 @@ def test_there_is_no_share_of_nothing() -> None:
 
 
 def test_a_rank_moves_up_when_its_number_falls() -> None:
-    assert change_of(2, Place(5, 1)) is Change.UP
-    assert change_of(5, Place(2, 1)) is Change.DOWN
-    assert change_of(2, Place(2, 1)) is Change.SAME
+    assert change_of(2, Rank(5, 1)) is Change.UP
+    assert change_of(5, Rank(2, 1)) is Change.DOWN
+    assert change_of(2, Rank(2, 1)) is Change.SAME
 
 
 def test_a_term_is_new_only_where_the_day_before_has_counts() -> None:
@@ -45,7 +45,7 @@ def test_a_term_is_new_only_where_the_day_before_has_counts() -> None:
 
 def test_steps_say_how_far_a_rank_moved() -> None:
     up, down = ranked(
-        [TermCount("a", 9, 0), TermCount("b", 8, 0)], posts=9, previous={"a": Place(4, 1), "b": Place(1, 2)}
+        [TermCount("a", 9, 0), TermCount("b", 8, 0)], posts=9, previous={"a": Rank(4, 1), "b": Rank(1, 2)}
     )
     assert (up.steps, down.steps) == (3, 1)
 

@@ -170,14 +170,14 @@ def test_a_file_that_was_lost_is_written_again_without_a_new_revision(database: 
 def test_a_run_that_holds_the_report_too_long_is_an_error_and_not_a_wait_for_ever(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from reporting import reading
-    from reporting.publish import hold
+    from reporting import load
+    from reporting.store import advisory_lock
 
-    monkeypatch.setattr(reading, "_SESSION", "-c timezone=UTC -c lock_timeout=200ms")
+    monkeypatch.setattr(load, "_SESSION", "-c timezone=UTC -c lock_timeout=200ms")
     monkeypatch.setenv("HASHTIDE_REPORTER_DSN", database.reporter)
-    first = reading.connect(database.reporter)
+    first = load.connect(database.reporter)
     try:
-        hold(first, REQUEST)
+        advisory_lock(first, REQUEST)
         assert report.main(["--day", "2026-01-31", "--out", str(tmp_path)]) == 1
     finally:
         first.close()

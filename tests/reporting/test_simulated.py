@@ -8,7 +8,7 @@ import pytest
 from reporting.day_rows import Arrivals, Collected, DayBooks, Position
 from reporting.page import as_html
 from reporting.simulated import Simulated, simulated
-from reporting.summary import summarise
+from reporting.summarise import summarise
 from reporting.table import as_csv
 from tests.reporting.html_reading import texts_of
 from tests.reporting.samples import END, REQUEST, START, at, day_books

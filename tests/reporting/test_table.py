@@ -8,7 +8,7 @@ import pytest
 
 from reporting.day_rows import Position
 from reporting.ranking import TermCount
-from reporting.summary import summarise
+from reporting.summarise import summarise
 from reporting.table import COLUMNS, as_csv
 from tests.reporting.samples import REQUEST, day_books
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reporting.publish import write_file
+from reporting.store import write_file
 
 
 def test_a_file_is_replaced_whole_and_others_may_read_it(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_aside(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("reporting.publish.os.fsync", full)
+    monkeypatch.setattr("reporting.store.os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write_file(target, b"new")
     assert target.read_bytes() == b"old"

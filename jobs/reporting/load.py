@@ -13,8 +13,8 @@ from psycopg2.extras import RealDictCursor
 from reporting.completeness import LATE_AFTER
 from reporting.day_rows import Arrivals, Collected, ControlCount, DayBooks, Gap, Position, PostCount, Tally
 from reporting.errors import ReportError
-from reporting.gaps import joined
-from reporting.ranking import Place, TermCount, by_hour
+from reporting.gaps import join_adjacent
+from reporting.ranking import Rank, TermCount, by_hour
 from reporting.request import ReportRequest
 
 SQL_FOLDER = Path(__file__).resolve().parents[2] / "sql" / "reporting"
@@ -94,7 +94,7 @@ def _read_whole(db: connection, asked: Mapping[str, object], position: Row) -> d
         "arrivals": Arrivals(**read(db, "arrivals", {**asked, "late_after": LATE_AFTER})[0]),
         "control": tuple(ControlCount(**row) for row in read(db, "control", asked)),
         "dead": tuple((row["reason"], row["records"]) for row in read(db, "dead_letters", asked)),
-        "gaps": joined(_gap(row) for row in read(db, "gaps", asked)),
+        "gaps": join_adjacent(_gap(row) for row in read(db, "gaps", asked)),
         "collected": tuple(
             Collected(row["began_at"], row["ended_at"], tuple(row["kinds"])) for row in read(db, "collected", {})
         ),
@@ -110,7 +110,7 @@ def _read_hashtags(db: connection, asked: Mapping[str, object], request: ReportR
     listed = {**asked, "terms": [count.term for count in hashtags]}
     day_before = {**listed, "day": request.day - timedelta(days=1)}
     comparable = read(db, "has_posts", day_before)[0]["has_posts"]
-    places = {row["term"]: Place(row["rank"], row["posts"]) for row in read(db, "places", day_before)}
+    places = {row["term"]: Rank(row["rank"], row["posts"]) for row in read(db, "places", day_before)}
     hours: dict[str, list[tuple[int, int]]] = {}
     for row in read(db, "hashtag_hours", listed):
         hours.setdefault(row["term"], []).append((row["hour"], row["posts"]))

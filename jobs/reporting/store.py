@@ -9,7 +9,7 @@ from pathlib import Path
 from psycopg2.extensions import connection
 
 from reporting.day_rows import Position
-from reporting.reading import read
+from reporting.load import read
 from reporting.request import ReportRequest
 
 
@@ -22,7 +22,7 @@ class Revision:
     sha256: str
 
 
-def hold(db: connection, request: ReportRequest) -> None:
+def advisory_lock(db: connection, request: ReportRequest) -> None:
     """Keep other runs of the same report out until the connection ends; waits as long as its lock_timeout allows."""
     read(db, "lock", {"report": f"{request.day} {request.stem} {request.top}"})
     db.commit()  # the lock is the session's; the snapshot that this statement took must go

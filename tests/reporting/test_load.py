@@ -9,8 +9,8 @@ import pytest
 
 from reporting.day_rows import Arrivals, Collected, ControlCount, DayBooks, Gap, Position, PostCount, Tally
 from reporting.errors import ReportError
-from reporting.ranking import Place, TermCount
-from reporting.reading import connect, read_day
+from reporting.load import connect, read_day
+from reporting.ranking import Rank, TermCount
 from reporting.request import ReportRequest
 from tests.postgres import Database, execute
 from tests.reporting.samples import DAY, END, START, at, hours
@@ -130,7 +130,7 @@ def test_a_selection_counts_only_what_was_asked_for(database: Database) -> None:
     seed(database.migrator, books)
     by_source = read(database, ReportRequest(DAY, source="x"))
     assert (by_source.hashtags, by_source.words) == ((TermCount("tide", 6, 0),), (TermCount("the", 6, 0),))
-    assert by_source.previous == {"tide": Place(1, 60)}
+    assert by_source.previous == {"tide": Rank(1, 60)}
     assert by_source.hashtag_hours["tide"] == hours(h9=6)
     both = read(database, ReportRequest(DAY, source="x", lang="ja"))
     assert (both.hashtags[0].posts, both.post_hours, both.hashtag_hours["tide"]) == (2, hours(h9=2), hours(h9=2))
@@ -146,7 +146,7 @@ def test_places_of_the_day_before_are_among_all_of_its_hashtags(database: Databa
     for term in ("tied", "tide", "last", "fresh"):
         books.count("hashtag", at("09:00"), term)
     seed(database.migrator, books)
-    assert read(database).previous == {"tide": Place(2, 5), "tied": Place(2, 5), "last": Place(4, 1)}
+    assert read(database).previous == {"tide": Rank(2, 5), "tied": Rank(2, 5), "last": Rank(4, 1)}
 
 
 def test_late_is_more_than_ten_minutes_from_its_minute_to_the_start_of_its_arrival(database: Database) -> None:
@@ -263,7 +263,7 @@ def test_a_compaction_that_commits_meanwhile_is_not_seen_in_part(
     books = ledger()
     books.count("post", at("09:00"), posts=10)
     seed(database.migrator, books)
-    import reporting.reading as reading
+    import reporting.load as reading
 
     plain, disturbed = reading.read, []
 
