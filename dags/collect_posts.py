@@ -10,8 +10,8 @@ DOC = """
 ### Posts come in: source → spool → topic `posts`
 
 A **collector** runs on this host, all the time, as a process of its own. This DAG does not contain it; each run is a
-**lease** (30 minutes, variable `hashtide_lease_min`): it attaches to the collector or starts it, watches it without
-taking a worker slot, and hands over to the next run. A purple (deferred) task is the normal sight.
+**lease** (30 minutes, variable `hashtide_supervision_min`): it attaches to the collector or starts it, watches it
+without taking a worker slot, and hands over to the next run. A purple (deferred) task is the normal sight.
 
 **What it reads** stands in the variable `hashtide_source` (in the stack and in the containers a file, which `up` and
 `hashtide watch --source` write and which goes before one made in this UI), for example `jetstream`,

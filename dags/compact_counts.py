@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Asset, CronDataIntervalTimetable
 
+from contract import names
 from hashtide_airflow import settings
 from hashtide_airflow.commands import compact_command
 from hashtide_airflow.operators.job import JobOperator
@@ -36,7 +37,7 @@ with DAG(
             *compact_command(settings.count_log(), settings.generation()),
             *("--spool", str(settings.spool_dir())),
         ],
-        secrets={"HASHTIDE_COMPACTOR_DSN": settings.COMPACTOR},
+        secrets={"HASHTIDE_COMPACTOR_DSN": names.COMPACTOR},
         is_nothing_new=lambda done: done["batches"] == 0,
         inlets=[Asset("posts", uri="hashtide://topic/posts")],
         outlets=[Asset("counts", uri="hashtide://postgres/counts")],

@@ -9,7 +9,7 @@ DOC = """
 ### Posts are counted: topic `posts` → streaming job → count log
 
 One Spark application on YARN counts, all the time. This DAG does not contain it; each run is a **lease** (30 minutes,
-variable `hashtide_lease_min`): it finds the application by its tag `hashtide-count-g…` or submits it, watches it
+variable `hashtide_supervision_min`): it finds the application by its tag `hashtide-count-g…` or submits it, watches it
 without taking a worker slot, and hands over to the next run. A purple (deferred) task is the normal sight. The log has
 the link to the application's page.
 

@@ -7,6 +7,7 @@ from airflow.sdk import DAG, Asset, CronDataIntervalTimetable
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
+from contract import names
 from hashtide_airflow import settings
 from hashtide_airflow.alerts import report_is_late
 from hashtide_airflow.commands import report_command
@@ -59,7 +60,7 @@ with DAG(
     report = JobOperator(
         task_id="report",
         command=lambda context: report_command(**dict(request_of(context)), out=settings.reports_dir()),
-        secrets={"HASHTIDE_REPORTER_DSN": settings.REPORTER},
+        secrets={"HASHTIDE_REPORTER_DSN": names.REPORTER},
         inlets=[Asset("counts", uri="hashtide://postgres/counts")],
         outlets=[Asset("report", uri="hashtide://reports/hashtags")],
         retries=3,

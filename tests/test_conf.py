@@ -13,6 +13,7 @@ import pytest
 import yaml
 from airflow.secrets.local_filesystem import load_connections_dict
 
+from contract import names
 from hashtide_airflow import kafka_file, settings
 from hashtide_airflow.commands import submit_command
 from hashtide_airflow.services import HdfsExtra
@@ -25,8 +26,8 @@ EXAMPLES = CONF / "existing-cluster"
 README = (CONF / "README.md").read_text()
 CONNECTIONS: dict[str, dict[str, Any]] = json.loads((EXAMPLES / "connections.json.example").read_text())
 OURS = {
-    *(settings.KAFKA, settings.KAFKA_WRITER, settings.YARN, settings.HDFS),
-    *(settings.COMPACTOR, settings.REPORTER),
+    *(names.KAFKA, names.KAFKA_WRITER, names.YARN, names.HDFS),
+    *(names.COMPACTOR, names.REPORTER),
 }
 
 
@@ -53,9 +54,9 @@ def test_every_field_of_the_connections_is_understood() -> None:
     counting = settings.counting()
     assert counting.root == "hdfs://nameservice1/apps/hashtide"
     assert counting.access.keytab == Path("/etc/hashtide/hashtide.keytab")
-    for name in (settings.COMPACTOR, settings.REPORTER):
+    for name in (names.COMPACTOR, names.REPORTER):
         assert "sslmode=verify-full" in settings.dsn(name)
-    for name in (settings.KAFKA, settings.KAFKA_WRITER):
+    for name in (names.KAFKA, names.KAFKA_WRITER):
         assert settings.kafka(name)[0].count(".example:9093") == 3
 
 
@@ -63,7 +64,7 @@ def test_every_field_of_the_connections_is_understood() -> None:
 def test_a_client_of_kafka_can_be_made_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     authority = tmp_path / "kafka-ca.pem"
     authority.write_text("certificates")
-    for name in (settings.KAFKA, settings.KAFKA_WRITER):
+    for name in (names.KAFKA, names.KAFKA_WRITER):
         fields = {**CONNECTIONS[name], "extra": {**CONNECTIONS[name]["extra"], "ssl.ca.location": str(authority)}}
         monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(fields))
     monkeypatch.setenv("HASHTIDE_SECRETS_DIR", str(tmp_path))

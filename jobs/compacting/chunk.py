@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from compacting.count_log import CountLog
-from compacting.manifest import Manifest
+from contract.manifest import Manifest
 
 if TYPE_CHECKING:
     import pyarrow as pa

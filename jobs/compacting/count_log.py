@@ -1,17 +1,17 @@
 """The count log as it lies in HDFS (or a folder): which batches there are, and their bytes."""
 
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import fsspec
+import msgspec
 
 from compacting.access import Access
 from compacting.errors import CountLogUnavailableError, MalformedBatchError, MissingBatchError
-from compacting.manifest import Manifest, parse_manifest
+from contract.manifest import Manifest, ManifestError, decode
+from contract.names import MANIFEST, batch_folder, batch_of_folder, generation_folder
 
-OPEN = Access()  # whoever asks is let in
-_BATCH = re.compile(r"batch=(0|[1-9][0-9]*)")
+OPEN = Access()  # no authentication
 Answer = TypeVar("Answer")
 
 
@@ -32,7 +32,7 @@ class CountLog:
         """
         self.generation = generation
         self._fs, root = _file_system(url.rstrip("/"), access)
-        self._folder = f"{root}/generation={generation}"
+        self._folder = f"{root}/{generation_folder(generation)}"
 
     def batches(self) -> list[int]:
         """Ids of the committed batches that are still there, ascending; empty where the generation has none yet.
@@ -44,17 +44,21 @@ class CountLog:
             names = self._ask(lambda: self._fs.ls(self._folder, detail=False))
         except FileNotFoundError:
             return []
-        found = (_BATCH.fullmatch(name.rstrip("/").rpartition("/")[2]) for name in names)
-        return sorted(int(match[1]) for match in found if match)
+        found = (batch_of_folder(name.rstrip("/").rpartition("/")[2]) for name in names)
+        return sorted(batch_id for batch_id in found if batch_id is not None)
 
     def manifest(self, batch_id: int) -> tuple[Manifest, dict[str, Any]]:
-        """A batch's manifest, checked in itself, and as the JSON object that it is.
+        """A batch's manifest, checked, and the JSON object that it was read from, which the ledger keeps whole.
 
         Raises:
-            MalformedBatchError: see `parse_manifest`; or there is none.
+            MalformedBatchError: the file is missing, no manifest of this batch, or its sums are wrong.
             CountLogUnavailableError: no answer.
         """
-        return parse_manifest(self._bytes(batch_id, "manifest.json"), self.generation, batch_id)
+        raw = self._bytes(batch_id, MANIFEST)
+        try:
+            return decode(raw, self.generation, batch_id), msgspec.json.decode(raw, type=dict[str, Any])
+        except ManifestError as error:
+            raise MalformedBatchError(str(error)) from error
 
     def files(self, manifest: Manifest) -> list[tuple[str, bytes]]:
         """The batch's Parquet files: name and bytes, in the manifest's order.
@@ -81,7 +85,7 @@ class CountLog:
         self._ask(lambda: self._fs.rm(self._path(batch_id), recursive=True))
 
     def _path(self, batch_id: int) -> str:
-        return f"{self._folder}/batch={batch_id}"
+        return f"{self._folder}/{batch_folder(batch_id)}"
 
     def _bytes(self, batch_id: int, name: str) -> bytes:
         path = f"{self._path(batch_id)}/{name}"

@@ -9,7 +9,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from compacting.errors import MalformedBatchError
-from compacting.manifest import Manifest
+from contract.manifest import Manifest
 
 MAX_KEY_BYTES = 2000  # an index row of Postgres has at most 2,704 bytes; the times and numbers of a key take some too
 

@@ -1,14 +1,14 @@
 """The count log: each batch of the query becomes one folder, there or not, never half."""
 
-import json
 import logging
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from counting import VERSION
+from contract import manifest
+from contract.manifest import File, Manifest
+from contract.names import MANIFEST, VERSION, batch_folder, counts_path
 from counting.checkpoint import Checkpoint, Planned
 from counting.counts import KEY
 from counting.files import Files
@@ -29,7 +29,7 @@ class CountLog:
         self._files = files
         self._generation = generation
         self._checkpoint = checkpoint
-        self._path = f"counts/generation={generation}"
+        self._path = counts_path(generation)
         self._aside = f"{self._path}/_aside"
 
     def clean_aside(self) -> None:
@@ -41,52 +41,51 @@ class CountLog:
 
         A batch whose folder is there runs through again, as Spark wants its state committed, and leaves the folder.
         """
-        target = f"{self._path}/batch={batch_id}"
+        target = f"{self._path}/{batch_folder(batch_id)}"
         if self._files.exists(target):
-            log.info("batch %d is in the count log already: left as it is", batch_id)
+            log.info("batch %d is already in the count log: leaving it as it is", batch_id)
             counts.write.format("noop").mode("overwrite").save()
         else:
             self._commit(counts, batch_id, target)
 
     def _commit(self, counts: DataFrame, batch_id: int, target: str) -> None:
         planned = self._checkpoint.planned(batch_id)
-        aside = f"{self._aside}/batch={batch_id}-{counts.sparkSession.sparkContext.applicationId}"
+        aside = f"{self._aside}/{batch_folder(batch_id)}-{counts.sparkSession.sparkContext.applicationId}"
         self._files.delete(aside)
         url = self._files.url(aside)
         # The only action on `counts`: a second one would run the whole query, state and all, once more.
         counts.sortWithinPartitions(*KEY).write.parquet(url)
-        manifest = self._manifest(counts, batch_id, planned, aside)
-        self._files.write_text(f"{aside}/manifest.json", json.dumps(manifest, ensure_ascii=False))
+        batch = self._manifest(counts, batch_id, planned, aside)
+        self._files.write_text(f"{aside}/{MANIFEST}", manifest.encode(batch).decode())
         if not self._files.rename_if_absent(aside, target):
-            log.warning("batch %d was committed by another writer: ours is dropped", batch_id)
+            log.warning("batch %d was committed by another writer: dropping ours", batch_id)
             self._files.delete(aside)
             return
-        log.info("batch %d: %d records, %d rows", batch_id, manifest["records"], manifest["rows"])
+        log.info("batch %d: %d records, %d rows", batch_id, batch.records, batch.rows)
 
-    def _manifest(self, counts: DataFrame, batch_id: int, planned: Planned, aside: str) -> dict[str, Any]:
+    def _manifest(self, counts: DataFrame, batch_id: int, planned: Planned, aside: str) -> Manifest:
         names = [name for name in self._files.names(aside) if name.endswith(".parquet")]
-        files = [{"name": name, "rows": self._files.parquet_rows(f"{aside}/{name}")} for name in names]
-        return {
-            "generation": self._generation,
-            "batch_id": batch_id,
-            "processed_at": _iso(planned.processed_at_ms),
-            "watermark": _iso(planned.watermark_ms) if planned.watermark_ms > 0 else None,
-            "offset_ranges": [each._asdict() for each in planned.offset_ranges],
-            "records": sum(each.until_offset - each.from_offset for each in planned.offset_ranges),
-            "rows": sum(int(str(each["rows"])) for each in files),
-            "files": files,
-            "code_version": VERSION,
-            "top_hashtags": self._top_hashtags(counts, aside),
-        }
+        files = [File(name, self._files.parquet_rows(f"{aside}/{name}")) for name in names]
+        return Manifest(
+            generation=self._generation,
+            batch_id=batch_id,
+            processed_at=_moment(planned.processed_at_ms),
+            watermark=_moment(planned.watermark_ms) if planned.watermark_ms > 0 else None,
+            offset_ranges=planned.offset_ranges,
+            records=sum(each.records for each in planned.offset_ranges),
+            rows=sum(each.rows for each in files),
+            files=files,
+            code_version=VERSION,
+            top_hashtags=self._top_hashtags(counts, aside),
+        )
 
-    def _top_hashtags(self, counts: DataFrame, aside: str) -> list[list[Any]]:
+    def _top_hashtags(self, counts: DataFrame, aside: str) -> list[tuple[str, int]]:
         """The hashtags with the most posts so far among the batch's changed keys, over its buckets."""
         written = counts.sparkSession.read.schema(counts.schema).parquet(self._files.url(aside))
         posts = F.sum("posts").alias("posts")
         top = written.where("metric = 'hashtag'").groupBy("term").agg(posts).orderBy(F.desc("posts"), "term")
-        return [[row.term, row.posts] for row in top.limit(TOP_HASHTAGS).collect()]
+        return [(row.term, row.posts) for row in top.limit(TOP_HASHTAGS).collect()]
 
 
-def _iso(epoch_ms: int) -> str:
-    moment = datetime.fromtimestamp(epoch_ms // 1000, UTC).replace(microsecond=epoch_ms % 1000 * 1000)
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+def _moment(epoch_ms: int) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=epoch_ms)

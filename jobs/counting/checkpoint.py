@@ -1,22 +1,14 @@
-"""What a checkpoint's own files say. They are Spark's: written by OffsetSeqLog and KafkaSourceInitialOffsetWriter."""
+"""Reads a checkpoint's own files. Spark writes them: OffsetSeqLog and KafkaSourceInitialOffsetWriter."""
 
 import json
 from typing import Any, NamedTuple
 
+from contract.manifest import OffsetRange
 from counting.files import Files
 
 
-class OffsetRange(NamedTuple):
-    """Records of one partition: from_offset inclusive, until_offset exclusive."""
-
-    topic: str
-    partition: int
-    from_offset: int
-    until_offset: int
-
-
 class Planned(NamedTuple):
-    """A batch as the offset log has it, the same each time that it runs. Times are epoch milliseconds."""
+    """A batch as the offset log has it, the same each time the batch runs. Times are epoch milliseconds."""
 
     offset_ranges: list[OffsetRange]
     processed_at_ms: int
@@ -32,10 +24,10 @@ class Checkpoint:
         self.url = files.url(path)
 
     def is_new(self) -> bool:
-        """Whether no batch was ever planned in it.
+        """Whether no batch was ever planned in this checkpoint.
 
         Raises:
-            ValueError: it has batches but its identity is gone, so Spark would begin a new query on the old state.
+            ValueError: it has batches but lost its identity, so Spark would start a new query on the old state.
         """
         batches = [name for name in self._files.names(f"{self.path}/offsets") if name.isdigit()]
         if batches and not self._files.exists(f"{self.path}/metadata"):

@@ -13,8 +13,9 @@ from collections.abc import Callable
 
 import psycopg2
 
+from contract import names
 from hashtide_airflow import kafka_file, settings
-from hashtide_airflow.commands import PYTHON, tag_of
+from hashtide_airflow.commands import PYTHON
 from hashtide_airflow.hooks.hdfs import StopMarker
 from hashtide_airflow.hooks.process import environment
 from hashtide_airflow.hooks.yarn import YarnHook
@@ -44,7 +45,7 @@ def kafka_writer() -> str:
 
 def yarn() -> str:
     """The ResourceManager lists our applications."""
-    found = YarnHook().applications(tag_of(settings.generation()))
+    found = YarnHook().applications(names.application_tag(settings.generation()))
     return f"the ResourceManager knows {len(found)} of our applications"
 
 
@@ -67,12 +68,12 @@ def postgres(connection_id: str) -> str:
 
 
 CHECKS: dict[str, Callable[[], str]] = {
-    settings.KAFKA: kafka,
-    settings.KAFKA_WRITER: kafka_writer,
-    settings.YARN: yarn,
-    settings.HDFS: hdfs,
-    settings.COMPACTOR: lambda: postgres(settings.COMPACTOR),
-    settings.REPORTER: lambda: postgres(settings.REPORTER),
+    names.KAFKA: kafka,
+    names.KAFKA_WRITER: kafka_writer,
+    names.YARN: yarn,
+    names.HDFS: hdfs,
+    names.COMPACTOR: lambda: postgres(names.COMPACTOR),
+    names.REPORTER: lambda: postgres(names.REPORTER),
 }
 
 

@@ -9,17 +9,13 @@ import sys
 from datetime import date
 from pathlib import Path
 
+from contract import names
 from hashtide_airflow.preview_request import PreviewRequest
 from hashtide_airflow.settings import JOBS, Collecting, Counting, CountLog
 
 PYTHON = sys.executable
 # local[2] in a worker: a heap of its own size, whatever the streaming job's driver has.
 PREVIEW_ENVIRONMENT = {"PYSPARK_SUBMIT_ARGS": "--driver-memory 640m pyspark-shell"}
-
-
-def tag_of(generation: int) -> str:
-    """The YARN application tag by which a generation's streaming job is found."""
-    return f"hashtide-count-g{generation}"
 
 
 def collect_command(collecting: Collecting) -> list[str]:
@@ -93,7 +89,7 @@ def submit_command(counting: Counting, py_files: Path) -> list[str]:
     """
     settings = {
         # The lease finds it by its tag before any submit.
-        "spark.yarn.tags": tag_of(counting.generation),
+        "spark.yarn.tags": names.application_tag(counting.generation),
         # The client goes when YARN has it: a trigger watches, no process has to.
         "spark.yarn.submit.waitAppCompletion": "false",
         # YARN itself starts a failed driver again; only failures within ten minutes count.
@@ -110,7 +106,7 @@ def submit_command(counting: Counting, py_files: Path) -> list[str]:
         str(Path(PYTHON).with_name("spark-submit")),
         *("--master", "yarn"),
         *("--deploy-mode", "cluster"),
-        *("--name", f"hashtide count generation={counting.generation}"),
+        *("--name", names.application_name(counting.generation)),
         # Tokens end after days whatever is renewed; with the key the driver gets new ones.
         *(("--principal", str(access.principal), "--keytab", str(access.keytab)) if access.keytab else ()),
     ]

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from contract import names
 from hashtide_airflow import settings
 from hashtide_airflow.addresses import keys_of, split, with_keys
 
@@ -28,7 +29,7 @@ def require_in_forms_dir(paths: Iterable[str]) -> None:
         AirflowFailException: one does not, or no folder is set.
     """
     for path in paths:
-        folder = settings.optional_variable("hashtide_forms_dir")
+        folder = settings.optional_variable(names.FORMS_DIR)
         if not folder:
             raise AirflowFailException(
                 f"refused: source: file:{path}: files by form are off here; the Airflow variable hashtide_forms_dir "

@@ -12,6 +12,7 @@ from pathlib import Path
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.log import mask_secret
 
+from contract import names
 from hashtide_airflow import settings
 from hashtide_airflow.tokens import write_secret
 
@@ -36,7 +37,7 @@ def for_collector() -> Path | None:
 
 def for_readers() -> Path | None:
     """The same for the streaming job and looks."""
-    return _written(settings.KAFKA, "kafka-counter.json")
+    return _written(names.KAFKA, "kafka-counter.json")
 
 
 def _written(connection_id: str, name: str) -> Path | None:

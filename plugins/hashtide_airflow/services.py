@@ -11,6 +11,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from contract.names import ROOT
+
 
 class Access(BaseModel):
     """What stands in a connection's extra about trust.
@@ -47,7 +49,7 @@ class HdfsExtra(Access):
         rpc_port: of the NameNode's RPC.
     """
 
-    root: str = "/hashtide"
+    root: str = ROOT
     fs: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9+.-]*://[^/]+/?$")
     rpc_port: int | None = Field(default=None, ge=1, le=65535)
 

@@ -1,39 +1,30 @@
 """Where the services are and what was chosen: Airflow's connections and variables, read at run time and validated once.
 
-The names are the contract's (docs/contracts.md, "Airflow"). Nothing here may be called while a DAG file is parsed.
+Their names and defaults are in `contract.names`. Nothing here may be called while a DAG file is parsed.
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
 from urllib.parse import quote, urlsplit
 
-from airflow.sdk import BaseHook, Variable
+from airflow.sdk import BaseHook
+from airflow.sdk import Variable as AirflowVariable
 from airflow.sdk.exceptions import AirflowNotFoundException
 from psycopg2.extensions import make_dsn
 from pydantic import BaseModel, ConfigDict, Field
 
+from contract import names
+from contract.names import HDFS, KAFKA, KAFKA_WRITER, RETWEETS, WORDS, YARN, Retweets, Variable, Words
 from hashtide_airflow.services import Access, HdfsExtra, Service, service_of
 
 JOBS = Path(__file__).resolve().parents[2] / "jobs"
 STREAMING_PACKAGES = ("counting", "formats", "contract")
 """What the streaming job imports of ours, below JOBS."""
 
-KAFKA, KAFKA_WRITER, YARN, HDFS, COMPACTOR, REPORTER = (
-    "hashtide_kafka",
-    "hashtide_kafka_writer",
-    "hashtide_yarn",
-    "hashtide_hdfs",
-    "hashtide_compactor",
-    "hashtide_reporter",
-)
-
-
-COLLECT, COUNT = "collect_posts", "count_posts"
-SUPERVISED = (COLLECT, COUNT)
-"""The DAGs whose runs are leases on something that outlives them."""
+SUPERVISED = (names.COLLECT_DAG, names.COUNT_DAG)
+"""The DAGs whose runs supervise a process that outlives them."""
 
 
 class Frozen(BaseModel):
@@ -50,7 +41,7 @@ class Collecting(Frozen):
         spool: the collector's directory.
         bootstrap_servers: Kafka, `host:port`.
         topic: the topic that holds the posts.
-        kafka_config: the file that says who the collector is to Kafka; none: nobody.
+        kafka_config: Kafka client configuration with credentials; None: a plain connection.
     """
 
     source: str = Field(min_length=1)
@@ -64,14 +55,14 @@ class Counting(Frozen):
     """What the streaming job is started with.
 
     Attributes:
-        root: the count log's root as Spark knows it, `hdfs://host:port/path`.
+        root: the count log's root as Spark addresses it, `hdfs://host:port/path`.
         generation: one checkpoint's life.
         trigger_interval_s: a batch at most this often.
-        retweets: whether a repost counts what it repeats (`full`), or its own words only (`own`).
+        retweets: `full`: a repost counts what it repeats; `own`: only its own words.
         words: how a text becomes words, `plain` or `clean`.
-        kafka_config: the file that says who the job is to Kafka; none: nobody.
-        executors: how many; the stream's state goes with any number.
-        access: how YARN lets us in; a keytab in it goes with the job, which renews its tickets for as long as it runs.
+        kafka_config: Kafka client configuration with credentials; None: a plain connection.
+        executors: how many; any number works with an existing checkpoint.
+        access: how YARN is reached; its keytab goes with the job, which renews its tickets for as long as it runs.
     """
 
     root: str = Field(pattern=r"^[a-z]+://")
@@ -79,65 +70,66 @@ class Counting(Frozen):
     bootstrap_servers: str = Field(min_length=3)
     topic: str = Field(pattern=r"^[a-zA-Z0-9._-]+$")
     trigger_interval_s: int = Field(ge=1, le=3600)
-    retweets: Literal["full", "own"] = "full"
-    words: Literal["plain", "clean"] = "plain"
+    retweets: Retweets = RETWEETS[0]
+    words: Words = WORDS[0]
     kafka_config: Path | None = None
     executors: int = Field(default=1, ge=1)
     access: Access = Access()
 
 
 class CountLog(Frozen):
-    """The count log as `compact.py` is told of it.
+    """Where and how `compact.py` reads the count log.
 
     Attributes:
         url: `webhdfs://` or (TLS) `swebhdfs://`, the NameNodes with commas, the folder.
-        access: how it trusts, and who it is.
+        access: how WebHDFS is reached: CA bundle and Kerberos identity.
     """
 
     url: str
     access: Access
 
 
-def variable(name: str, default: str | None = None) -> str:
-    """One Airflow variable, trimmed.
+def variable(wanted: Variable) -> str:
+    """One Airflow variable, or its default; trimmed.
 
     Raises:
-        ValueError: neither set nor defaulted.
+        ValueError: it is not set and has no default.
     """
-    value = Variable.get(name, default=default)
-    if value is None or not str(value).strip():
-        raise ValueError(f"the Airflow variable {name} is not set")
-    return str(value).strip()
+    value = optional_variable(wanted) or wanted.default
+    if not value:
+        raise ValueError(f"the Airflow variable {wanted.name} is not set")
+    return value
 
 
-def optional_variable(name: str) -> str:
-    """One Airflow variable, trimmed; empty where it is not set."""
-    return str(Variable.get(name, default="") or "").strip()
+def optional_variable(wanted: Variable) -> str:
+    """One Airflow variable, under its former name where the present one is not set; trimmed, empty where neither is."""
+    found = (AirflowVariable.get(name, default="") for name in (wanted.name, wanted.former) if name)
+    return next((text for value in found if (text := str(value or "").strip())), "")
 
 
 def source() -> str:
     """The address of the source that is wanted now."""
-    return variable("hashtide_source")
+    return variable(names.SOURCE)
 
 
 def generation() -> int:
     """The generation that counts now."""
-    return int(variable("hashtide_generation", "1"))
+    return int(variable(names.GENERATION))
 
 
 def supervision_s() -> float:
     """How long one run of `collect_posts` or `count_posts` watches before it hands over, seconds."""
-    return float(variable("hashtide_lease_min", "30")) * 60
+    return float(variable(names.SUPERVISION)) * 60
 
 
 def spool_dir() -> Path:
     """The collector's directory."""
-    return Path(variable("hashtide_spool_dir"))
+    return Path(variable(names.SPOOL_DIR))
 
 
 def reports_dir() -> Path:
     """Where reports are written."""
-    return Path(variable("hashtide_reports_dir"))
+    return Path(variable(names.REPORTS_DIR))
 
 
 def kafka(connection_id: str = KAFKA) -> tuple[str, str]:
@@ -150,11 +142,11 @@ def kafka(connection_id: str = KAFKA) -> tuple[str, str]:
     servers = [_with_port(host.strip(), connection.port) for host in (connection.host or "").split(",")]
     if not all(servers):
         raise ValueError(f"the Airflow connection {connection_id}: every host needs a port, h:9092,h:9092")
-    return ",".join(servers), connection.extra_dejson.get("topic", "posts")
+    return ",".join(servers), connection.extra_dejson.get("topic", names.TOPIC)
 
 
 def kafka_writer() -> str:
-    """The connection that the collector uses: the one that may write, where there is one."""
+    """The connection the collector uses: the one that may write, where it exists."""
     try:
         BaseHook.get_connection(KAFKA_WRITER)
     except AirflowNotFoundException:
@@ -177,12 +169,12 @@ def hdfs() -> Service[HdfsExtra]:
 
 
 def hdfs_root() -> str:
-    """The path in HDFS below which everything of ours is, `/hashtide`."""
+    """The path in HDFS that holds all of our files, `/hashtide`."""
     return "/" + hdfs().extra.root.strip("/")
 
 
 def file_system() -> str:
-    """HDFS as Spark knows it, `hdfs://nameservice` or `hdfs://host:port`.
+    """HDFS as Spark addresses it, `hdfs://nameservice` or `hdfs://host:port`.
 
     Raises:
         ValueError: the connection says neither.
@@ -196,26 +188,26 @@ def file_system() -> str:
 
 
 def count_log() -> CountLog:
-    """Where the compaction finds the count log, and how it is let in."""
+    """Where the compaction finds the count log, and its credentials."""
     service = hdfs()
     scheme = "swebhdfs" if service.urls[0].startswith("https:") else "webhdfs"
     hosts = ",".join(url.partition("://")[2] for url in service.urls)
     user = f"{quote(service.user, safe='')}@" if service.user and service.extra.auth == "simple" else ""
-    return CountLog(url=f"{scheme}://{user}{hosts}{hdfs_root()}/counts", access=service.extra)
+    return CountLog(url=f"{scheme}://{user}{hosts}{hdfs_root()}/{names.COUNTS}", access=service.extra)
 
 
 def collecting(asked_for: str | None = None) -> Collecting:
-    """Everything that the collector is started with.
+    """Everything the collector is started with.
 
     Args:
-        asked_for: a run's own source; None is the variable's.
+        asked_for: a run's own source; None: the variable's.
     """
     servers, topic = kafka(kafka_writer())
     return Collecting(source=asked_for or source(), spool=spool_dir(), bootstrap_servers=servers, topic=topic)
 
 
 def counting() -> Counting:
-    """Everything that the streaming job is started with."""
+    """Everything the streaming job is started with."""
     servers, topic = kafka()
     return Counting.model_validate(
         {
@@ -223,11 +215,11 @@ def counting() -> Counting:
             "generation": generation(),
             "bootstrap_servers": servers,
             "topic": topic,
-            "trigger_interval_s": int(variable("hashtide_trigger_interval_s", "10")),
-            "retweets": variable("hashtide_retweets", "full"),
-            "words": variable("hashtide_words", "plain"),
+            "trigger_interval_s": int(variable(names.TRIGGER_INTERVAL)),
+            "retweets": variable(names.RETWEETS_RULE),
+            "words": variable(names.WORDS_RULE),
             "access": service_of(BaseHook.get_connection(YARN), Access).extra,
-            "executors": int(variable("hashtide_executors", "1")),
+            "executors": int(variable(names.EXECUTORS)),
         }
     )
 

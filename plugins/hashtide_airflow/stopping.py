@@ -11,8 +11,8 @@ from pathlib import Path
 
 import requests
 
+from contract import names
 from hashtide_airflow import settings, stop_requests
-from hashtide_airflow.commands import tag_of
 from hashtide_airflow.hooks.collector import CollectorHook, Holder
 from hashtide_airflow.hooks.hdfs import StopMarker
 from hashtide_airflow.hooks.process import locked
@@ -26,7 +26,7 @@ SUBMIT_WITHIN_S = 120.0
 
 def submit_lock(generation: int) -> Path:
     """Whose holder alone may submit the generation's job, or put its stop marker."""
-    return LOCKS / f"{tag_of(generation)}.lock"
+    return LOCKS / f"{names.application_tag(generation)}.lock"
 
 
 def apply_request(dag_id: str, within_s: float = 60.0) -> bool:
@@ -41,7 +41,7 @@ def apply_request(dag_id: str, within_s: float = 60.0) -> bool:
     with stop_requests.applying(dag_id, within_s) as wish:
         if wish is None:
             return False
-        stopped = _stop_collector(wish) if dag_id == settings.COLLECT else _stop_stream(wish)
+        stopped = _stop_collector(wish) if dag_id == names.COLLECT_DAG else _stop_stream(wish)
         log.info("%s of %s was marked as failed: %s", dag_id, wish.run_id, stopped or "what ran is gone already")
         return bool(stopped)
 
@@ -70,7 +70,7 @@ def stop_collector(spool: Path, is_meant: Callable[[Holder], bool], timeout_s: f
     return f"stopped the collector, pid {holder.pid}"
 
 
-def stop_stream(generation: int, is_meant: Callable[[Application], bool], hdfs: str = settings.HDFS) -> str:
+def stop_stream(generation: int, is_meant: Callable[[Application], bool], hdfs: str = names.HDFS) -> str:
     """The stop marker for the generation's application, if it is the one that is meant; no marker, a kill.
 
     Under the lock of the submit, which removes the marker: so it never meets the next application.
@@ -94,15 +94,15 @@ def stop_stream(generation: int, is_meant: Callable[[Application], bool], hdfs: 
 
 def _stop_applications(generation: int, is_meant: Callable[[Application], bool], hdfs: str) -> str:
     yarn = YarnHook()
-    meant = [each for each in yarn.applications(tag_of(generation)) if each.active and is_meant(each)]
+    meant = [each for each in yarn.applications(names.application_tag(generation)) if each.active and is_meant(each)]
     if not meant:
         return ""
-    names = ", ".join(each.id for each in meant)
+    stopped = ", ".join(each.id for each in meant)
     try:
         StopMarker(generation, hdfs).put()
     except (requests.RequestException, OSError) as error:  # the wish remains: counts survive a kill
-        log.warning("no stop marker (%s): killing %s instead", error, names)
+        log.warning("no stop marker (%s): killing %s instead", error, stopped)
         for each in meant:
             yarn.kill(each.id)
-        return f"killed {names}"
-    return f"asked {names} to stop after its batch"
+        return f"killed {stopped}"
+    return f"asked {stopped} to stop after its batch"

@@ -14,10 +14,11 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
+from contract import names
+from contract.names import MASTODON, X
 from hashtide_airflow import settings
 from hashtide_airflow.addresses import kinds_of, servers_of
 
-X, MASTODON = "hashtide_x", "hashtide_mastodon"
 _HOME = Path(os.environ.get("AIRFLOW_HOME", tempfile.gettempdir()))
 FOLDER = Path(os.environ.get("HASHTIDE_SECRETS_DIR", _HOME / "secrets"))
 
@@ -39,13 +40,13 @@ def token_files(source: str, *, named_by_form: bool = False) -> dict[str, str]:
     """
     wanted = kinds_of(source)
     found = {}
-    if "x" in wanted and (path := _file("x", _x(_connection(X)))):
+    if "x" in wanted and (path := _file(names.X_TOKEN_FILE, "x_token", _x(_connection(X)))):
         found["HASHTIDE_X_TOKEN_FILE"] = path
     if "mastodon" in wanted and named_by_form:
         found["HASHTIDE_MASTODON_TOKEN_FILE"] = write_secret("mastodon_token_by_form", _of_servers_alone())
     elif "mastodon" in wanted:
         text = _mastodon(_connection(MASTODON), servers_of(source, "mastodon"))
-        if path := _file("mastodon", text):
+        if path := _file(names.MASTODON_TOKEN_FILE, "mastodon_token", text):
             found["HASHTIDE_MASTODON_TOKEN_FILE"] = path
     return found
 
@@ -58,7 +59,7 @@ def _of_servers_alone() -> str:
     """
     text = _mastodon(_connection(MASTODON), [])
     if not text and _connection(MASTODON) is None:
-        named = settings.optional_variable("hashtide_mastodon_token_file")
+        named = settings.optional_variable(names.MASTODON_TOKEN_FILE)
         text = _private(named or os.environ.get("HASHTIDE_MASTODON_TOKEN_FILE", ""))
     return "".join(f"{line}\n" for line in text.splitlines() if line.split()[:1] != ["*"])
 
@@ -115,11 +116,11 @@ def _one_line(connection: str, token: object) -> str:
     return text
 
 
-def _file(network: str, text: str) -> str:
+def _file(variable: names.Variable, name: str, text: str) -> str:
     """The path of the file to hand on, written if there is something to write; empty where nobody named one."""
     if not text:
-        return settings.optional_variable(f"hashtide_{network}_token_file")
-    return write_secret(f"{network}_token", text)
+        return settings.optional_variable(variable)
+    return write_secret(name, text)
 
 
 def write_secret(name: str, text: str) -> str:

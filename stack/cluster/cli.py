@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from contract.names import SOURCE
 from stack.cluster.hints import HASHTIDE, ClusterHints, take_out
 from stack.cluster.layout import deployment
 from stack.config.deployment import Deployment
 from stack.config.errors import StackError
 from stack.config.source_address import FIRST, absolute, finite, require_understood
-from stack.config.variables import read_variables
+from stack.config.variables import generation_of, read_variables
 from stack.observe.progress import Steps
 
 app = typer.Typer(
@@ -84,7 +85,7 @@ def _chosen(here: Deployment, source: list[str] | None, *, until_done: bool) -> 
         StackError: it is not understood, or never ends and its end is waited for.
     """
     if source is None:
-        flows = str(read_variables(here.home.variables_file).get("hashtide_source", FIRST))
+        flows = str(read_variables(here.home.variables_file).get(SOURCE.name, FIRST))
         if until_done and finite(flows) != flows:
             raise StackError(f"--until-done: {flows} never ends; name one that does by --source")
         return flows
@@ -167,7 +168,7 @@ def _set_up() -> Deployment:
 
 
 def _generation(here: Deployment) -> int:
-    return int(read_variables(here.home.variables_file).get("hashtide_generation", "1"))
+    return generation_of(read_variables(here.home.variables_file))
 
 
 def main() -> None:

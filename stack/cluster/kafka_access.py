@@ -29,7 +29,8 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from stack.config.deployment import TOPIC, Deployment
+from contract.names import TOPIC
+from stack.config.deployment import Deployment
 from stack.config.errors import StackError
 from stack.daemons.provisioning import PARTITIONS
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from contract.names import application_tag
 from stack.config.endpoints import Endpoints
 from stack.config.errors import StackError
 
@@ -39,7 +40,7 @@ def driver_log(endpoints: Endpoints, generation: int, lines: int) -> str:
         StackError: there is none, or its node does not answer.
     """
     url = f"{endpoints.resourcemanager_url}/ws/v1/cluster/apps"
-    apps = (_get(url, applicationTags=f"hashtide-count-g{generation}").json().get("apps") or {}).get("app") or []
+    apps = (_get(url, applicationTags=application_tag(generation)).json().get("apps") or {}).get("app") or []
     if not apps:
         raise StackError("the streaming job has not been submitted yet")
     newest = max(apps, key=lambda each: int(each["startedTime"]))

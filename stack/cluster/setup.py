@@ -10,10 +10,11 @@ import time
 import requests
 from rich.console import Console
 
+from contract.names import ROOT
 from stack.cluster import kafka_access
 from stack.cluster.layout import AUTHORITY, deployment
 from stack.commands.up import Step, run_steps
-from stack.config.deployment import ROOT, Deployment
+from stack.config.deployment import Deployment
 from stack.config.errors import StackError
 from stack.config.source_address import absolute, require_understood
 from stack.daemons import provisioning, rendering

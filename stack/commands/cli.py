@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import json
 import os
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from contract.names import SOURCE
 from stack.commands import down as down_
 from stack.commands import up as up_
 from stack.config.deployment import Deployment, check_paths
@@ -27,7 +27,7 @@ from stack.config.settings import REPOSITORY, Settings
 from stack.config.source_address import FIRST, absolute, finite, require_understood
 from stack.config.state_directory import StateDirectory
 from stack.config.token_files import token_files
-from stack.config.variables import read_variables, set_variable
+from stack.config.variables import generation_of, read_variables, set_variable
 from stack.observe.progress import Quiet, Steps
 from stack.toolchain import ToolchainError, default_dir, fetch
 
@@ -94,7 +94,7 @@ def up(
         require_understood(address)
         settings = settings.model_copy(update={"source": finite(address) if until_done else address})
     elif until_done:  # refused before anything is started
-        finite(read_variables(place.variables_file).get("hashtide_source", FIRST))
+        finite(read_variables(place.variables_file).get(SOURCE.name, FIRST))
     tokens = token_files(settings)
     ports = {"airflow": airflow_port, "postgres": postgres_port}
     fixed = {**settings.ports, **{name: port for name, port in ports.items() if port is not None}}
@@ -268,7 +268,7 @@ def _existing(home: Path | None) -> StateDirectory:
 
 
 def _generation(deployment: Deployment) -> int:
-    return int(json.loads(deployment.endpoints.variables_file.read_text()).get("hashtide_generation", "1"))
+    return generation_of(read_variables(deployment.endpoints.variables_file))
 
 
 def _site_as_it_is(home: Path | None) -> Deployment:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import requests
 
-from stack.config.deployment import ROOT
+from contract.names import ROOT, STOP_MARKERS, generation_folder, generation_of_tag
 from stack.config.ports import HOST, recall
 from stack.config.state_directory import StateDirectory
 from stack.daemons.launch import end_all, working_in
@@ -92,7 +92,7 @@ def stop_stream(home: StateDirectory) -> str:
     if not ports:
         return "not running"
     cluster = f"http://{HOST}:{ports['resourcemanager_http']}/ws/v1/cluster"
-    namenode = f"http://{HOST}:{ports['namenode_http']}/webhdfs/v1{ROOT}/stop"
+    namenode = f"http://{HOST}:{ports['namenode_http']}/webhdfs/v1{ROOT}/{STOP_MARKERS}"
     try:
         running = _running(cluster)
     except requests.RequestException:
@@ -117,9 +117,10 @@ def _running(cluster: str) -> dict[str, int]:
     answer.raise_for_status()
     running = {}
     for app in (answer.json().get("apps") or {}).get("app") or []:
-        tags = [tag for tag in app.get("applicationTags", "").split(",") if tag.startswith("hashtide-count-g")]
-        if tags and app["state"] not in _ENDED:
-            running[app["id"]] = int(tags[0].removeprefix("hashtide-count-g"))
+        generations = [generation_of_tag(tag) for tag in app.get("applicationTags", "").split(",")]
+        ours = [generation for generation in generations if generation is not None]
+        if ours and app["state"] not in _ENDED:
+            running[app["id"]] = ours[0]
     return running
 
 
@@ -135,7 +136,7 @@ def _put_markers(namenode: str, running: dict[str, int]) -> bool:
     for generation in set(running.values()):
         query: dict[str, str] = {"op": "CREATE", "overwrite": "true", "user.name": getpass.getuser()}
         try:
-            url = f"{namenode}/generation={generation}"
+            url = f"{namenode}/{generation_folder(generation)}"
             requests.put(url, params=query, timeout=_REQUEST_LIMIT_S).raise_for_status()
         except requests.RequestException:
             return False

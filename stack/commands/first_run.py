@@ -15,11 +15,12 @@ import requests
 from kafka.errors import KafkaError
 from rich.console import Console
 
+from contract.names import COLLECT_DAG, COMPACT_DAG, COUNT_DAG, REPORT_DAG, SOURCE
 from stack.config.endpoints import Endpoints
 from stack.config.errors import StackError
 from stack.config.hints import Hints
 from stack.config.source_address import FIRST, absolute, finite
-from stack.config.variables import read_variables, set_variable
+from stack.config.variables import generation_of, read_variables, set_variable
 from stack.observe.airflow_api import AirflowApi, AirflowError, AirflowRefusedError, Run
 from stack.observe.audit import Books, close_the_books
 from stack.observe.counts_db import busiest_day, top_hashtags
@@ -28,8 +29,7 @@ from stack.observe.summary import books_table, simulated_note, summary
 from stack.observe.topic_recount import TopicError
 from stack.observe.watch import Watch, describe
 
-COLLECT, COUNT, COMPACT, REPORT = "collect_posts", "count_posts", "compact_counts", "report_hashtags"
-DAGS = (COLLECT, COUNT, COMPACT, REPORT)
+DAGS = (COLLECT_DAG, COUNT_DAG, COMPACT_DAG, REPORT_DAG)
 LOOK_INTERVAL_S = 1.0
 PARSED_WITHIN_S = 180.0
 RUN_WITHIN_S = 1800.0
@@ -103,8 +103,8 @@ class _MainJob:
         self._report = report
         self._api = AirflowApi(endpoints.airflow_url, endpoints.admin_login_file)
         variables = read_variables(endpoints.variables_file)
-        self._source = options.source or variables.get("hashtide_source", FIRST)
-        self._stages = Stages(endpoints, int(variables.get("hashtide_generation", "1")))
+        self._source = options.source or variables.get(SOURCE.name, FIRST)
+        self._stages = Stages(endpoints, generation_of(variables))
         self._began_at_s = time.time()
         self._compacted_at = time.monotonic()
         self._first_counts_s: float | None = None
@@ -129,8 +129,8 @@ class _MainJob:
                 self._report.say(f"{self._source} never ends; with --until-done it is {bounded}")
                 self._source = bounded
         # The lease of collect_posts sees the change and replaces a collector that is at work on another source.
-        if read_variables(self._endpoints.variables_file).get("hashtide_source") != self._source:
-            set_variable(self._endpoints.variables_file, "hashtide_source", self._source)
+        if read_variables(self._endpoints.variables_file).get(SOURCE.name) != self._source:
+            set_variable(self._endpoints.variables_file, SOURCE.name, self._source)
 
     def _start_dags(self) -> None:
         step = "DAGs parsed, not paused"
@@ -183,7 +183,7 @@ class _MainJob:
                     f"no counts in {self._options.timeout_s:.0f} s ({describe(now)}); see {self._hints.status}"
                 )
             if self._has_more_to_compact(now):
-                self._run_dag(COMPACT)
+                self._run_dag(COMPACT_DAG)
             else:
                 time.sleep(LOOK_INTERVAL_S)
         self._note_first_counts()
@@ -215,7 +215,7 @@ class _MainJob:
         if day is not None:
             step = f"report of {day}"
             self._report.started(step)
-            self._run_dag(REPORT, {"day": day.isoformat()})
+            self._run_dag(REPORT_DAG, {"day": day.isoformat()})
             self._report.done(step)
         return day
 
@@ -228,7 +228,7 @@ class _MainJob:
         for other in self._api.unfinished_runs(dag_id):
             self._wait_for(other)
         finished = self._wait_for(self._api.trigger(dag_id, conf))
-        if dag_id == COMPACT:
+        if dag_id == COMPACT_DAG:
             self._compacted_at = time.monotonic()
         if finished.state == "success":
             return

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from psycopg2.extensions import make_dsn, parse_dsn
 
+from contract.names import COUNTS, ROOT, TOPIC
 from stack.config.endpoints import Endpoints
 from stack.config.errors import StackError
 from stack.config.ports import LOOPBACK
@@ -19,8 +20,6 @@ from stack.config.source_address import FIRST
 from stack.config.state_directory import StateDirectory
 from stack.toolchain import Toolchain
 
-TOPIC = "posts"
-ROOT = "/hashtide"
 DATABASE = "hashtide"
 METADATA_DATABASE = "hashtide_airflow"
 # Hadoop's URIs, Spark's lists, supervisord's and Airflow's files each refuse other characters.
@@ -164,7 +163,7 @@ class Deployment:
             bootstrap_servers=self.bootstrap_servers,
             topic=TOPIC,
             namenode_url=f"http://{namenode}",
-            count_log_url=f"webhdfs://{namenode}{ROOT}/counts",
+            count_log_url=f"webhdfs://{namenode}{ROOT}/{COUNTS}",
             resourcemanager_url=f"http://{self.hosts['resourcemanager']}:{self.ports['resourcemanager_http']}",
             reader_dsn_file=self.secrets.reader_dsn_file,
             variables_file=self.home.variables_file,

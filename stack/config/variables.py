@@ -1,21 +1,37 @@
-"""Airflow's variables, as the stack keeps them: a file that Airflow reads at each use."""
+"""Airflow's variables as the stack keeps them: a file that Airflow reads at each use. Their names: contract.names."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from contract.names import GENERATION, VARIABLES
 from stack.config.secrets import write_private
 
 
 def read_variables(file: Path) -> dict[str, Any]:
-    """Airflow's variables as they are in their file; none where it isn't there."""
+    """Airflow's variables, former names moved to present ones; empty where the file is missing or holds no JSON."""
     try:
-        return dict(json.loads(file.read_bytes()))
-    except FileNotFoundError:
+        found = dict(json.loads(file.read_bytes()))
+    except (FileNotFoundError, json.JSONDecodeError):
         return {}
+    for variable in VARIABLES:
+        if variable.former in found:
+            former = found.pop(variable.former)
+            found.setdefault(variable.name, former)
+    return found
+
+
+def write_variables(file: Path, variables: Mapping[str, Any]) -> None:
+    """Replace the file; a reader sees it as before or as after."""
+    write_private(file, json.dumps(variables, indent=2, ensure_ascii=False) + "\n")
 
 
 def set_variable(file: Path, name: str, value: str) -> None:
-    """Change one variable and keep the others; a reader sees the file as before or as after."""
-    variables = {**read_variables(file), name: value}
-    write_private(file, json.dumps(variables, indent=2, ensure_ascii=False) + "\n")
+    """Change one variable and keep the others."""
+    write_variables(file, {**read_variables(file), name: value})
+
+
+def generation_of(variables: Mapping[str, Any]) -> int:
+    """The generation that counts now."""
+    return int(variables.get(GENERATION.name, GENERATION.default))

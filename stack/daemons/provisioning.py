@@ -14,7 +14,8 @@ from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
-from stack.config.deployment import METADATA_DATABASE, ROOT, TOPIC, Deployment
+from contract.names import ROOT, STOP_MARKERS, TOPIC
+from stack.config.deployment import METADATA_DATABASE, Deployment
 from stack.config.errors import StackError
 from stack.config.settings import REPOSITORY
 from stack.daemons.rendering import KAFKA_SECRETS
@@ -165,9 +166,9 @@ def _revisions(cursor: psycopg2.extensions.cursor, admin: str) -> list[object]:
 
 def remove_stop_markers(deployment: Deployment) -> None:
     """Removes markers that an interrupted `down` left: the streaming job would end after its first batch."""
-    url = f"{deployment.endpoints.namenode_url}/webhdfs/v1{ROOT}/stop"
+    url = f"{deployment.endpoints.namenode_url}/webhdfs/v1{ROOT}/{STOP_MARKERS}"
     query: dict[str, str] = {"op": "DELETE", "recursive": "true", "user.name": deployment.user}
     try:
         requests.delete(url, params=query, timeout=10).raise_for_status()
     except requests.RequestException as error:
-        raise StackError(f"HDFS does not let {ROOT}/stop be removed: {error}") from None
+        raise StackError(f"HDFS does not let {ROOT}/{STOP_MARKERS} be removed: {error}") from None

@@ -11,10 +11,13 @@ import jinja2
 from markupsafe import Markup, escape
 from psycopg2.extensions import parse_dsn
 
-from stack.config.deployment import DATABASE, METADATA_DATABASE, ROOT, TOPIC, Deployment
+from contract import names
+from contract.names import ROOT, TOPIC
+from stack.config.deployment import DATABASE, METADATA_DATABASE, Deployment
 from stack.config.ports import HOST
 from stack.config.secrets import write_private
 from stack.config.settings import MOST_BROKERS, REPOSITORY
+from stack.config.variables import read_variables, write_variables
 from stack.daemons.restarts import EVENTS
 from stack.daemons.services import Service
 
@@ -149,17 +152,20 @@ def url_of(dsn: str) -> str:
 def write_airflow_files(deployment: Deployment) -> None:
     """Writes the connections and variables that Airflow reads, see docs/contracts.md. They are read at each use."""
     home, settings = deployment.home, deployment.settings
-    kept = _read_json(home.variables_file)
-    variables = {
-        "hashtide_source": settings.source or kept.get("hashtide_source", deployment.first_source),
-        "hashtide_generation": kept.get("hashtide_generation", "1"),
-        "hashtide_spool_dir": str(home.spool),
-        "hashtide_reports_dir": str(home.reports),
-        "hashtide_trigger_interval_s": str(settings.trigger_interval_s),
-        "hashtide_executors": str(settings.executors),
-        "hashtide_forms_dir": kept.get("hashtide_forms_dir", str(home.input)),
-    }
-    write_private(home.variables_file, json.dumps(kept | variables, indent=1) + "\n")
+    kept = read_variables(home.variables_file)
+    write_variables(
+        home.variables_file,
+        kept
+        | {
+            names.SOURCE.name: settings.source or kept.get(names.SOURCE.name, deployment.first_source),
+            names.GENERATION.name: kept.get(names.GENERATION.name, names.GENERATION.default),
+            names.SPOOL_DIR.name: str(home.spool),
+            names.REPORTS_DIR.name: str(home.reports),
+            names.TRIGGER_INTERVAL.name: str(settings.trigger_interval_s),
+            names.EXECUTORS.name: str(settings.executors),
+            names.FORMS_DIR.name: kept.get(names.FORMS_DIR.name, str(home.input)),
+        },
+    )
     write_private(home.airflow / "connections.json", json.dumps(connections_of(deployment), indent=1) + "\n")
 
 
@@ -168,19 +174,19 @@ def connections_of(deployment: Deployment) -> dict[str, dict[str, object]]:
     ports = deployment.ports
     return {
         **_kafka_connections(deployment),
-        "hashtide_yarn": {
+        names.YARN: {
             "conn_type": "http",
             "host": deployment.hosts["resourcemanager"],
             "port": ports["resourcemanager_http"],
         },
-        "hashtide_hdfs": {
+        names.HDFS: {
             "conn_type": "http",
             "host": deployment.hosts["namenode"],
             "port": ports["namenode_http"],
             "extra": json.dumps({"rpc_port": ports["namenode"], "root": ROOT}),
         },
-        "hashtide_compactor": _postgres_connection(deployment, "hashtide_compactor"),
-        "hashtide_reporter": _postgres_connection(deployment, "hashtide_reporter"),
+        names.COMPACTOR: _postgres_connection(deployment, "hashtide_compactor"),
+        names.REPORTER: _postgres_connection(deployment, "hashtide_reporter"),
     }
 
 
@@ -188,12 +194,12 @@ def _kafka_connections(deployment: Deployment) -> dict[str, dict[str, object]]:
     """The reader's, and where the brokers ask who one is, the collector's too."""
     if not deployment.cluster:
         address = {"conn_type": "kafka", "host": deployment.hosts["kafka"], "port": deployment.ports["kafka"]}
-        return {"hashtide_kafka": {**address, "extra": json.dumps({"topic": TOPIC})}}
+        return {names.KAFKA: {**address, "extra": json.dumps({"topic": TOPIC})}}
     return {
         name: _secured_kafka(deployment, json.loads(path.read_text()))
         for name, path in (
-            ("hashtide_kafka", deployment.secrets.kafka_reader_file),
-            ("hashtide_kafka_writer", deployment.secrets.kafka_writer_file),
+            (names.KAFKA, deployment.secrets.kafka_reader_file),
+            (names.KAFKA_WRITER, deployment.secrets.kafka_writer_file),
         )
     }
 
@@ -222,11 +228,3 @@ def _postgres_connection(deployment: Deployment, role: str) -> dict[str, object]
     if extra := {key: value for key, value in parts.items() if key not in known}:
         connection["extra"] = json.dumps(extra)
     return connection
-
-
-def _read_json(path: Path) -> dict[str, str]:
-    try:
-        kept: dict[str, str] = json.loads(path.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return {}
-    return kept

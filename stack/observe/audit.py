@@ -11,16 +11,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from contract.names import DEDUP_WINDOW_MIN
 from stack.config.endpoints import Endpoints
 from stack.observe.counts_db import rows, snapshot
 from stack.observe.topic_recount import TopicRecount, recount_topic
 
-HORIZON = timedelta(minutes=120)
+HORIZON = timedelta(minutes=DEDUP_WINDOW_MIN)
 """How long, in processing time, a repeat is recognised: the streaming job's default (docs/contracts.md, Jobs)."""
 
 
 @dataclass(frozen=True)
-class OffsetRange:
+class LedgerRange:
     """What one batch read of one partition: offsets from `from_offset` up to, without, `until_offset`."""
 
     partition: int
@@ -49,7 +50,7 @@ class Ledger:
     dead: int = 0
     gaps: int = 0
     last_batch: int = -1
-    ranges: Sequence[OffsetRange] = field(default=(), repr=False)
+    ranges: Sequence[LedgerRange] = field(default=(), repr=False)
 
     @property
     def kept(self) -> int:
@@ -98,7 +99,7 @@ class Books:
         return [*self._coverage_problems(), *self._tally_problems(), *self._identity_problems()]
 
     def _coverage_problems(self) -> list[str]:
-        by_partition: dict[int, list[OffsetRange]] = defaultdict(list)
+        by_partition: dict[int, list[LedgerRange]] = defaultdict(list)
         for each in self.ledger.ranges:
             if each.until_offset > each.from_offset:
                 by_partition[each.partition].append(each)
@@ -145,7 +146,7 @@ class Books:
         return [f"{self.ledger.kept:,} posts and others are counted, the topic holds {expected} identities"]
 
 
-def _range_problems(ranges: Sequence[OffsetRange], earliest: int, end: int) -> Iterable[str]:
+def _range_problems(ranges: Sequence[LedgerRange], earliest: int, end: int) -> Iterable[str]:
     """Holes, overlaps and missing ends of one partition's sorted, non-empty ranges against [earliest, end)."""
     reached = min(earliest, ranges[0].from_offset) if ranges else earliest
     for each in ranges:
@@ -164,7 +165,7 @@ def read_ledger(dsn_file: Path, generation: int, topic: str) -> Ledger:
     """What Postgres holds of a generation; an empty ledger where nothing is compacted yet. Raises psycopg2.Error."""
     with snapshot(dsn_file) as cursor:
         tallies = rows(cursor, "ledger_tallies", generation=generation)
-        ranges = tuple(OffsetRange(*row) for row in rows(cursor, "ledger_ranges", generation=generation, topic=topic))
+        ranges = tuple(LedgerRange(*row) for row in rows(cursor, "ledger_ranges", generation=generation, topic=topic))
     if not tallies:
         return Ledger(ranges=ranges)
     records, posts, control, dead, gaps, last_batch = map(int, tallies[0])
@@ -184,9 +185,9 @@ def close_the_books(endpoints: Endpoints, generation: int, lines_read: int) -> B
     return Books(lines_read, recount, ledger)
 
 
-def processed_at_lookup(ranges: Iterable[OffsetRange]) -> Callable[[int, int], float]:
+def processed_at_lookup(ranges: Iterable[LedgerRange]) -> Callable[[int, int], float]:
     """When a record, by partition and offset, was first read by a batch: epoch seconds, 0 where no batch read it."""
-    by_partition: dict[int, list[OffsetRange]] = defaultdict(list)
+    by_partition: dict[int, list[LedgerRange]] = defaultdict(list)
     for each in sorted(ranges, key=lambda each: (each.partition, each.from_offset)):
         if each.until_offset > each.from_offset:
             by_partition[each.partition].append(each)

@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 import psycopg2
 import requests
 
-from stack.config.deployment import ROOT
+from contract.manifest import Manifest, ManifestError, decode
+from contract.names import MANIFEST, ROOT, batch_folder, counts_path
 from stack.config.endpoints import Endpoints
 from stack.observe.counts_db import rows, snapshot
 from stack.observe.stages import Snapshot, Stages
@@ -56,7 +57,6 @@ def look(endpoints: Endpoints, generation: int) -> Lags:
     manifest = _manifest(endpoints, generation, now.newest_batch)
     compacted = now.ledger.last_batch if now.ledger else None
     day, revision, made_at, compacted_at = _postgres(endpoints, generation)
-    processed_at = manifest.get("processed_at")
     return Lags(
         source=now.collector.shown_source if now.collector else None,
         collector=now.collector.status if now.collector else None,
@@ -65,7 +65,7 @@ def look(endpoints: Endpoints, generation: int) -> Lags:
         count_lag_records=count_lag(stages.end_offsets(), now.newest_batch, manifest),
         compact_lag_batches=None if compacted is None or now.newest_batch is None else now.newest_batch - compacted,
         last_batch_id=now.newest_batch,
-        last_batch_at=datetime.fromisoformat(processed_at) if processed_at else None,
+        last_batch_at=manifest.processed_at if manifest else None,
         last_compaction_at=compacted_at,
         report_day=day,
         report_revision=revision,
@@ -75,16 +75,15 @@ def look(endpoints: Endpoints, generation: int) -> Lags:
     )
 
 
-def count_lag(ends: Mapping[int, int] | None, newest_batch: int | None, manifest: Mapping[str, object]) -> int | None:
+def count_lag(ends: Mapping[int, int] | None, newest_batch: int | None, manifest: Manifest | None) -> int | None:
     """Returns the records between what the newest batch read (its manifest) and the ends of the partitions."""
     if ends is None or newest_batch is None:
         return None
     if newest_batch < 0:
         return sum(ends.values())
-    ranges = manifest.get("offset_ranges")
-    if not isinstance(ranges, list):
+    if manifest is None:
         return None
-    read = {int(each["partition"]): int(each["until_offset"]) for each in ranges}
+    read = {each.partition: each.until_offset for each in manifest.offset_ranges}
     return sum(max(0, end - read.get(partition, 0)) for partition, end in ends.items())
 
 
@@ -104,17 +103,17 @@ def _collect_lag(endpoints: Endpoints) -> int | None:
         return None
 
 
-def _manifest(endpoints: Endpoints, generation: int, batch_id: int | None) -> Mapping[str, str]:
+def _manifest(endpoints: Endpoints, generation: int, batch_id: int | None) -> Manifest | None:
     if batch_id is None or batch_id < 0:
-        return {}
-    url = f"{endpoints.namenode_url}/webhdfs/v1{ROOT}/counts/generation={generation}/batch={batch_id}/manifest.json"
+        return None
+    path = f"{ROOT}/{counts_path(generation)}/{batch_folder(batch_id)}/{MANIFEST}"
+    url = f"{endpoints.namenode_url}/webhdfs/v1{path}"
     try:
         answer = requests.get(url, params={"op": "OPEN"}, timeout=_LIMIT_S)
         answer.raise_for_status()
-        found: Mapping[str, str] = answer.json()
-    except (requests.RequestException, ValueError):
-        return {}
-    return found
+        return decode(answer.content, generation, batch_id)
+    except (requests.RequestException, ManifestError):
+        return None
 
 
 def _postgres(

@@ -1,7 +1,6 @@
 """Where each stage of a running stack is now. What can't be seen at the moment is None: unknown is not gone."""
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -11,6 +10,7 @@ import psycopg2
 import requests
 from kafka.errors import KafkaError
 
+from contract.names import application_tag, batch_of_folder, generation_folder
 from stack.config.endpoints import Endpoints
 from stack.config.source_address import split
 from stack.observe import topic_recount
@@ -125,7 +125,7 @@ class Stages:
     def applications(self) -> tuple[Application, ...] | None:
         """Every submit of the streaming job that YARN remembers, newest first."""
         url = f"{self._endpoints.resourcemanager_url}/ws/v1/cluster/apps"
-        answer = self._get(url, {"applicationTags": f"hashtide-count-g{self.generation}"})
+        answer = self._get(url, {"applicationTags": application_tag(self.generation)})
         if answer is None or not answer.ok:
             return None
         apps = (answer.json().get("apps") or {}).get("app") or []
@@ -143,15 +143,15 @@ class Stages:
 
     def newest_batch(self) -> int | None:
         """The newest batch in the count log, -1 where there is none."""
-        path = f"{urlsplit(self._endpoints.count_log_url).path}/generation={self.generation}"
+        path = f"{urlsplit(self._endpoints.count_log_url).path}/{generation_folder(self.generation)}"
         answer = self._get(f"{self._endpoints.namenode_url}/webhdfs/v1{path}", {"op": "LISTSTATUS"})
         if answer is not None and answer.status_code == requests.codes.not_found:
             return -1
         if answer is None or not answer.ok:
             return None
         names = (each["pathSuffix"] for each in answer.json()["FileStatuses"]["FileStatus"])
-        batches = (re.fullmatch(r"batch=(\d+)", name) for name in names)
-        return max((int(batch[1]) for batch in batches if batch), default=-1)
+        batches = (batch_of_folder(name) for name in names)
+        return max((batch_id for batch_id in batches if batch_id is not None), default=-1)
 
     def ledger(self) -> Ledger | None:
         """What Postgres holds."""

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from contract.names import REPORT_STEM
 from stack.config.hints import Hints
 from stack.config.source_address import split
 from stack.observe.audit import HORIZON, Books
@@ -62,7 +63,7 @@ def hashtags_table(day: date, hashtags: Sequence[tuple[str, int, float]]) -> Ren
 
 def report_path(day: date, reports_dir: Path) -> Path:
     """Where the report of a day is, all sources and languages together (`jobs/report.py`)."""
-    return reports_dir / day.isoformat() / "hashtags.html"
+    return reports_dir / day.isoformat() / f"{REPORT_STEM}.html"
 
 
 def where_to_go(day: date, hints: Hints) -> Table:

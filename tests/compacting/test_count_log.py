@@ -1,5 +1,6 @@
 """What the count log holds, and what is to be done of it."""
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -50,6 +51,13 @@ def test_the_folder_must_have_the_manifest_s_files_and_no_others(stream: Stream)
     (stream.folder(0) / "manifest.json").unlink()
     with pytest.raises(MalformedBatchError, match=r"batch=0/manifest\.json is missing"):
         log.manifest(0)
+
+
+def test_the_document_for_the_ledger_is_the_whole_file(stream: Stream) -> None:
+    stream.write([])
+    stream.change_manifest(0, of_a_newer_version=[1])
+    _, document = CountLog(stream.url, 1).manifest(0)
+    assert document == json.loads((stream.folder(0) / "manifest.json").read_text())
 
 
 @contextmanager

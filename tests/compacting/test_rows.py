@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from compacting.errors import MalformedBatchError
-from compacting.manifest import File, Manifest
 from compacting.rows import MAX_KEY_BYTES, SCHEMA, as_csv, latest, read_batch
+from contract.manifest import File, Manifest
 from tests.compacting.running import TERMS
 from tests.compacting.stream import START, as_table
 

@@ -5,7 +5,8 @@ from typing import cast
 
 import pytest
 
-from counting.checkpoint import Checkpoint, OffsetRange
+from contract.manifest import OffsetRange
+from counting.checkpoint import Checkpoint
 from counting.files import Files
 
 METADATA = '{"batchWatermarkMs":1000,"batchTimestampMs":8200000,"conf":{}}'

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from counting import VERSION
+from contract.names import VERSION
 from counting.settings import parse_arguments
 from previewing.settings import parse_arguments as parse_look
 

@@ -113,11 +113,11 @@ def test_pausing_stops_nothing(buttons: Buttons, dag: str) -> None:
 def test_at_its_end_a_lease_hands_over(buttons: Buttons, dag: str) -> None:
     before, run = buttons.working(dag), buttons.run_id(dag)
     tries = buttons.task(dag, run)[1]
-    buttons.set_variable("hashtide_lease_min", "0.5")
+    buttons.set_variable("hashtide_supervision_min", "0.5")
     buttons.clear(dag)
     wait_until(lambda: buttons.task(dag, run)[1] > tries, "the short lease begins")
     time.sleep(SETTLE_S)
-    buttons.set_variable("hashtide_lease_min", "30")
+    buttons.set_variable("hashtide_supervision_min", "30")
     wait_until(lambda: buttons.purple(dag, not_run=run), "the next lease")
     assert buttons.ask("GET", f"{dag}/dagRuns/{run}").json()["state"] == "success"
     assert buttons.working(dag) == before

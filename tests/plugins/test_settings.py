@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from psycopg2.extensions import parse_dsn
 
+from contract import names
 from hashtide_airflow import settings
 from hashtide_airflow.services import Access
 from tests.plugins.fake_hadoop import FakeHadoop
@@ -62,7 +63,9 @@ def test_variables_win_over_what_is_usual(hadoop: FakeHadoop, monkeypatch: pytes
     monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_TRIGGER_INTERVAL_S", "2")
     monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_LEASE_MIN", "0.5")
     assert (settings.counting().generation, settings.counting().trigger_interval_s) == (4, 2)
-    assert settings.supervision_s() == 30
+    assert settings.supervision_s() == 30, "the former name of hashtide_supervision_min"
+    monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_SUPERVISION_MIN", "2")
+    assert settings.supervision_s() == 120
     monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_RETWEETS", "own")
     monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_WORDS", "clean")
     assert (settings.counting().retweets, settings.counting().words) == ("own", "clean")
@@ -81,7 +84,7 @@ def test_a_password_with_everything_in_it_survives_the_connection_string(monkeyp
         '{"conn_type": "postgres", "host": "127.0.0.1", "port": 5433, "login": "c", '
         '"password": "a b\'c\\\\d=&", "schema": "hashtide", "extra": {"sslmode": "disable"}}',
     )
-    assert parse_dsn(settings.dsn(settings.COMPACTOR)) == {
+    assert parse_dsn(settings.dsn(names.COMPACTOR)) == {
         "host": "127.0.0.1",
         "port": "5433",
         "user": "c",
@@ -98,7 +101,7 @@ def test_a_managed_postgres_is_verified_by_what_stands_in_the_extra(monkeypatch:
         '"extra": {"sslmode": "verify-full", "sslrootcert": "/certificates/pg.pem", '
         '"target_session_attrs": "read-write", "connect_timeout": 10}}',
     )
-    found = parse_dsn(settings.dsn(settings.REPORTER))
+    found = parse_dsn(settings.dsn(names.REPORTER))
     assert (found["host"], found["sslmode"], found["sslrootcert"]) == (
         "pg1.example,pg2.example",
         "verify-full",

@@ -11,6 +11,7 @@ from dataclasses import replace
 import requests
 from airflow.sdk import BaseHook
 
+from contract import names
 from hashtide_airflow import settings
 from hashtide_airflow.hooks.rest import Rest
 from hashtide_airflow.services import HdfsExtra, service_of
@@ -22,7 +23,7 @@ class StopMarker(BaseHook):
     Every method raises `requests.RequestException` when HDFS does not answer or refuses.
     """
 
-    def __init__(self, generation: int, connection_id: str = settings.HDFS) -> None:
+    def __init__(self, generation: int, connection_id: str = names.HDFS) -> None:
         super().__init__()
         self.connection_id = connection_id
         self.generation = generation
@@ -30,7 +31,7 @@ class StopMarker(BaseHook):
     @property
     def path(self) -> str:
         """Where the marker is, a path in HDFS."""
-        return f"{settings.hdfs_root()}/stop/generation={self.generation}"
+        return f"{settings.hdfs_root()}/{names.stop_marker(self.generation)}"
 
     def put(self) -> None:
         """Ask the job to stop; asking twice does no harm."""

@@ -13,7 +13,7 @@ from typing import Any
 import requests
 from airflow.sdk import BaseHook
 
-from hashtide_airflow import settings
+from contract import names
 from hashtide_airflow.backoff import HEALTHY_S
 from hashtide_airflow.hooks.rest import Rest
 from hashtide_airflow.services import Access, service_of
@@ -111,7 +111,7 @@ class YarnHook(BaseHook):
         connection_id: an http connection: host or hosts, port; extra: `services.Access`.
     """
 
-    def __init__(self, connection_id: str = settings.YARN) -> None:
+    def __init__(self, connection_id: str = names.YARN) -> None:
         super().__init__()
         self.connection_id = connection_id
         self._rest: Rest[Access] | None = None

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk.exceptions import AirflowException
 
+from contract import names
 from hashtide_airflow import kafka_file, settings
 from hashtide_airflow.archive import zip_packages
 from hashtide_airflow.backoff import restart_delay_s
-from hashtide_airflow.commands import submit_command, tag_of
+from hashtide_airflow.commands import submit_command
 from hashtide_airflow.hooks.hdfs import StopMarker
 from hashtide_airflow.hooks.process import ProcessHook, environment, locked
 from hashtide_airflow.hooks.yarn import Application, Unreachable, YarnHook, failures_in_a_row
@@ -59,7 +60,7 @@ class SuperviseStream(SuperviseOperator):
                 self.log.info("a submit is under way on this host; looking again in %s s", BUSY_S)
                 return datetime.now(UTC) + timedelta(seconds=BUSY_S)
             # Under the lock: what another one has submitted meanwhile is seen.
-            found = YarnHook().applications(tag_of(generation))
+            found = YarnHook().applications(names.application_tag(generation))
             if found and found[0].active:
                 self.log.info("attached to %s (%s) %s", found[0].id, found[0].state, found[0].tracking_url)
                 return None

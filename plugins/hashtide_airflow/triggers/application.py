@@ -11,8 +11,8 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
-from hashtide_airflow import backoff, settings
-from hashtide_airflow.commands import tag_of
+from contract import names
+from hashtide_airflow import backoff
 from hashtide_airflow.hooks.yarn import Application, Unreachable, YarnHook
 from hashtide_airflow.stopping import stop_stream
 from hashtide_airflow.triggers.stopping import shielded, wants_stop
@@ -41,8 +41,8 @@ class ApplicationTrigger(BaseTrigger):
         lease_ends_at: str,
         not_before: str | None = None,
         poll_interval_s: float = 2.0,
-        yarn_connection_id: str = settings.YARN,
-        hdfs_connection_id: str = settings.HDFS,
+        yarn_connection_id: str = names.YARN,
+        hdfs_connection_id: str = names.HDFS,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.generation = generation
@@ -88,7 +88,7 @@ class ApplicationTrigger(BaseTrigger):
     async def _newest(self) -> tuple[Application | None, str]:
         """The application that counts: the active one, else the last; and why it is unknown, if it is."""
         try:
-            found = await self._yarn.find(tag_of(self.generation))
+            found = await self._yarn.find(names.application_tag(self.generation))
             active = [application for application in found if application.active]
             for surplus in active[:-1]:  # newest first: the eldest stays, whoever looks
                 self.log.warning("%s and %s are both active: killing the younger", surplus.id, active[-1].id)

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from contract.names import COMPACT_DAG, REPORT_DAG
 from stack.commands import first_run
-from stack.commands.first_run import COMPACT, DAGS, REPORT, Options, run
+from stack.commands.first_run import DAGS, Options, run
 from stack.config.endpoints import Endpoints
 from stack.config.hints import Hints
 from stack.config.variables import read_variables, set_variable
 from stack.observe.airflow_api import AirflowAwayError, AirflowRefusedError, FailedTask, Run
-from stack.observe.audit import Books, Ledger, OffsetRange
+from stack.observe.audit import Books, Ledger, LedgerRange
 from stack.observe.stages import Application, Collector, Snapshot
 from stack.observe.topic_recount import PartitionRecount, TopicRecount
 
@@ -51,7 +52,7 @@ class World:
             records=records,
             posts=records - self.lost_posts,
             last_batch=self.compacted - 1,
-            ranges=(OffsetRange(0, 0, records),),
+            ranges=(LedgerRange(0, 0, records),),
         )
 
 
@@ -82,7 +83,7 @@ class FakeApi:
         self.world.waited_for.append(run_id)
         self.world.running_elsewhere = [each for each in self.world.running_elsewhere if each.run_id != run_id]
         failed = dag_id == self.world.failing_dag
-        if dag_id == COMPACT and not failed:
+        if dag_id == COMPACT_DAG and not failed:
             self.world.compacted = self.world.batches
         return Run(dag_id, run_id, "failed" if failed else "success")
 
@@ -181,7 +182,7 @@ def fakes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_counts_reports_and_closes_the_books_of_a_finite_source(endpoints: Endpoints, world: World, said: Said) -> None:
     assert run(endpoints, Options(SOURCE, until_done=True), said) == 0
     assert world.calls[: len(DAGS)] == [(f"unpause {dag_id}", None) for dag_id in DAGS]
-    assert world.calls[len(DAGS) :] == [(COMPACT, None), (REPORT, {"day": "2026-01-31"})]
+    assert world.calls[len(DAGS) :] == [(COMPACT_DAG, None), (REPORT_DAG, {"day": "2026-01-31"})]
     assert "#[bold]second" in said.text, "a term is no markup"
     assert "Simulated posts: made by Hashtide's simulator" in said.text
     assert "100 records, 100 identities" in said.text
@@ -198,11 +199,11 @@ def test_a_finished_source_counted_before_is_reported_without_another_compaction
 ) -> None:
     world.compacted = world.batches
     assert run(endpoints, Options(SOURCE, until_done=True), said) == 0
-    assert [dag_id for dag_id, _ in world.calls if dag_id == COMPACT] == []
+    assert [dag_id for dag_id, _ in world.calls if dag_id == COMPACT_DAG] == []
 
 
 def test_a_compaction_that_runs_already_is_waited_for(endpoints: Endpoints, world: World, said: Said) -> None:
-    world.running_elsewhere = [Run(COMPACT, "scheduled", "running")]
+    world.running_elsewhere = [Run(COMPACT_DAG, "scheduled", "running")]
     assert run(endpoints, Options(SOURCE, until_done=True), said) == 0
     assert world.waited_for[0] == "scheduled"
 
@@ -249,7 +250,7 @@ def test_messages_name_the_commands_that_people_have(endpoints: Endpoints, world
         def logs(self, name: str) -> str:
             return f"the diary of {name}"
 
-    world.failing_dag = REPORT
+    world.failing_dag = REPORT_DAG
     assert run(endpoints, Options(SOURCE, hints=Elsewhere(endpoints)), said) == 1
     assert "is at http://elsewhere/dags/report_hashtags/runs/mine" in said.text
     assert "the diary of airflow-scheduler" in said.text
@@ -285,7 +286,7 @@ def test_dags_that_never_come_are_told_with_their_import_errors(endpoints: Endpo
 
 
 def test_a_failed_compaction_names_dag_task_and_last_words(endpoints: Endpoints, world: World, said: Said) -> None:
-    world.failing_dag = COMPACT
+    world.failing_dag = COMPACT_DAG
     assert run(endpoints, Options(SOURCE), said) == 1
     assert "compact_counts failed, task the_task: the last word" in said.text
     assert "./hashtide logs" in said.text

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from stack.observe.audit import Books, Ledger, OffsetRange, processed_at_lookup
+from stack.observe.audit import Books, Ledger, LedgerRange, processed_at_lookup
 from stack.observe.topic_recount import Identities, PartitionRecount, TopicRecount
 
 LEDGER = Ledger(
@@ -15,10 +15,10 @@ LEDGER = Ledger(
     gaps=1,
     last_batch=1,
     ranges=(
-        OffsetRange(0, 0, 40, 10.0),
-        OffsetRange(1, 0, 30, 10.0),
-        OffsetRange(0, 40, 60, 20.0),
-        OffsetRange(1, 30, 40, 20.0),
+        LedgerRange(0, 0, 40, 10.0),
+        LedgerRange(1, 0, 30, 10.0),
+        LedgerRange(0, 40, 60, 20.0),
+        LedgerRange(1, 30, 40, 20.0),
     ),
 )
 TOPIC = TopicRecount({0: PartitionRecount(0, 60, 60), 1: PartitionRecount(0, 40, 40)}, distinct=89)
@@ -39,17 +39,17 @@ def test_an_untouched_stack_balances() -> None:
     [
         (LEDGER.ranges[:-1], "partition 1: offsets 30 to 40 were never counted"),
         (LEDGER.ranges[1:], "partition 0: offsets 0 to 40 were never counted"),
-        ((*LEDGER.ranges, OffsetRange(0, 50, 60)), "partition 0: offsets 50 to 60 were counted twice"),
-        ((*LEDGER.ranges, OffsetRange(1, 40, 45)), "partition 1: counted up to offset 45, but the topic ends at 40"),
-        ((*LEDGER.ranges, OffsetRange(7, 0, 1)), "partition 7 is in the ledger but not in the topic"),
+        ((*LEDGER.ranges, LedgerRange(0, 50, 60)), "partition 0: offsets 50 to 60 were counted twice"),
+        ((*LEDGER.ranges, LedgerRange(1, 40, 45)), "partition 1: counted up to offset 45, but the topic ends at 40"),
+        ((*LEDGER.ranges, LedgerRange(7, 0, 1)), "partition 7 is in the ledger but not in the topic"),
     ],
 )
-def test_holes_overlaps_and_missing_ends_of_the_ledger_are_told(ranges: tuple[OffsetRange, ...], problem: str) -> None:
+def test_holes_overlaps_and_missing_ends_of_the_ledger_are_told(ranges: tuple[LedgerRange, ...], problem: str) -> None:
     assert problem in replace(BOOKS, ledger=replace(LEDGER, ranges=ranges)).problems()
 
 
 def test_a_hole_in_the_middle_is_told() -> None:
-    ledger = replace(LEDGER, ranges=(OffsetRange(0, 0, 60), OffsetRange(1, 0, 10), OffsetRange(1, 20, 40)))
+    ledger = replace(LEDGER, ranges=(LedgerRange(0, 0, 60), LedgerRange(1, 0, 10), LedgerRange(1, 20, 40)))
     assert "partition 1: offsets 10 to 20 were never counted" in replace(BOOKS, ledger=ledger).problems()
 
 
@@ -115,6 +115,6 @@ def test_no_records_have_no_identities() -> None:
 
 
 def test_a_record_is_looked_up_in_the_batch_that_read_it() -> None:
-    lookup = processed_at_lookup([*LEDGER.ranges, OffsetRange(0, 60, 60, 30.0)])
+    lookup = processed_at_lookup([*LEDGER.ranges, LedgerRange(0, 60, 60, 30.0)])
     assert [lookup(0, 0), lookup(0, 39), lookup(0, 40), lookup(1, 30)] == [10.0, 10.0, 20.0, 20.0]
     assert [lookup(0, 60), lookup(5, 0)] == [0.0, 0.0]

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from rich.console import Console
 
+from contract.manifest import Manifest, OffsetRange
 from stack.observe.lags import Lags, age, count_lag
 from stack.observe.status import ServiceStatus, Status, as_json, as_table
 
@@ -93,16 +94,17 @@ def test_a_stack_is_healthy_only_if_every_process_is() -> None:
 
 
 def test_the_lag_of_the_count_is_what_no_committed_batch_has_read() -> None:
-    manifest = {"offset_ranges": [{"partition": 0, "until_offset": 90}, {"partition": 1, "until_offset": 100}]}
+    ranges = [OffsetRange("posts", 0, 0, 90), OffsetRange("posts", 1, 0, 100)]
+    manifest = Manifest(1, 4, datetime(2026, 1, 1, tzinfo=UTC), None, ranges, 190, 0, [])
     assert count_lag({0: 100, 1: 100}, 4, manifest) == 10
-    assert count_lag({0: 100, 1: 100}, -1, {}) == 200
+    assert count_lag({0: 100, 1: 100}, -1, None) == 200
 
 
 @pytest.mark.parametrize(("ends", "newest"), [(None, 4), ({0: 100}, None), ({0: 100}, 4)])
 def test_the_lag_of_the_count_is_unknown_where_kafka_or_hdfs_is_away(
     ends: dict[int, int] | None, newest: int | None
 ) -> None:
-    assert count_lag(ends, newest, {}) is None
+    assert count_lag(ends, newest, None) is None
 
 
 @pytest.mark.parametrize(
