@@ -1,3 +1,14 @@
-"""Fixtures for all tests."""
+"""Fixtures for all tests, and the skip of those that need the recorded data."""
+
+import pytest
+
+from tests.formats.recorded import DATA
 
 pytest_plugins = ["tests.fixtures", "tests.secured_broker"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """One line of the summary for all of them, as they are skipped at one place."""
+    if item.get_closest_marker("recorded") and not DATA.is_dir():
+        pytest.skip(f"no recorded data: {DATA} is absent")

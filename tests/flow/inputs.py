@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.formats.recorded import DATA
+
 REPOSITORY = Path(__file__).resolve().parents[2]
-RECORDED = REPOSITORY.parent / "shared" / "data"
 SIMULATED_POSTS = 200_000
 SIMULATOR = f"simulator:posts={SIMULATED_POSTS},seed=7,start=2026-01-31T00:00:00Z"
 
@@ -75,7 +76,7 @@ def recorded_lines() -> list[bytes]:
 
     X's examples come a second time as Kafka Connect would bring them, which changes no count but the duplicates.
     """
-    if not RECORDED.exists():
+    if not DATA.is_dir():
         return []
     updates = [json.loads(line)["tweet"] for line in _lines("x_v1/tweet_updates.jsonl")]
     control = [json.loads(line)["message"] for line in _lines("x_v1/control_messages.jsonl")]
@@ -95,7 +96,7 @@ def recorded_lines() -> list[bytes]:
 def _mastodon_envelopes() -> list[bytes]:
     """The recorded server-sent events as the websocket would send them: a file has one event a line."""
     events = []
-    for file in sorted((RECORDED / "mastodon").glob("*.sse")):
+    for file in sorted((DATA / "mastodon").glob("*.sse")):
         for event in file.read_text("utf-8").replace("\r\n", "\n").split("\n\n"):
             fields = dict(line.split(": ", 1) for line in event.split("\n") if ": " in line)
             if "data" in fields:
@@ -104,7 +105,7 @@ def _mastodon_envelopes() -> list[bytes]:
 
 
 def _lines(name: str) -> list[bytes]:
-    return (RECORDED / name).read_bytes().splitlines()
+    return (DATA / name).read_bytes().splitlines()
 
 
 def simulate(lines_file: Path, truth_file: Path) -> dict[str, Any]:

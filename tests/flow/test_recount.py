@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +10,8 @@ import yaml
 from tests.flow.reading.records import TopicRecord
 from tests.flow.reading.text import hashtags_of_text
 from tests.flow.recount import Recount, identity_of_term, recount, spelling_of_tag
+from tests.formats.recorded import recorded
 
-CONFORMANCE = Path(__file__).parents[3] / "shared/data/twitter_text/extract.yml"
 PROCESSED_AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 MINUTE = datetime(2026, 1, 31, 11, 58, tzinfo=UTC)
 HOUR = datetime(2026, 1, 31, 11, 0, tzinfo=UTC)
@@ -242,10 +241,9 @@ def test_terms_lose_control_characters_and_length() -> None:
     assert spelling_of_tag("Ä" * 101) == "Ä" * 100 + "…"
 
 
+@pytest.mark.recorded
 def test_hashtags_are_those_of_twitter_texts_own_cases() -> None:
-    if not CONFORMANCE.exists():
-        pytest.skip("no ../shared/data/twitter_text here")
-    groups = yaml.safe_load(CONFORMANCE.read_text(encoding="utf-8"))["tests"]
+    groups = yaml.safe_load(recorded("twitter_text/extract.yml").read_text(encoding="utf-8"))["tests"]
     cases = groups["hashtags"] + groups.get("hashtags_from_astral", [])
     wrong = [case["text"] for case in cases if hashtags_of_text(case["text"]) != case["expected"]]
     assert len(cases) > 60

@@ -15,6 +15,7 @@ def cases(group: str) -> list[dict[str, Any]]:
     return tests[group]
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(("group", "number"), [("hashtags", 65), ("hashtags_from_astral", 3)])
 def test_all_of_twitter_texts_cases_hold(group: str, number: int) -> None:
     found = cases(group)
@@ -22,6 +23,7 @@ def test_all_of_twitter_texts_cases_hold(group: str, number: int) -> None:
     assert [extract(case["text"]) for case in found] == [case["expected"] for case in found]
 
 
+@pytest.mark.recorded
 def test_all_of_twitter_texts_indices_hold() -> None:
     for case in cases("hashtags_with_indices"):
         expected = [(each["hashtag"], *each["indices"]) for each in case["expected"]]

@@ -13,6 +13,8 @@ import pytest
 from formats import describe, parse, post_key
 from tests.formats.recorded import recorded
 
+pytestmark = pytest.mark.recorded
+
 POSTS_OF_BLUESKY = "app.bsky.feed.post"
 
 

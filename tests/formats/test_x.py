@@ -32,6 +32,7 @@ def own_hashtags(status: dict[str, Any]) -> list[str]:
     return [each["text"] for each in (whole.get("entities") or status["entities"])["hashtags"]]
 
 
+@pytest.mark.recorded
 def test_every_recorded_v1_post_is_understood_as_its_own_fields_say() -> None:
     seen = 0
     for status in x_v1_posts():
@@ -51,6 +52,7 @@ def test_every_recorded_v1_post_is_understood_as_its_own_fields_say() -> None:
     assert seen == 57
 
 
+@pytest.mark.recorded
 def test_recorded_posts_with_a_field_missing_or_added_are_understood() -> None:
     files = sorted(recorded("x_v1/broken").glob("*.json"))
     assert len(files) == 4
@@ -61,6 +63,7 @@ def test_recorded_posts_with_a_field_missing_or_added_are_understood() -> None:
         assert parsed.created_at_us is not None
 
 
+@pytest.mark.recorded
 def test_recorded_control_messages_are_named() -> None:
     for line in recorded("x_v1/control_messages.jsonl").open():
         case = json.loads(line)

@@ -4,7 +4,6 @@ import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -16,8 +15,7 @@ from collecting.sources.jetstream import source as jetstream
 from collecting.sources.jetstream.source import JetstreamSource
 from tests.collecting.sources.reading import Reading, eventually
 from tests.fakes.jetstream_server import EventLog, FakeJetstream, post
-
-RECORDED = Path(__file__).resolve().parents[5] / "shared" / "data" / "jetstream"
+from tests.formats.recorded import DATA
 
 
 @pytest.fixture(autouse=True)
@@ -62,10 +60,12 @@ def test_events_come_as_they_were_sent_and_what_is_wanted_is_asked_for(server: F
     assert reading.gaps == []
 
 
-@pytest.mark.skipif(not RECORDED.exists(), reason="the recorded events are not here")
+@pytest.mark.recorded
 @pytest.mark.parametrize("pieces", [1, 7])
 def test_recorded_events_come_byte_for_byte(server: FakeJetstream, pieces: int) -> None:
-    recorded = [each for path in sorted(RECORDED.glob("*.jsonl")) for each in path.read_bytes().splitlines() if each]
+    recorded = [
+        each for path in sorted((DATA / "jetstream").glob("*.jsonl")) for each in path.read_bytes().splitlines() if each
+    ]
     server.pieces = pieces
     with Reading(source_of(server)) as reading:
         server.wait_for_connection()

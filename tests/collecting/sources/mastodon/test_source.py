@@ -18,8 +18,8 @@ from collecting.sources.mastodon.source import MastodonSource
 from collecting.sources.mastodon.tokens import TOKEN_FILE, token_for
 from tests.collecting.sources.reading import Reading, eventually
 from tests.fakes.mastodon_server import FakeMastodon, event, status
+from tests.formats.recorded import DATA
 
-RECORDED = Path(__file__).resolve().parents[5] / "shared" / "data" / "mastodon"
 CLOSE_S = 0.3  # between the fake's clock reading and ours
 
 
@@ -74,12 +74,12 @@ def test_events_come_as_they_were_sent_without_thumps(server: FakeMastodon) -> N
     assert len({each.cursor for each in reading.items}) == len(reading.items)
 
 
-@pytest.mark.skipif(not RECORDED.exists(), reason="the recorded events are not here")
+@pytest.mark.recorded
 def test_recorded_events_come_byte_for_byte_wherever_packets_are_cut(server: FakeMastodon) -> None:
     dice = random.Random(3)  # noqa: S311
     recorded = [
         block.removeprefix(b":)\n")
-        for path in sorted(RECORDED.glob("*.sse"))
+        for path in sorted((DATA / "mastodon").glob("*.sse"))
         for block in path.read_bytes().split(b"\n\n")
     ]
     recorded = [block for block in recorded if block.startswith(b"event:")]

@@ -1,13 +1,10 @@
 """Server-sent events, wherever the chunks' edges are."""
 
-from pathlib import Path
-
 import pytest
 
 from collecting.sources.mastodon import sse
 from collecting.sources.mastodon.sse import EventBlocks, EventTooLong
-
-RECORDED = Path(__file__).resolve().parents[5] / "shared" / "data" / "mastodon"
+from tests.formats.recorded import DATA
 
 
 def events_of(stream: bytes, size: int) -> list[bytes]:
@@ -43,10 +40,10 @@ def test_an_event_that_does_not_end_is_refused(monkeypatch: pytest.MonkeyPatch) 
         events_of(b"data: " + b"x" * 2000, 100)
 
 
-@pytest.mark.skipif(not RECORDED.exists(), reason="the recorded events are not here")
+@pytest.mark.recorded
 @pytest.mark.parametrize("size", [1, 5, 100_000])
 def test_recorded_streams_come_apart_into_their_events(size: int) -> None:
-    for path in sorted(RECORDED.glob("*.sse")):
+    for path in sorted((DATA / "mastodon").glob("*.sse")):
         stream = path.read_bytes()
         expected = [part.partition(b":)\n")[2] or part for part in stream.split(b"\n\n")[:-1]]
         assert events_of(stream, size) == expected, path
