@@ -13,10 +13,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import psutil
 
-from stack.commands.down import collector_process
 from stack.config.settings import REPOSITORY
 from stack.config.state_directory import StateDirectory
 from stack.daemons.launch import Group, working_in
+from stack.daemons.processes import collector_process
 
 
 def processes(home: StateDirectory) -> dict[str, set[int]]:

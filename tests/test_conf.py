@@ -17,8 +17,8 @@ from contract import names
 from hashtide_airflow import kafka_file, settings
 from hashtide_airflow.commands import submit_command
 from hashtide_airflow.services import HdfsExtra
-from stack.cluster import healthcheck
 from stack.daemons.postgres import ROLES
+from stack.observe import probes
 
 REPO = Path(__file__).resolve().parent.parent
 CONF = REPO / "conf"
@@ -177,7 +177,7 @@ def test_the_containers_are_airflow_s_four_and_what_prepares_them() -> None:
         assert ("ports" in service) == (name == "airflow-api-server")
         if name in four:
             assert service["healthcheck"]["test"][-1] == name
-            assert name in healthcheck.checks()
+            assert name in probes.checks()
 
 
 def test_the_containers_secrets_are_files_that_the_readme_tells_of() -> None:

@@ -14,13 +14,13 @@ from datetime import datetime
 from typing import Any
 
 import psycopg2
-import requests
 
 from stack.cluster.brokers import BrokersAwayError, look_at_brokers
 from stack.cluster.layout import DATANODES
 from stack.config.deployment import Deployment
 from stack.config.endpoints import Endpoints
 from stack.observe.lags import look
+from stack.observe.probes import ProbeError, get_json, words
 from stack.observe.stages import Collector, Stages
 from stack.observe.status import ServiceStatus, Status
 
@@ -37,11 +37,7 @@ AIRFLOW = {
 """Services, what people read, and what Airflow's health calls them."""
 HEALTHY = "healthy"
 _NAMENODE, _RESOURCEMANAGER = "HDFS NameNode", "YARN ResourceManager"
-_SOMETHING_ELSE = "answers something else"
-
-
-class NoAnswerError(Exception):
-    """A service does not answer; the message is a few words."""
+_FAILURES = (ProbeError, OSError, KeyError, TypeError, ValueError)
 
 
 def gather(deployment: Deployment, generation: int) -> Status:
@@ -79,16 +75,16 @@ def hdfs(endpoints: Endpoints) -> list[ServiceStatus]:
     try:
         info = _namenode_info(endpoints.namenode_url)
         return [_namenode(info), *_datanodes(json.loads(info["LiveNodes"]))]
-    except (NoAnswerError, KeyError, TypeError, ValueError) as error:
+    except _FAILURES as error:
         unknown = "unknown: the NameNode does not answer"
         rows = [_row(name, _datanode_title(name), unknown) for name in DATANODES]
-        return [_row("namenode", _NAMENODE, _why(error)), *rows]
+        return [_row("namenode", _NAMENODE, words(error)), *rows]
 
 
 def _namenode_info(namenode_url: str) -> Mapping[str, Any]:
-    beans = _get(f"{namenode_url}/jmx?qry=Hadoop:service=NameNode,name=NameNodeInfo")["beans"]
+    beans = get_json(namenode_url, "/jmx?qry=Hadoop:service=NameNode,name=NameNodeInfo")["beans"]
     if not beans:
-        raise NoAnswerError("is starting")
+        raise ProbeError("is starting")
     found: Mapping[str, Any] = beans[0]
     return found
 
@@ -122,10 +118,10 @@ def yarn(endpoints: Endpoints, containers_up: Callable[[], int] | None = None) -
     `containers_up` says how many containers of the service run; Docker's name service knows.
     """
     try:
-        nodes = _nodes(f"{endpoints.resourcemanager_url}/ws/v1/cluster")
+        nodes = _nodes(endpoints.resourcemanager_url)
         rows = [_nodemanager(node) for node in nodes if node["state"] not in ("SHUTDOWN", "DECOMMISSIONED")]
-    except (NoAnswerError, KeyError, TypeError, ValueError) as error:
-        return [_row("resourcemanager", _RESOURCEMANAGER, _why(error))]
+    except _FAILURES as error:
+        return [_row("resourcemanager", _RESOURCEMANAGER, words(error))]
     running = sum(node["state"] == "RUNNING" for node in nodes)
     strangers = (containers_up or _addresses_of_nodemanagers)() - running
     if strangers > 0:
@@ -136,9 +132,9 @@ def yarn(endpoints: Endpoints, containers_up: Callable[[], int] | None = None) -
 
 
 def _nodes(url: str) -> list[Mapping[str, Any]]:
-    if _get(f"{url}/info")["clusterInfo"]["state"] != "STARTED":
-        raise NoAnswerError("is starting")
-    found: list[Mapping[str, Any]] = (_get(f"{url}/nodes")["nodes"] or {}).get("node") or []
+    if get_json(url, "/ws/v1/cluster/info")["clusterInfo"]["state"] != "STARTED":
+        raise ProbeError("is starting")
+    found: list[Mapping[str, Any]] = (get_json(url, "/ws/v1/cluster/nodes")["nodes"] or {}).get("node") or []
     return found
 
 
@@ -184,10 +180,10 @@ def postgres(endpoints: Endpoints) -> list[ServiceStatus]:
 def airflow(endpoints: Endpoints) -> list[ServiceStatus]:
     """The four processes, by their heartbeats."""
     try:
-        found = _get(f"{endpoints.airflow_url}/api/v2/monitor/health")
-    except NoAnswerError as error:
+        found = get_json(endpoints.airflow_url, "/api/v2/monitor/health")
+    except _FAILURES as error:
         healths = dict.fromkeys(AIRFLOW, "unknown: the API server does not answer")
-        healths["airflow-api-server"] = str(error)
+        healths["airflow-api-server"] = words(error)
     else:
         healths = {name: _heartbeat(found.get(component)) for name, (_, component) in AIRFLOW.items()}
     return [_row(name, AIRFLOW[name][0], health) for name, health in healths.items()]
@@ -215,23 +211,5 @@ def _told_at_s(found: Collector) -> float:
         return 0.0
 
 
-def _why(error: Exception) -> str:
-    return str(error) if isinstance(error, NoAnswerError) else _SOMETHING_ELSE
-
-
 def _row(name: str, title: str, health: str) -> ServiceStatus:
     return ServiceStatus(name, title, "running" if health == HEALTHY else "failing", health=health)
-
-
-def _get(url: str) -> Mapping[str, Any]:
-    try:
-        with requests.Session() as session:
-            session.trust_env = False  # a proxy has no business inside
-            answer = session.get(url, timeout=_LIMIT_S)
-            answer.raise_for_status()
-            found = answer.json()
-    except (requests.RequestException, ValueError) as error:
-        raise NoAnswerError(f"no answer ({type(error).__name__})") from None
-    if not isinstance(found, dict):
-        raise NoAnswerError(_SOMETHING_ELSE)
-    return found

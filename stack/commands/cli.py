@@ -128,7 +128,7 @@ def _tell_login_once(deployment: Deployment) -> None:
 
 def _follow(deployment: Deployment) -> None:
     """Shows the stack until Ctrl-C, then stops it: a live table on a terminal, elsewhere a line where it moves."""
-    from stack.observe.processes import gather
+    from stack.daemons.processes import gather
     from stack.observe.stages import Stages
     from stack.observe.status import as_table
     from stack.observe.watch import describe
@@ -164,7 +164,7 @@ def status(
     home: HomeOption = None, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
 ) -> None:
     """Show each process and how far each stage is; exit status 0 only if all is healthy."""
-    from stack.observe.processes import gather
+    from stack.daemons.processes import gather
     from stack.observe.status import as_json as written
     from stack.observe.status import as_table
 

@@ -1,10 +1,8 @@
 """`down`: everything stops in an order in which nothing is lost, and nothing that was started is left."""
 
-import fcntl
 import getpass
 import os
 import signal
-import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +14,7 @@ from contract.names import ROOT, STOP_MARKERS, generation_folder, generation_of_
 from stack.config.ports import HOST, recall
 from stack.config.state_directory import StateDirectory
 from stack.daemons.launch import end_all, working_in
+from stack.daemons.processes import collector_process
 from stack.daemons.supervision import Supervisor
 from stack.observe.progress import Steps
 
@@ -73,17 +72,6 @@ def stop_collector(home: StateDirectory) -> str:
         process.wait(COLLECTOR_LIMIT_S)
         return f"killed after {COLLECTOR_LIMIT_S:.0f} s; what it had read is in the spool"
     return "stopped"
-
-
-def collector_process(home: StateDirectory) -> psutil.Process | None:
-    """Returns the process that holds the spool (SPOOL/lock, docs/contracts.md); None where there is none."""
-    asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-    try:
-        with (home.spool / "lock").open("rb") as file:
-            kind, *_, pid = struct.unpack("hhqqi4x", fcntl.fcntl(file, fcntl.F_GETLK, asked))
-        return psutil.Process(pid) if kind != fcntl.F_UNLCK and pid else None
-    except (FileNotFoundError, psutil.NoSuchProcess):
-        return None
 
 
 def stop_stream(home: StateDirectory) -> str:

@@ -10,10 +10,10 @@ from stack.config.deployment import Deployment
 from stack.config.errors import StackError
 from stack.config.ports import recall, settle
 from stack.daemons import provisioning, rendering
+from stack.daemons.health import HEALTHY, health
 from stack.daemons.postgres import ensure_roles_and_databases, initialise
 from stack.daemons.services import Service, services_of
 from stack.daemons.supervision import RUNNING, Supervisor
-from stack.observe.health import NotHealthyError, check
 from stack.observe.progress import Steps
 from stack.toolchain import require_disk, require_memory
 
@@ -137,11 +137,7 @@ def wait_until_healthy(deployment: Deployment, service: Service, supervisor: Sup
         process = supervisor.processes().get(service.name)
         if process is None:
             raise StackError(f"supervisord went away while {service.title} was starting; run `up` again")
-        try:
-            check(deployment, service.name, process)
-        except NotHealthyError as error:
-            why = str(error)
-        else:
+        if (why := health(deployment, service.name, process)) == HEALTHY:
             return
         if time.monotonic() > deadline:
             log = deployment.home.logs / f"{service.name}.log"

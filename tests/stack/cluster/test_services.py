@@ -85,7 +85,7 @@ def test_a_datanode_is_healthy_while_the_namenode_hears_of_it(endpoints: Endpoin
     [
         ({"Safemode": "Safe mode is ON. The reported blocks 0 …"}, "Safe mode is ON"),
         ({"NumberOfMissingBlocks": 3}, "3 blocks are on no living DataNode"),
-        ({"LiveNodes": "no JSON"}, "answers something else"),
+        ({"LiveNodes": "no JSON"}, "not understood: JSONDecodeError: Expecting value: line 1 column 1 (char 0)"),
     ],
 )
 def test_a_namenode_that_takes_no_writes_or_misses_blocks_is_not_healthy(
@@ -99,7 +99,7 @@ def test_datanodes_are_unknown_where_the_namenode_is_away_or_starting(
     endpoints: Endpoints, http_answers: HttpAnswers
 ) -> None:
     assert healths(hdfs(endpoints)) == {
-        "HDFS NameNode": "no answer (HTTPError)",
+        "HDFS NameNode": "HTTP 404",
         "HDFS DataNode 1": UNKNOWN,
         "HDFS DataNode 2": UNKNOWN,
     }
@@ -135,11 +135,13 @@ def test_a_nodemanager_that_runs_and_is_unknown_is_not_overlooked(
 
 
 def test_a_resourcemanager_that_starts_or_is_away_says_so(endpoints: Endpoints, http_answers: HttpAnswers) -> None:
-    assert healths(yarn(endpoints)) == {"YARN ResourceManager": "no answer (HTTPError)"}
+    assert healths(yarn(endpoints)) == {"YARN ResourceManager": "HTTP 404"}
     http_answers.answers["/ws/v1/cluster/info"] = {"clusterInfo": {"state": "INITED"}}
     assert healths(yarn(endpoints)) == {"YARN ResourceManager": "is starting"}
     http_answers.answers["/ws/v1/cluster/info"] = "<html>"
-    assert healths(yarn(endpoints)) == {"YARN ResourceManager": "no answer (JSONDecodeError)"}
+    assert healths(yarn(endpoints)) == {
+        "YARN ResourceManager": "not understood: JSONDecodeError: Expecting value: line 1 column 1 (char 0)"
+    }
 
 
 def test_airflows_processes_are_told_by_their_heartbeats(endpoints: Endpoints, http_answers: HttpAnswers) -> None:
@@ -158,7 +160,7 @@ def test_airflows_processes_are_told_by_their_heartbeats(endpoints: Endpoints, h
     }
     del http_answers.answers["/api/v2/monitor/health"]
     found = healths(airflow(endpoints))
-    assert found["Airflow API server"] == "no answer (HTTPError)"
+    assert found["Airflow API server"] == "HTTP 404"
     assert found["Airflow triggerer"] == "unknown: the API server does not answer"
 
 

@@ -11,8 +11,9 @@ import psutil
 import pytest
 
 from stack.commands import down
-from stack.commands.down import collector_process, stop_collector
+from stack.commands.down import stop_collector
 from stack.config.state_directory import StateDirectory
+from stack.daemons.processes import collector_process
 
 JOBS = Path(__file__).resolve().parents[3] / "jobs"
 HOLD = f"""

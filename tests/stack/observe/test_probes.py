@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from stack.cluster import healthcheck, pki
-from stack.cluster.healthcheck import SickError
+from stack.cluster import pki
+from stack.observe import probes
+from stack.observe.probes import ProbeError
 from tests.secured_cluster import BROKER, SecuredCluster, running_cluster
 
 HOST = "127.0.0.1"
@@ -102,15 +103,15 @@ def actor(**changed: str) -> dict[str, str]:
 def test_a_namenode_is_healthy_out_of_safe_mode(state: str) -> None:
     with web({FS_STATE: bean("Hadoop:service=NameNode,name=FSNamesystemState", FSState=state)}) as port:
         if state == "Operational":
-            healthcheck.namenode(HOST, port)
+            probes.namenode(HOST, port)
         else:
-            with pytest.raises(SickError, match="safe mode"):
-                healthcheck.namenode(HOST, port)
+            with pytest.raises(ProbeError, match="safe mode"):
+                probes.namenode(HOST, port)
 
 
 def test_a_namenode_whose_beans_are_not_there_yet_is_starting() -> None:
-    with web({FS_STATE: {"beans": []}}) as port, pytest.raises(SickError, match="starting"):
-        healthcheck.namenode(HOST, port)
+    with web({FS_STATE: {"beans": []}}) as port, pytest.raises(ProbeError, match="starting"):
+        probes.namenode(HOST, port)
 
 
 @pytest.mark.parametrize(
@@ -129,10 +130,10 @@ def test_a_datanode_is_healthy_while_its_namenode_answers(actors: list[dict[str,
         {ACTORS: bean("Hadoop:service=DataNode,name=DataNodeInfo", BPServiceActorInfo=json.dumps(actors))}
     ) as port:
         if wrong is None:
-            healthcheck.datanode(HOST, port)
+            probes.datanode(HOST, port)
         else:
-            with pytest.raises(SickError, match=wrong):
-                healthcheck.datanode(HOST, port)
+            with pytest.raises(ProbeError, match=wrong):
+                probes.datanode(HOST, port)
 
 
 @pytest.mark.parametrize(
@@ -141,19 +142,19 @@ def test_a_datanode_is_healthy_while_its_namenode_answers(actors: list[dict[str,
 def test_a_resourcemanager_is_healthy_when_started_and_active(state: str, ha_state: str) -> None:
     with web({"/ws/v1/cluster/info": {"clusterInfo": {"state": state, "haState": ha_state}}}) as port:
         if (state, ha_state) == ("STARTED", "ACTIVE"):
-            healthcheck.resourcemanager(HOST, port)
+            probes.resourcemanager(HOST, port)
         else:
-            with pytest.raises(SickError, match=state):
-                healthcheck.resourcemanager(HOST, port)
+            with pytest.raises(ProbeError, match=state):
+                probes.resourcemanager(HOST, port)
 
 
 def test_a_nodemanager_is_sick_with_its_own_words() -> None:
     info = {"nodeHealthy": True, "healthReport": ""}
     with web({"/ws/v1/node/info": {"nodeInfo": info}}) as port:
-        healthcheck.nodemanager(HOST, port)
+        probes.nodemanager(HOST, port)
         info.update(nodeHealthy=False, healthReport="1/1 local-dirs are bad")
-        with pytest.raises(SickError, match="1/1 local-dirs are bad"):
-            healthcheck.nodemanager(HOST, port)
+        with pytest.raises(ProbeError, match="1/1 local-dirs are bad"):
+            probes.nodemanager(HOST, port)
 
 
 def airflows(status: str = "healthy", beat: datetime | None = None) -> dict[str, object]:
@@ -172,43 +173,43 @@ def airflows(status: str = "healthy", beat: datetime | None = None) -> dict[str,
 def test_airflows_processes_are_healthy_by_their_own_line(component: str) -> None:
     now = datetime.now(UTC)
     with web(airflows(beat=now)) as port:
-        healthcheck.airflow(component, HOST, port, (now - timedelta(seconds=5)).timestamp())
-    with web(airflows("unhealthy")) as port, pytest.raises(SickError, match="no heartbeat"):
-        healthcheck.airflow(component, HOST, port)
+        probes.airflow(component, HOST, port, (now - timedelta(seconds=5)).timestamp())
+    with web(airflows("unhealthy")) as port, pytest.raises(ProbeError, match="no heartbeat"):
+        probes.airflow(component, HOST, port)
 
 
 @pytest.mark.parametrize("component", ["scheduler", "triggerer", "dag_processor"])
 def test_the_last_word_of_the_process_before_is_none_of_this_one(component: str) -> None:
     now = datetime.now(UTC)
-    with web(airflows(beat=now)) as port, pytest.raises(SickError, match="no heartbeat yet"):
-        healthcheck.airflow(component, HOST, port, (now + timedelta(seconds=1)).timestamp())
+    with web(airflows(beat=now)) as port, pytest.raises(ProbeError, match="no heartbeat yet"):
+        probes.airflow(component, HOST, port, (now + timedelta(seconds=1)).timestamp())
 
 
 def test_the_container_was_started_after_the_machine_and_before_now() -> None:
-    started_at = healthcheck._container_started_at()
+    started_at = probes._container_started_at()
     booted = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime"))
     assert int(booted.split()[1]) <= started_at < datetime.now(UTC).timestamp()
 
 
 def test_an_answer_that_is_no_200_says_which() -> None:
-    with web({HEALTH: {}}, status=503) as port, pytest.raises(SickError, match="HTTP 503"):
-        healthcheck.airflow("metadatabase", HOST, port)
+    with web({HEALTH: {}}, status=503) as port, pytest.raises(ProbeError, match="HTTP 503"):
+        probes.airflow("metadatabase", HOST, port)
 
 
 def test_a_server_that_hangs_up_is_sick() -> None:
-    with answering(lambda _: None) as port, pytest.raises((SickError, ConnectionResetError)):
-        healthcheck.resourcemanager(HOST, port)
+    with answering(lambda _: None) as port, pytest.raises((ProbeError, ConnectionResetError)):
+        probes.resourcemanager(HOST, port)
 
 
 def test_a_server_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(healthcheck, "_LIMIT_S", 0.2)
+    monkeypatch.setattr(probes, "_LIMIT_S", 0.2)
     over = threading.Event()
 
     def wait(_: socket.socket) -> None:
         over.wait(20)
 
     with answering(wait) as port:
-        for check in (healthcheck.resourcemanager, healthcheck.postgres):
+        for check in (probes.resourcemanager, probes.postgres):
             with pytest.raises(TimeoutError):
                 check(HOST, port)
         over.set()
@@ -226,21 +227,21 @@ def postgres_says(message: bytes) -> Callable[[socket.socket], None]:
 def test_a_postgres_that_asks_for_a_password_is_healthy() -> None:
     asks = b"SCRAM-SHA-256\0\0"
     with answering(postgres_says(b"R" + struct.pack(">ii", 8 + len(asks), 10) + asks)) as port:
-        healthcheck.postgres(HOST, port)
+        probes.postgres(HOST, port)
 
 
 def test_a_postgres_that_recovers_says_so() -> None:
     fields = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0"
     with (
         answering(postgres_says(b"E" + struct.pack(">i", 4 + len(fields)) + fields)) as port,
-        pytest.raises(SickError, match="the database system is starting up"),
+        pytest.raises(ProbeError, match="the database system is starting up"),
     ):
-        healthcheck.postgres(HOST, port)
+        probes.postgres(HOST, port)
 
 
 def test_what_is_no_postgres_is_not_taken_for_one() -> None:
-    with answering(postgres_says(b"H" + struct.pack(">i", 8) + b"TTP1")) as port, pytest.raises(SickError):
-        healthcheck.postgres(HOST, port)
+    with answering(postgres_says(b"H" + struct.pack(">i", 8) + b"TTP1")) as port, pytest.raises(ProbeError):
+        probes.postgres(HOST, port)
 
 
 def metadata(*brokers: tuple[str, int]) -> bytes:
@@ -253,7 +254,7 @@ def metadata(*brokers: tuple[str, int]) -> bytes:
 
 
 def test_brokers_are_read_whatever_their_racks_and_names() -> None:
-    found = healthcheck._brokers(metadata(("kafka-1", 9094), ("k", 1), ("kafka-30", 65535)))
+    found = probes._brokers(metadata(("kafka-1", 9094), ("k", 1), ("kafka-30", 65535)))
     assert found == [("kafka-1", 9094), ("k", 1), ("kafka-30", 65535)]
 
 
@@ -282,13 +283,13 @@ def broker_says(secrets: Path, name: str, answer: Callable[[], bytes]) -> Callab
 def test_a_broker_is_healthy_when_clients_are_sent_to_it(secrets: Path) -> None:
     living: list[tuple[str, int]] = []
     with answering(broker_says(secrets, "kafka-1", lambda: metadata(*living))) as port:
-        with pytest.raises(SickError, match="don't count on this broker"):
-            healthcheck.kafka("kafka-1", port, str(secrets), "localhost")
+        with pytest.raises(ProbeError, match="don't count on this broker"):
+            probes.kafka("localhost", port, str(secrets / "kafka-1.pem"))
         living += [("kafka-2", port), ("localhost", port + 1)]
-        with pytest.raises(SickError, match="don't count on this broker"):
-            healthcheck.kafka("kafka-1", port, str(secrets), "localhost")
+        with pytest.raises(ProbeError, match="don't count on this broker"):
+            probes.kafka("localhost", port, str(secrets / "kafka-1.pem"))
         living.append(("localhost", port))
-        healthcheck.kafka("kafka-1", port, str(secrets), "localhost")
+        probes.kafka("localhost", port, str(secrets / "kafka-1.pem"))
 
 
 def test_a_broker_with_anothers_certificate_is_sick(secrets: Path, tmp_path: Path) -> None:
@@ -297,14 +298,14 @@ def test_a_broker_with_anothers_certificate_is_sick(secrets: Path, tmp_path: Pat
         answering(broker_says(tmp_path / "kafka", "kafka-1", lambda: metadata())) as port,
         pytest.raises(ssl.SSLCertVerificationError),
     ):
-        healthcheck.kafka("kafka-1", port, str(secrets), "localhost")
+        probes.kafka("localhost", port, str(secrets / "kafka-1.pem"))
 
 
 @pytest.mark.kafka
 def test_a_real_broker_is_healthy_until_it_is_killed(kafka_jars: Path, tmp_path: Path) -> None:
     def check() -> None:
         port = cluster.ports["kafka-1", BROKER]
-        healthcheck.kafka("kafka-1", port, str(cluster.secrets / "kafka"), "localhost")
+        probes.kafka("localhost", port, str(cluster.secrets / "kafka" / "kafka-1.pem"))
 
     cluster: SecuredCluster
     with running_cluster(tmp_path, kafka_jars, ("kafka-1",)) as cluster:
@@ -315,7 +316,7 @@ def test_a_real_broker_is_healthy_until_it_is_killed(kafka_jars: Path, tmp_path:
 
 
 def run(*words: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-I", "-S", healthcheck.__file__, *words]
+    command = [sys.executable, "-I", "-S", probes.__file__, *words]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env={**os.environ})
 
 
@@ -336,8 +337,8 @@ def test_the_command_ends_with_0_where_the_service_works(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer: dict[str, None] = {}
-    monkeypatch.setattr(healthcheck, "checks", lambda: {"good": lambda: None, "odd": lambda: answer["no"]})
-    assert healthcheck.main(["good"]) == 0
+    monkeypatch.setattr(probes, "checks", lambda: {"good": lambda: None, "odd": lambda: answer["no"]})
+    assert probes.main(["good"]) == 0
     assert capsys.readouterr().out == "healthy\n"
-    assert healthcheck.main(["odd"]) == 1
+    assert probes.main(["odd"]) == 1
     assert capsys.readouterr().out == "not understood: KeyError: 'no'\n"

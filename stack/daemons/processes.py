@@ -1,19 +1,21 @@
 """The processes of the stack on one machine as they are now: what supervisord, Airflow and YARN look after here."""
 
+import fcntl
+import os
+import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import psutil
 
-from stack.commands.down import collector_process
 from stack.config.deployment import Deployment
 from stack.config.state_directory import StateDirectory
 from stack.daemons import restarts
+from stack.daemons.health import health
 from stack.daemons.launch import working_in
 from stack.daemons.services import Service, services_of
 from stack.daemons.supervision import Process, Supervisor
-from stack.observe.health import NotHealthyError, check
 from stack.observe.lags import look
 from stack.observe.status import ServiceStatus, Status
 
@@ -39,14 +41,15 @@ def _service(
     status = ServiceStatus(service.name, service.title, process.state.lower() if process else "down", restarts=count)
     if process is None or not process.pid:
         return status
-    try:
-        check(deployment, service.name, process)
-        health = "healthy"
-    except NotHealthyError as error:
-        health = str(error)
     containers = frozenset(working_in(deployment.home.nodemanager_local, below=True))
     memory_mb, up_s = memory_of(process.pid, containers), time.time() - process.started_at
-    return replace(status, pid=process.pid, up_s=round(up_s, 1), memory_mb=memory_mb, health=health)
+    return replace(
+        status,
+        pid=process.pid,
+        up_s=round(up_s, 1),
+        memory_mb=memory_mb,
+        health=health(deployment, service.name, process),
+    )
 
 
 def _unsupervised(home: StateDirectory) -> list[ServiceStatus]:
@@ -61,6 +64,17 @@ def _unsupervised(home: StateDirectory) -> list[ServiceStatus]:
         title = f"YARN containers ({len(containers)} processes)"
         found.append(_running("containers", title, containers[0], None, memory_mb))
     return found
+
+
+def collector_process(home: StateDirectory) -> psutil.Process | None:
+    """Returns the process that holds the spool (SPOOL/lock, docs/contracts.md); None where there is none."""
+    asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    try:
+        with (home.spool / "lock").open("rb") as file:
+            kind, *_, pid = struct.unpack("hhqqi4x", fcntl.fcntl(file, fcntl.F_GETLK, asked))
+        return psutil.Process(pid) if kind != fcntl.F_UNLCK and pid else None
+    except (FileNotFoundError, psutil.NoSuchProcess):
+        return None
 
 
 def _running(name: str, title: str, pid: int, up_s: float | None, memory_mb: float) -> ServiceStatus:

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 
-from stack.observe.health import listens
+from stack.daemons.health import listens
 
 _LISTENER = """
 import socket, sys
