@@ -72,8 +72,10 @@ class Runner:
         _say(f"── {check.name}: {tally} · {time.monotonic() - began:.1f} s\n")
 
 
-def run(fast: bool, selected: list[str]) -> int:
-    """Runs the checks with live output; `fast` leaves the flow test out, `selected` (pytest paths) replaces the stages.
+def run(fast: bool, selected: list[str], *, recorded: bool = False) -> int:
+    """Runs the checks with live output; `fast` leaves the flow test out.
+
+    `selected` (pytest paths) replaces the stages, and so does `recorded`: only the tests of the recorded data.
 
     The last line is `N passed, N failed, N skipped`.
 
@@ -90,7 +92,7 @@ def run(fast: bool, selected: list[str]) -> int:
         sys.stderr.write(f"hashtide: {error}\n")
         return 1
     runner = Runner(python, _environment(python, parts.java_home))
-    for check in chosen(fast, selected):
+    for check in chosen(fast, selected, recorded=recorded):
         runner.run(check)
     _say(f"{time.monotonic() - began:.0f} s in all")
     _say(str(runner.tally))
@@ -129,8 +131,11 @@ def run_cluster(core_only: bool, selected: Sequence[str]) -> int:
     return int(runner.tally.failed > 0 or runner.tally.passed == 0)
 
 
-def chosen(fast: bool, selected: Sequence[str]) -> list[Check]:
+def chosen(fast: bool, selected: Sequence[str], *, recorded: bool = False) -> list[Check]:
     """The checks to run, in order."""
+    if recorded:
+        marks = f"recorded and not {'(flow or cluster)' if fast else 'cluster'}"
+        return [Check("tests: recorded data", "pytest", ("-m", marks, *LIVE_LOG, *selected))]
     if selected:
         return [Check("selected tests", "pytest", (*(("-m", "not flow") if fast else ()), *selected))]
     checks = [

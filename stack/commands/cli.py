@@ -232,6 +232,9 @@ def run_checks(
     cluster_core: Annotated[
         bool, typer.Option("--cluster-core", help="The same without Airflow and YARN: minutes, 3 GB.")
     ] = False,
+    recorded: Annotated[
+        bool, typer.Option("--recorded", help="Only the tests of the recorded data, ../shared/data; fails without it.")
+    ] = False,
     paths: Annotated[list[str] | None, typer.Argument(help="Only these tests.")] = None,
 ) -> None:
     """Run the project's checks and tests."""
@@ -239,7 +242,7 @@ def run_checks(
 
     if cluster or cluster_core:
         raise typer.Exit(checks.run_cluster(cluster_core, paths or []))
-    raise typer.Exit(checks.run(fast, paths or []))
+    raise typer.Exit(checks.run(fast, paths or [], recorded=recorded))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

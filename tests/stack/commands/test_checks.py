@@ -70,6 +70,11 @@ def test_fast_leaves_out_the_flow_and_nothing_else() -> None:
     assert [check.module for check in everything[:3]] == ["ruff", "ruff", "mypy"]
 
 
+def test_the_tests_of_the_recorded_data_are_a_part_of_their_own() -> None:
+    assert [check.arguments[:2] for check in chosen(False, [], recorded=True)] == [("-m", "recorded and not cluster")]
+    assert chosen(True, [], recorded=True)[0].arguments[:2] == ("-m", "recorded and not (flow or cluster)")
+
+
 def test_chosen_paths_replace_the_stages() -> None:
     assert [check.arguments for check in chosen(False, ["tests/stack"])] == [("tests/stack",)]
     assert chosen(True, ["tests/stack"])[0].arguments == ("-m", "not flow", "tests/stack")
@@ -81,10 +86,10 @@ def test_the_last_line_is_the_tally_alone(monkeypatch: pytest.MonkeyPatch, capsy
 
     monkeypatch.setattr(checks, "ensure_environment", lambda *_, **__: Path(sys.executable))
     monkeypatch.setattr(checks, "fetch", lambda *_, with_tests: NoParts() if with_tests else None)
-    monkeypatch.setattr(checks, "chosen", lambda *_: [Check("present", "this")])
+    monkeypatch.setattr(checks, "chosen", lambda *_, **__: [Check("present", "this")])
     assert checks.run(True, []) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "1 passed, 0 failed, 0 skipped"
-    monkeypatch.setattr(checks, "chosen", lambda *_: [])
+    monkeypatch.setattr(checks, "chosen", lambda *_, **__: [])
     assert checks.run(True, []) == 1, "nothing was checked"
 
 
