@@ -46,7 +46,6 @@ class ClusterHints(Hints):
         """Where it is inside, and the command that says how to take it out; short, for a table folds what is long."""
         return f"{path}\n{HASHTIDE} reports"
 
-
-def take_out(path: Path) -> str:
-    """The command that copies a file or a folder out of the container."""
-    return f'docker cp "$(docker compose ps -q airflow-scheduler):{path}" .'
+    def take_out(self, folder: Path) -> str:
+        """The command that copies the reports out of the container."""
+        return f'To take them out:  docker cp "$(docker compose ps -q airflow-scheduler):{folder}" .'

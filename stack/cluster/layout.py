@@ -32,10 +32,10 @@ def _airflow_url() -> str:
     return named or f"http://localhost:{os.environ.get('HASHTIDE_AIRFLOW_PORT') or DEFAULTS['airflow']}"
 
 
-def deployment() -> Deployment:
+def deployment(home: Path | None = None) -> Deployment:
     """The cluster as this container sees it: a NodeManager and a DataNode are the container's own."""
     own = socket.gethostname()
-    settings = Settings.read(airflow_url=_airflow_url())
+    settings = Settings.read(home=home, airflow_url=_airflow_url())
     hosts = {
         "airflow": "airflow-api-server",
         "postgres": "postgres",

@@ -13,61 +13,88 @@ from typing import Annotated
 
 import typer
 from pydantic import SecretStr
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
 from contract.names import SOURCE
 from stack.commands import down as down_
 from stack.commands import up as up_
+from stack.commands.shared import (
+    HomeOption,
+    SourceOption,
+    UntilDoneOption,
+    add_shared_commands,
+    console,
+    generation,
+    new_app,
+    run_app,
+)
 from stack.config.deployment import Deployment, check_paths
 from stack.config.errors import StackError
+from stack.config.hints import Hints
 from stack.config.ports import recall
 from stack.config.settings import REPOSITORY, Settings
 from stack.config.source_address import FIRST, absolute, finite, require_understood
 from stack.config.state_directory import StateDirectory
 from stack.config.token_files import token_files
-from stack.config.variables import generation_of, read_variables, set_variable
+from stack.config.variables import read_variables, set_variable
 from stack.observe.progress import Quiet, Steps
-from stack.toolchain import ToolchainError, default_dir, fetch
+from stack.observe.status import Status
+from stack.toolchain import default_dir, fetch
 
-app = typer.Typer(
-    help="Counts hashtags and words of social streams, exactly: Kafka, Spark, Postgres and Airflow on one machine.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-console = Console(stderr=False)
 _LOOK_INTERVAL_S = 5.0
-HomeOption = Annotated[
-    Path | None, typer.Option("--home", help="Directory of the stack's state.  [default: .hashtide]")
-]
 
 
-class _Verbose:
-    on = False
+class SupervisordBackend:
+    """The stack on this machine."""
+
+    def deployment(self, home: Path | None) -> Deployment:
+        """The stack as it was last started.
+
+        Raises:
+            StackError: there is none in this state directory.
+        """
+        place = _existing(home)
+        return Deployment(place, Settings.read(home=home), recall(place), fetch(default_dir(), Quiet()))
+
+    def status(self, deployment: Deployment, generation: int) -> Status:
+        """What supervisord, Airflow and YARN look after here, and the stages."""
+        from stack.daemons.processes import gather
+
+        return gather(deployment, generation)
+
+    def hints(self, deployment: Deployment) -> Hints:
+        """Commands of the launcher."""
+        return Hints(deployment.endpoints)
+
+    def show_log(self, home: Path | None, name: str, lines: int, *, follow: bool) -> int:
+        """Shows the end of a log file."""
+        found = _existing(home).log_files()
+        known = ", ".join(found) or "none yet"
+        if not name:
+            console.print(known, highlight=False)
+            return 0
+        if name not in found:
+            raise StackError(f"there is no log {name!r}; there are: {known}")
+        command = ["tail", "-n", str(lines), *(["-F"] if follow else []), str(found[name])]
+        try:
+            return subprocess.run(command, check=False).returncode
+        except KeyboardInterrupt:
+            return 0
 
 
-@app.callback()
-def _options(
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show the traceback of an error.")] = False,
-) -> None:
-    _Verbose.on = verbose
+backend = SupervisordBackend()
+app = new_app(
+    "Counts hashtags and words of social streams, exactly: Kafka, Spark, Postgres and Airflow on one machine."
+)
 
 
 @app.command()
 def up(
     home: HomeOption = None,
-    source: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="What to collect: auto, simulator, file:PATH, x, jetstream, mastodon:SERVER, tcp:HOST:PORT, each with "
-            "`,key=value`; several: give it again. See README.md.  [default: the one that flows; at first auto]",
-        ),
-    ] = None,
-    until_done: Annotated[
-        bool, typer.Option("--until-done", help="Return when a finite source is counted whole.")
-    ] = False,
+    source: SourceOption = None,
+    until_done: UntilDoneOption = False,
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Stay and show what happens; Ctrl-C stops all.")
     ] = False,
@@ -82,14 +109,14 @@ def up(
     ] = None,
     services_only: Annotated[bool, typer.Option("--services-only", hidden=True)] = False,
 ) -> None:
-    """Start everything, or go on from where things stand."""
+    """Start everything, or continue from the last state."""
     began_at = time.monotonic()
     wanted = " ".join(source) if source else None
     if wanted is not None and not wanted.strip():
         raise StackError("--source is empty; name a source, or leave the option out")
     settings = Settings.read(home=home, source=wanted, postgres_dsn=SecretStr(postgres_dsn) if postgres_dsn else None)
     place = StateDirectory(settings.home)
-    if settings.source:  # as the main job will have it: the collector must not begin with another one
+    if settings.source:  # as the first run will have it: the collector must not begin with another one
         address = absolute(settings.source)
         require_understood(address)
         settings = settings.model_copy(update={"source": finite(address) if until_done else address})
@@ -128,16 +155,15 @@ def _tell_login_once(deployment: Deployment) -> None:
 
 def _follow(deployment: Deployment) -> None:
     """Shows the stack until Ctrl-C, then stops it: a live table on a terminal, elsewhere a line where it moves."""
-    from stack.daemons.processes import gather
     from stack.observe.stages import Stages
     from stack.observe.status import as_table
     from stack.observe.watch import describe
 
-    stages, said = Stages(deployment.endpoints, _generation(deployment)), ""
+    stages, said = Stages(deployment.endpoints, generation(deployment)), ""
     with contextlib.suppress(KeyboardInterrupt), Live(console=console, auto_refresh=False) as live:
         while True:
             if console.is_terminal:
-                table = as_table(gather(deployment, stages.generation))
+                table = as_table(backend.status(deployment, stages.generation))
                 live.update(Group(table, Text("\nCtrl-C stops all", style="dim")), refresh=True)
             elif (now := describe(stages.look())) != said:
                 said = now
@@ -150,77 +176,13 @@ def _follow(deployment: Deployment) -> None:
 
 @app.command()
 def down(home: HomeOption = None) -> None:
-    """Stop everything in order; nothing is lost, and `up` goes on from there."""
+    """Stop everything in order; nothing is lost, and `up` continues from there."""
     place = StateDirectory(Settings.read(home=home).home)
     if not place.root.exists():
         console.print(f"Nothing to stop: {place.root} is not there.", soft_wrap=True)
         return
     with _one_at_a_time(place), Steps(console) as steps:
         down_.stop(place, steps)
-
-
-@app.command()
-def status(
-    home: HomeOption = None, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
-) -> None:
-    """Show each process and how far each stage is; exit status 0 only if all is healthy."""
-    from stack.daemons.processes import gather
-    from stack.observe.status import as_json as written
-    from stack.observe.status import as_table
-
-    deployment = _site_as_it_is(home)
-    found = gather(deployment, _generation(deployment))
-    if as_json:
-        sys.stdout.write(written(found) + "\n")
-    else:
-        console.print(as_table(found))
-    raise typer.Exit(0 if found.is_healthy else 1)
-
-
-@app.command()
-def logs(
-    name: Annotated[
-        str, typer.Argument(help="A process, such as kafka or airflow-scheduler, or `collect` or `count`.")
-    ] = "",
-    home: HomeOption = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 100,
-) -> None:
-    """Show the log of one process; without a name, the names."""
-    place = _existing(home)
-    found = place.log_files()
-    if name not in found:
-        known = ", ".join(found) or "none yet"
-        if not name:
-            console.print(known, highlight=False)
-            return
-        raise StackError(f"there is no log {name!r}; there are: {known}")
-    command = ["tail", "-n", str(lines), *(["-F"] if follow else []), str(found[name])]
-    with contextlib.suppress(KeyboardInterrupt):
-        raise typer.Exit(subprocess.run(command, check=False).returncode)
-
-
-@app.command()
-def tail(
-    home: HomeOption = None,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=100_000, help="How many of the newest.")] = 20,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come.")] = False,
-) -> None:
-    """Show the newest posts of the topic as a person reads them."""
-    from stack.commands import tail as tail_
-
-    raise typer.Exit(tail_.run(_site_as_it_is(home).endpoints, lines, follow=follow))
-
-
-@app.command()
-def psql(
-    home: HomeOption = None,
-    command: Annotated[str | None, typer.Option("--command", "-c", help="Run this and return.")] = None,
-) -> None:
-    """Look at the counts, as a role that can only read."""
-    from stack.commands import psql as psql_
-
-    raise typer.Exit(psql_.run(_site_as_it_is(home).endpoints.reader_dsn_file, command))
 
 
 @app.command(name="test")
@@ -270,15 +232,6 @@ def _existing(home: Path | None) -> StateDirectory:
     return place
 
 
-def _generation(deployment: Deployment) -> int:
-    return generation_of(read_variables(deployment.endpoints.variables_file))
-
-
-def _site_as_it_is(home: Path | None) -> Deployment:
-    place = _existing(home)
-    return Deployment(place, Settings.read(home=home), recall(place), fetch(default_dir(), Quiet()))
-
-
 @contextlib.contextmanager
 def _one_at_a_time(home: StateDirectory) -> Iterator[None]:
     """Holds the home's lock: two `up`, or `up` and `down`, would undo each other's work."""
@@ -291,19 +244,7 @@ def _one_at_a_time(home: StateDirectory) -> Iterator[None]:
         yield
 
 
-def main() -> None:
-    """Runs the command; an error is one line."""
-    try:
-        app(prog_name="./hashtide")
-    except KeyboardInterrupt:
-        sys.stderr.write("hashtide: stopped; what was started goes on, the same command goes on from here\n")
-        sys.exit(130)
-    except (StackError, ToolchainError) as error:
-        if _Verbose.on:
-            raise
-        Console(stderr=True).print(f"hashtide: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
-
+add_shared_commands(app, backend)
 
 if __name__ == "__main__":
-    main()
+    run_app(app, "./hashtide", "interrupted; what was started keeps running, the same command continues from here")

@@ -38,3 +38,7 @@ class Hints:
     def report(self, path: Path) -> str:
         """Where a report, or the folder of all, can be opened."""
         return str(path)
+
+    def take_out(self, folder: Path) -> str:
+        """How to get at the folder of all reports."""
+        return f"They are in {folder}"

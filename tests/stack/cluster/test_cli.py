@@ -42,7 +42,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     found = Deployment(home, settings, DEFAULTS, Toolchain(Path(), Path(), Path()), HOSTS, cluster=True)
     found.secrets.ensure()
     set_variable(home.variables_file, "hashtide_source", "simulator:posts=100")
-    monkeypatch.setattr(cli, "deployment", lambda: found)
+    monkeypatch.setattr(cli, "deployment", lambda _home: found)
     return found
 
 
