@@ -18,6 +18,8 @@ MAY_IMPORT = {
     "previewing": {"counting", "formats"},
     "simulation": {"collecting"},
 }
+# The rooms of the stack, from the ground up: each imports those before it.
+ROOMS = ("toolchain", "config", "observe", "daemons", "commands", "cluster")
 WITNESSES = ("tests/flow/recount.py", "stack/observe/topic_recount.py")
 JOB_MAINS = {path.stem for path in (REPO / "jobs").glob("*.py")}
 DAGS = {path.stem for path in (REPO / "dags").glob("*.py")}
@@ -72,6 +74,17 @@ def test_packages_of_jobs_do_not_know_the_mains() -> None:
 def test_a_package_of_jobs_imports_the_others_only_where_it_may(package: str) -> None:
     others = JOB_PACKAGES - {package} - MAY_IMPORT.get(package, set())
     assert offending((f"jobs/{package}",), others) == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_of_the_stack_imports_only_those_below_it(room: str) -> None:
+    above = ROOMS[ROOMS.index(room) + 1 :]
+    assert offending((f"stack/{room}",), {f"stack.{each}" for each in above}) == []
+
+
+def test_every_folder_of_the_stack_is_a_room() -> None:
+    folders = {path.parent.name for path in (REPO / "stack").glob("*/__init__.py")}
+    assert folders == set(ROOMS)
 
 
 def test_contract_imports_nothing_of_ours() -> None:

@@ -8,22 +8,21 @@ the books. Airflow does the work; this asks it to, and watches.
 import time
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Protocol
+from typing import Any
 
 import psycopg2
-import requests
 from kafka.errors import KafkaError
-from rich.console import Console
 
 from contract.names import COLLECT_DAG, COMPACT_DAG, COUNT_DAG, REPORT_DAG, SOURCE
+from stack.commands.airflow_api import AirflowApi, AirflowError, Run
 from stack.config.endpoints import Endpoints
 from stack.config.errors import StackError
 from stack.config.hints import Hints
 from stack.config.source_address import FIRST, absolute, finite
 from stack.config.variables import generation_of, read_variables, set_variable
-from stack.observe.airflow_api import AirflowApi, AirflowError, AirflowRefusedError, Run
 from stack.observe.audit import Books, close_the_books
 from stack.observe.counts_db import busiest_day, top_hashtags
+from stack.observe.progress import Steps
 from stack.observe.stages import Snapshot, Stages
 from stack.observe.summary import books_table, simulated_note, summary
 from stack.observe.topic_recount import TopicError
@@ -36,28 +35,6 @@ RUN_WITHIN_S = 1800.0
 COMPACT_EVERY_S = 60.0
 """While a finite source still flows. It is compacted at once when something is waited for."""
 TOP = 10
-
-
-class Report(Protocol):
-    """How a person is told; `stack.observe.progress.Steps` is one.
-
-    Attributes:
-        console: where tables go.
-    """
-
-    console: Console
-
-    def started(self, step: str) -> None:
-        """A step begins."""
-
-    def detail(self, step: str, text: str) -> None:
-        """Where a running step is."""
-
-    def done(self, step: str, detail: str = "") -> None:
-        """A step is over."""
-
-    def say(self, line: str) -> None:
-        """A line that stays."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +58,11 @@ class Options:
     hints: Hints | None = None
 
 
-def run(endpoints: Endpoints, options: Options, report: Report) -> int:
+def run(endpoints: Endpoints, options: Options, report: Steps) -> int:
     """Let it flow. Returns 0 when there is what was asked for, 1 when not; then a line has said why."""
     hints = options.hints or Hints(endpoints)
     try:
-        return _MainJob(endpoints, options, hints, report).run()
+        return _FirstRun(endpoints, options, hints, report).run()
     except (StackError, AirflowError, TopicError) as error:
         report.say(f"✗ {error}")
     except psycopg2.Error as error:
@@ -95,8 +72,8 @@ def run(endpoints: Endpoints, options: Options, report: Report) -> int:
     return 1
 
 
-class _MainJob:
-    def __init__(self, endpoints: Endpoints, options: Options, hints: Hints, report: Report) -> None:
+class _FirstRun:
+    def __init__(self, endpoints: Endpoints, options: Options, hints: Hints, report: Steps) -> None:
         self._endpoints = endpoints
         self._options = options
         self._hints = hints
@@ -138,7 +115,7 @@ class _MainJob:
         missing = list(DAGS)
         deadline = time.monotonic() + PARSED_WITHIN_S
         while missing:
-            missing = [dag_id for dag_id in missing if not self._unpause(dag_id)]
+            missing = [dag_id for dag_id in missing if not self._api.unpause(dag_id)]
             if missing and time.monotonic() > deadline:
                 errors = "; ".join(self._api.import_errors()) or "no import errors"
                 raise StackError(
@@ -149,15 +126,6 @@ class _MainJob:
                 self._report.detail(step, f"waiting for {', '.join(missing)}")
                 time.sleep(LOOK_INTERVAL_S)
         self._report.done(step)
-
-    def _unpause(self, dag_id: str) -> bool:
-        try:
-            self._api.unpause(dag_id)
-        except AirflowRefusedError as error:
-            if error.status == requests.codes.not_found:
-                return False
-            raise
-        return True
 
     def _flow(self, newest_before: int) -> None:
         """Wait until what was asked for is in Postgres, compacting on the way.

@@ -1,73 +1,21 @@
-"""The books: what became of every line that the collector read, checked against the topic itself.
+"""The audit: what became of every line that the collector read, checked against the topic itself.
 
-Nothing here comes of Spark or of the compaction but the figures under test: the topic is read by a plain Kafka
-consumer, the lines by the collector's own tally. So the books can fail.
+Only the figures under test come from Spark and the compaction: the topic is read by a plain Kafka consumer, the lines
+are the collector's own tally. So the audit can fail.
 """
 
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from contract.names import DEDUP_WINDOW_MIN
 from stack.config.endpoints import Endpoints
-from stack.observe.counts_db import rows, snapshot
+from stack.observe.ledger import Ledger, LedgerRange, processed_at_lookup, read_ledger
 from stack.observe.topic_recount import TopicRecount, recount_topic
 
-HORIZON = timedelta(minutes=DEDUP_WINDOW_MIN)
+DEDUP_WINDOW = timedelta(minutes=DEDUP_WINDOW_MIN)
 """How long, in processing time, a repeat is recognised: the streaming job's default (docs/contracts.md, Jobs)."""
-
-
-@dataclass(frozen=True)
-class LedgerRange:
-    """What one batch read of one partition: offsets from `from_offset` up to, without, `until_offset`."""
-
-    partition: int
-    from_offset: int
-    until_offset: int
-    processed_at_s: float = 0.0
-
-
-@dataclass(frozen=True)
-class Ledger:
-    """What Postgres says of one generation.
-
-    Attributes:
-        records: records that the batches read.
-        posts: posts counted.
-        control: control messages.
-        dead: records that could not be understood.
-        gaps: the collector's notes of what it missed.
-        last_batch: the newest batch compacted, -1 where there is none.
-        ranges: the offset ranges of all batches.
-    """
-
-    records: int = 0
-    posts: int = 0
-    control: int = 0
-    dead: int = 0
-    gaps: int = 0
-    last_batch: int = -1
-    ranges: Sequence[LedgerRange] = field(default=(), repr=False)
-
-    @property
-    def kept(self) -> int:
-        """Records that are in the books by themselves, thus all but the duplicates."""
-        return self.posts + self.control + self.dead + self.gaps
-
-    def until(self) -> dict[int, int]:
-        """How far each partition is compacted: the offset after the last."""
-        furthest: dict[int, int] = {}
-        for each in self.ranges:
-            furthest[each.partition] = max(furthest.get(each.partition, 0), each.until_offset)
-        return furthest
-
-    def covers(self, end_offsets: dict[int, int]) -> bool:
-        """Whether everything before these offsets is compacted."""
-        furthest = self.until()
-        return all(furthest.get(partition, 0) >= end for partition, end in end_offsets.items())
 
 
 @dataclass(frozen=True)
@@ -139,7 +87,7 @@ class Books:
         distinct = self.topic.distinct
         if distinct is None:
             return []
-        most = distinct + self.topic.repeats_beyond_horizon
+        most = distinct + self.topic.repeats_beyond_window
         if distinct <= self.ledger.kept <= most:
             return []
         expected = f"{distinct:,}" if most == distinct else f"{distinct:,} to {most:,}"
@@ -161,17 +109,6 @@ def _range_problems(ranges: Sequence[LedgerRange], earliest: int, end: int) -> I
         yield f"counted up to offset {reached}, but the topic ends at {end}"
 
 
-def read_ledger(dsn_file: Path, generation: int, topic: str) -> Ledger:
-    """What Postgres holds of a generation; an empty ledger where nothing is compacted yet. Raises psycopg2.Error."""
-    with snapshot(dsn_file) as cursor:
-        tallies = rows(cursor, "ledger_tallies", generation=generation)
-        ranges = tuple(LedgerRange(*row) for row in rows(cursor, "ledger_ranges", generation=generation, topic=topic))
-    if not tallies:
-        return Ledger(ranges=ranges)
-    records, posts, control, dead, gaps, last_batch = map(int, tallies[0])
-    return Ledger(records, posts, control, dead, gaps, last_batch, ranges)
-
-
 def close_the_books(endpoints: Endpoints, generation: int, lines_read: int) -> Books:
     """Read all three tallies. The topic is read whole: minutes for millions of records, 16 bytes of memory each."""
     ledger = read_ledger(endpoints.reader_dsn_file, generation, endpoints.topic)
@@ -179,24 +116,7 @@ def close_the_books(endpoints: Endpoints, generation: int, lines_read: int) -> B
         endpoints.bootstrap_servers,
         endpoints.topic,
         processed_at_lookup(ledger.ranges),
-        HORIZON.total_seconds(),
+        DEDUP_WINDOW.total_seconds(),
         endpoints.kafka_config,
     )
     return Books(lines_read, recount, ledger)
-
-
-def processed_at_lookup(ranges: Iterable[LedgerRange]) -> Callable[[int, int], float]:
-    """When a record, by partition and offset, was first read by a batch: epoch seconds, 0 where no batch read it."""
-    by_partition: dict[int, list[LedgerRange]] = defaultdict(list)
-    for each in sorted(ranges, key=lambda each: (each.partition, each.from_offset)):
-        if each.until_offset > each.from_offset:
-            by_partition[each.partition].append(each)
-    starts = {partition: [each.from_offset for each in found] for partition, found in by_partition.items()}
-
-    def lookup(partition: int, offset: int) -> float:
-        place = bisect_right(starts.get(partition, []), offset) - 1
-        if place < 0 or offset >= by_partition[partition][place].until_offset:
-            return 0.0
-        return by_partition[partition][place].processed_at_s
-
-    return lookup

@@ -14,7 +14,7 @@ from contract.names import application_tag, batch_of_folder, generation_folder
 from stack.config.endpoints import Endpoints
 from stack.config.source_address import split
 from stack.observe import topic_recount
-from stack.observe.audit import Ledger, read_ledger
+from stack.observe.ledger import Ledger, read_ledger
 
 REQUEST_TIMEOUT_S = (5.0, 15.0)
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from rich.text import Text
 from contract.names import REPORT_STEM
 from stack.config.hints import Hints
 from stack.config.source_address import split
-from stack.observe.audit import HORIZON, Books
+from stack.observe.audit import DEDUP_WINDOW, Books
 from stack.observe.stages import Collector
 
 BAR_WIDTH = 30
@@ -98,9 +98,8 @@ def books_table(books: Books) -> RenderableType:
     table.add_row("= records", f"{ledger.records:,}", "in the topic, each read by exactly one batch", style="bold")
     table.add_section()
     table.add_row("counted", f"{ledger.posts:,}", "posts, each once")
-    table.add_row(
-        "duplicate", f"{books.duplicate:,}", f"seen before, within {HORIZON.total_seconds() / 3600:.0f} h of processing"
-    )
+    hours = DEDUP_WINDOW.total_seconds() / 3600
+    table.add_row("duplicate", f"{books.duplicate:,}", f"seen before, within {hours:.0f} h of processing")
     table.add_row("control", f"{ledger.control:,}", "the network's own messages")
     table.add_row("dead", f"{ledger.dead:,}", "not understood; listed in dead_letter with place and reason")
     if ledger.gaps:
@@ -114,6 +113,6 @@ def recount_line(books: Books) -> str:
     if topic.distinct is None:
         return f"Duplicates are not recounted: {topic.why_not}."
     line = f"Recounted from the topic: {topic.records:,} records, {topic.distinct:,} identities"
-    if topic.repeats_beyond_horizon:
-        line += f"; {topic.repeats_beyond_horizon:,} repeats came later than the horizon and may count as new"
+    if topic.repeats_beyond_window:
+        line += f"; {topic.repeats_beyond_window:,} repeats came later than the dedup window and may count as new"
     return f"{line}."

@@ -43,13 +43,13 @@ class TopicRecount:
     Attributes:
         partitions: by number.
         distinct: identities, thus distinct keys; None where not recounted, `why_not` says why.
-        repeats_beyond_horizon: repeats read later than the horizon after their first: each may rightly count as new.
+        repeats_beyond_window: repeats later than the dedup window after their first: each may rightly count as new.
         why_not: empty, or why `distinct` is None.
     """
 
     partitions: dict[int, PartitionRecount]
     distinct: int | None
-    repeats_beyond_horizon: int = 0
+    repeats_beyond_window: int = 0
     why_not: str = ""
 
     @property
@@ -70,8 +70,8 @@ class Identities:
         self._hashes.append(int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "little"))
         self._times_s.append(processed_at_s)
 
-    def count(self, horizon_s: float) -> tuple[int, int]:
-        """Distinct keys, and how many repeats came later than the horizon after a key's first record (at most)."""
+    def count(self, window_s: float) -> tuple[int, int]:
+        """Distinct keys, and how many repeats came later than the dedup window after a key's first record (at most)."""
         columns = [
             pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
             for kind, values in ((pa.uint64(), self._hashes), (pa.float64(), self._times_s))
@@ -81,7 +81,7 @@ class Identities:
             .group_by("key")
             .aggregate([("time", "min"), ("time", "max"), ("time", "count")])
         )
-        far_apart = keys.filter(pc.greater(pc.subtract(keys["time_max"], keys["time_min"]), horizon_s))
+        far_apart = keys.filter(pc.greater(pc.subtract(keys["time_max"], keys["time_min"]), window_s))
         repeats = pc.sum(far_apart["time_count"]).as_py() or 0
         return keys.num_rows, int(repeats) - far_apart.num_rows
 
@@ -100,7 +100,7 @@ def recount_topic(
     bootstrap_servers: str,
     topic: str,
     processed_at: Callable[[int, int], float],
-    horizon_s: float,
+    window_s: float,
     kafka_config: Path | None = None,
     limit: int = RECOUNT_LIMIT,
 ) -> TopicRecount:
@@ -110,7 +110,7 @@ def recount_topic(
         bootstrap_servers: `host:port`.
         topic: the topic's name.
         processed_at: partition, offset → when the batch that read it began, epoch seconds.
-        horizon_s: how long, in processing time, repeats are recognised.
+        window_s: how long, in processing time, repeats are recognised.
         kafka_config: the file that says who we are to Kafka.
         limit: records above which identities are not recounted.
 
@@ -138,7 +138,7 @@ def recount_topic(
     counted = {each.partition: PartitionRecount(int(starts[each]), int(ends[each]), found[each]) for each in partitions}
     if why_not:
         return TopicRecount(counted, None, 0, why_not)
-    return TopicRecount(counted, *identities.count(horizon_s))
+    return TopicRecount(counted, *identities.count(window_s))
 
 
 def _consumer(bootstrap_servers: str, kafka_config: Path | None) -> KafkaConsumer:

@@ -1,4 +1,4 @@
-"""The main job against a small world of its own: Airflow, the stages and Postgres as plain objects that move on."""
+"""The first run against a small world of its own: Airflow, the stages and Postgres as plain objects that move on."""
 
 import io
 import json
@@ -12,12 +12,14 @@ from rich.console import Console
 
 from contract.names import COMPACT_DAG, REPORT_DAG
 from stack.commands import first_run
+from stack.commands.airflow_api import AirflowAwayError, FailedTask, Run
 from stack.commands.first_run import DAGS, Options, run
 from stack.config.endpoints import Endpoints
 from stack.config.hints import Hints
 from stack.config.variables import read_variables, set_variable
-from stack.observe.airflow_api import AirflowAwayError, AirflowRefusedError, FailedTask, Run
-from stack.observe.audit import Books, Ledger, LedgerRange
+from stack.observe.audit import Books
+from stack.observe.ledger import Ledger, LedgerRange
+from stack.observe.progress import Steps
 from stack.observe.stages import Application, Collector, Snapshot
 from stack.observe.topic_recount import PartitionRecount, TopicRecount
 
@@ -60,13 +62,14 @@ class FakeApi:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def unpause(self, dag_id: str) -> None:
+    def unpause(self, dag_id: str) -> bool:
         if self.world.away:
             raise AirflowAwayError("Airflow does not answer at http://there")
         if self.world.unparsed:
             self.world.unparsed -= 1
-            raise AirflowRefusedError(404, "not there")
+            return False
         self.world.calls.append((f"unpause {dag_id}", None))
+        return True
 
     def import_errors(self) -> list[str]:
         return ["broken.py: NameError"]
@@ -114,15 +117,16 @@ class FakeStages:
         return {0: self.world.lines}
 
 
-class Said:
-    """A report that keeps what it was told."""
+class Said(Steps):
+    """Steps that keep what they were told."""
 
     def __init__(self) -> None:
         self.out = io.StringIO()
-        self.console = Console(file=self.out, width=160)
+        super().__init__(Console(file=self.out, width=160))
         self.steps: list[str] = []
 
-    def started(self, step: str) -> None:
+    def started(self, step: str, total_bytes: int | None = None) -> None:
+        super().started(step, total_bytes)
         self.steps.append(step)
 
     def detail(self, step: str, text: str) -> None:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from stack.observe.audit import Books, Ledger, LedgerRange, processed_at_lookup
+from stack.observe.audit import Books
+from stack.observe.ledger import Ledger, LedgerRange, processed_at_lookup
 from stack.observe.topic_recount import Identities, PartitionRecount, TopicRecount
 
 LEDGER = Ledger(
@@ -87,8 +88,8 @@ def test_what_the_retention_removed_after_it_was_counted_still_balances() -> Non
     assert replace(BOOKS, topic=topic).problems() == []
 
 
-def test_repeats_beyond_the_horizon_may_count_as_new_but_no_more_than_those() -> None:
-    topic = replace(TOPIC, repeats_beyond_horizon=2)
+def test_repeats_beyond_the_dedup_window_may_count_as_new_but_no_more_than_those() -> None:
+    topic = replace(TOPIC, repeats_beyond_window=2)
     within = replace(BOOKS, topic=topic, ledger=replace(LEDGER, posts=82))
     assert within.problems() == []
     assert replace(within, ledger=replace(LEDGER, posts=83)).problems() == [
@@ -106,8 +107,8 @@ def test_identities_counts_distinct_keys_and_far_repeats() -> None:
     identities = Identities()
     for key, at in [(b"x:1", 0.0), (b"x:2", 0.0), (b"x:1", 100.0), (b"x:2", 101.0), (b"x:2", 5.0)]:
         identities.add(key, at)
-    assert identities.count(horizon_s=200.0) == (2, 0)
-    assert identities.count(horizon_s=100.0) == (2, 2), "both repeats of x:2 are suspected: never fewer than can be"
+    assert identities.count(window_s=200.0) == (2, 0)
+    assert identities.count(window_s=100.0) == (2, 2), "both repeats of x:2 are suspected: never fewer than can be"
 
 
 def test_no_records_have_no_identities() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stack.config.endpoints import Endpoints
-from stack.observe.audit import Ledger
+from stack.observe.ledger import Ledger
 from stack.observe.stages import Collector, Snapshot, Stages
 from tests.http_answers import HttpAnswers
 

@@ -10,7 +10,8 @@ from rich.console import Console, RenderableType
 
 from stack.config.endpoints import Endpoints
 from stack.config.hints import Hints
-from stack.observe.audit import Books, Ledger
+from stack.observe.audit import Books
+from stack.observe.ledger import Ledger
 from stack.observe.stages import Collector
 from stack.observe.summary import (
     PARTLY_SIMULATED,
@@ -84,9 +85,9 @@ def test_books_that_could_not_be_recounted_say_why() -> None:
     assert recount_line(replace(BOOKS, topic=topic)) == "Duplicates are not recounted: more than 20,000,000 records."
 
 
-def test_repeats_beyond_the_horizon_are_told() -> None:
-    line = recount_line(replace(BOOKS, topic=replace(BOOKS.topic, repeats_beyond_horizon=7)))
-    assert "7 repeats came later than the horizon" in line
+def test_repeats_beyond_the_dedup_window_are_told() -> None:
+    line = recount_line(replace(BOOKS, topic=replace(BOOKS.topic, repeats_beyond_window=7)))
+    assert "7 repeats came later than the dedup window" in line
 
 
 @pytest.mark.parametrize(

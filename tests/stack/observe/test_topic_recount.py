@@ -26,13 +26,13 @@ def send(broker: Broker, topic: str, *keys: bytes | None, headers: list[tuple[st
 def test_records_and_identities_are_counted_over_all_partitions(broker: Broker) -> None:
     topic = broker.create_topic("recount-all", partitions=3)
     send(broker, topic, b"x:1", b"x:2", b"x:1", b"line:a:1", b"x:3")
-    found = recount_topic(broker.bootstrap_servers, topic, lambda _partition, _offset: 0.0, horizon_s=7200.0)
+    found = recount_topic(broker.bootstrap_servers, topic, lambda _partition, _offset: 0.0, window_s=7200.0)
     assert found.partitions == {
         0: PartitionRecount(0, 3, 3),
         1: PartitionRecount(0, 2, 2),
         2: PartitionRecount(0, 0, 0),
     }
-    assert (found.records, found.distinct, found.repeats_beyond_horizon) == (5, 4, 0)
+    assert (found.records, found.distinct, found.repeats_beyond_window) == (5, 4, 0)
     assert end_offsets(broker.bootstrap_servers, topic) == {0: 3, 1: 2, 2: 0}
 
 
@@ -50,7 +50,7 @@ def test_a_repeat_is_far_or_near_by_the_batches_that_read_it(broker: Broker) -> 
     found = recount_topic(
         broker.bootstrap_servers, topic, lambda partition, offset: offset * 7200.5 * partition, 7200.0
     )
-    assert (found.distinct, found.repeats_beyond_horizon) == (2, 1)
+    assert (found.distinct, found.repeats_beyond_window) == (2, 1)
 
 
 @pytest.mark.parametrize(("key", "headers"), [(b"a", []), (None, HEADERS)])

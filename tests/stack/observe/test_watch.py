@@ -9,7 +9,7 @@ import pytest
 from stack.config.endpoints import Endpoints
 from stack.config.errors import StackError
 from stack.config.hints import Hints
-from stack.observe.audit import Ledger
+from stack.observe.ledger import Ledger
 from stack.observe.stages import Application, Collector, Snapshot
 from stack.observe.watch import FAILED_SUBMITS, Watch, describe
 

@@ -97,19 +97,15 @@ class AirflowApi:
             reraise=True,
         )
 
-    def dag_exists(self, dag_id: str) -> bool:
-        """Whether Airflow has parsed a DAG of this name."""
+    def unpause(self, dag_id: str) -> bool:
+        """Lets the DAG's runs start. False where Airflow has not parsed a DAG of this name."""
         try:
-            self._call("GET", f"/api/v2/dags/{dag_id}")
+            self._call("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
         except AirflowRefusedError as error:
             if error.status == requests.codes.not_found:
                 return False
             raise
         return True
-
-    def unpause(self, dag_id: str) -> None:
-        """Let the DAG's runs start. Nothing happens where they do already."""
-        self._call("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
 
     def import_errors(self) -> list[str]:
         """One line a DAG file that Airflow can't import: the file, and the last line of the trace."""

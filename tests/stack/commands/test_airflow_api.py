@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from stack.observe.airflow_api import AirflowApi, AirflowAwayError, AirflowRefusedError, Run
+from stack.commands.airflow_api import AirflowApi, AirflowAwayError, AirflowRefusedError, Run
 
 
 class FakeAirflow(ThreadingHTTPServer):
@@ -78,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(503, {"detail": "the answer was lost"})
                 return
             self._answer(200, run)
-        elif method == "PATCH" and body == {"is_paused": False}:
+        elif (method, path, body) == ("PATCH", "/dags/compact_counts", {"is_paused": False}):
             server.unpaused.append(path.rsplit("/", 1)[1])
             self._answer(200, {})
         elif path == "/dags/compact_counts/dagRuns":
@@ -100,8 +100,6 @@ class _Handler(BaseHTTPRequestHandler):
                 "stack_trace": "Traceback …\n  line\nNameError: name 'x' is not defined\n",
             }
             self._answer(200, {"import_errors": [error]})
-        elif path == "/dags/compact_counts":
-            self._answer(200, {"dag_id": "compact_counts"})
         else:
             self._answer(404, {"detail": f"no {path}"})
 
@@ -153,18 +151,18 @@ def test_logs_in_once_and_again_when_the_token_has_run_out(api: AirflowApi, airf
 def test_a_wrong_password_is_told_with_the_file_that_holds_it(airflow: FakeAirflow, tmp_path: Path) -> None:
     api = AirflowApi(airflow.url, login_file(tmp_path, "wrong"), retry_for_s=10)
     with pytest.raises(AirflowRefusedError, match=r"log in with .*admin: 401 Invalid credentials"):
-        api.dag_exists("compact_counts")
+        api.unpause("compact_counts")
 
 
 def test_asks_again_after_a_5xx(api: AirflowApi, airflow: FakeAirflow) -> None:
     airflow.failures = [500, 503]
-    assert api.dag_exists("compact_counts")
+    assert api.unpause("compact_counts")
 
 
 def test_gives_up_after_its_patience(airflow: FakeAirflow, tmp_path: Path) -> None:
     airflow.failures = [503] * 100
     with pytest.raises(AirflowAwayError, match="503"):
-        AirflowApi(airflow.url, login_file(tmp_path, "pass word"), retry_for_s=0.5).dag_exists("compact_counts")
+        AirflowApi(airflow.url, login_file(tmp_path, "pass word"), retry_for_s=0.5).unpause("compact_counts")
 
 
 def test_nobody_there_is_told_with_the_address(tmp_path: Path) -> None:
@@ -173,8 +171,8 @@ def test_nobody_there_is_told_with_the_address(tmp_path: Path) -> None:
         api.import_errors()
 
 
-def test_a_dag_not_yet_parsed_does_not_exist(api: AirflowApi) -> None:
-    assert not api.dag_exists("collect_posts")
+def test_a_dag_not_yet_parsed_is_not_unpaused(api: AirflowApi) -> None:
+    assert not api.unpause("collect_posts")
 
 
 def test_import_errors_name_the_file_and_the_last_line(api: AirflowApi) -> None:

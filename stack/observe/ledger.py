@@ -1,0 +1,87 @@
+"""What Postgres says of one generation: its tallies and which offsets its batches have read."""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stack.observe.counts_db import rows, snapshot
+
+
+@dataclass(frozen=True)
+class LedgerRange:
+    """What one batch read of one partition: offsets from `from_offset` up to, without, `until_offset`."""
+
+    partition: int
+    from_offset: int
+    until_offset: int
+    processed_at_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What Postgres says of one generation.
+
+    Attributes:
+        records: records that the batches read.
+        posts: posts counted.
+        control: control messages.
+        dead: records that could not be understood.
+        gaps: the collector's notes of what it missed.
+        last_batch: the newest batch compacted, -1 where there is none.
+        ranges: the offset ranges of all batches.
+    """
+
+    records: int = 0
+    posts: int = 0
+    control: int = 0
+    dead: int = 0
+    gaps: int = 0
+    last_batch: int = -1
+    ranges: Sequence[LedgerRange] = field(default=(), repr=False)
+
+    @property
+    def kept(self) -> int:
+        """Records that are in the books by themselves, thus all but the duplicates."""
+        return self.posts + self.control + self.dead + self.gaps
+
+    def until(self) -> dict[int, int]:
+        """How far each partition is compacted: the offset after the last."""
+        furthest: dict[int, int] = {}
+        for each in self.ranges:
+            furthest[each.partition] = max(furthest.get(each.partition, 0), each.until_offset)
+        return furthest
+
+    def covers(self, end_offsets: dict[int, int]) -> bool:
+        """Whether everything before these offsets is compacted."""
+        furthest = self.until()
+        return all(furthest.get(partition, 0) >= end for partition, end in end_offsets.items())
+
+
+def read_ledger(dsn_file: Path, generation: int, topic: str) -> Ledger:
+    """What Postgres holds of a generation; an empty ledger where nothing is compacted yet. Raises psycopg2.Error."""
+    with snapshot(dsn_file) as cursor:
+        tallies = rows(cursor, "ledger_tallies", generation=generation)
+        ranges = tuple(LedgerRange(*row) for row in rows(cursor, "ledger_ranges", generation=generation, topic=topic))
+    if not tallies:
+        return Ledger(ranges=ranges)
+    records, posts, control, dead, gaps, last_batch = map(int, tallies[0])
+    return Ledger(records, posts, control, dead, gaps, last_batch, ranges)
+
+
+def processed_at_lookup(ranges: Iterable[LedgerRange]) -> Callable[[int, int], float]:
+    """When a record, by partition and offset, was first read by a batch: epoch seconds, 0 where no batch read it."""
+    by_partition: dict[int, list[LedgerRange]] = defaultdict(list)
+    for each in sorted(ranges, key=lambda each: (each.partition, each.from_offset)):
+        if each.until_offset > each.from_offset:
+            by_partition[each.partition].append(each)
+    starts = {partition: [each.from_offset for each in found] for partition, found in by_partition.items()}
+
+    def lookup(partition: int, offset: int) -> float:
+        place = bisect_right(starts.get(partition, []), offset) - 1
+        if place < 0 or offset >= by_partition[partition][place].until_offset:
+            return 0.0
+        return by_partition[partition][place].processed_at_s
+
+    return lookup
