@@ -1,4 +1,4 @@
-"""The Kafka producer as the publisher wants it. See docs/decisions.md, Collect, for what was measured."""
+"""The Kafka producer as the publisher wants it. docs/decisions/0016 has what was measured."""
 
 import contextlib
 import logging
