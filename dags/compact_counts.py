@@ -1,4 +1,4 @@
-"""compact_counts: what the streaming job has committed goes into Postgres, every two minutes."""
+"""compact_counts: moves the streaming job's committed batches into Postgres every two minutes."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,11 +13,11 @@ DOC = """
 ### Counts become rows: count log → Postgres
 
 Every two minutes all newly committed batches of the streaming job are written to Postgres, each chunk in **one
-transaction**: counts, ledger, dead letters and position, or nothing. It may be killed at any moment and run again at
-any time: what is in the ledger is not written twice.
+transaction**: counts, ledger, dead letters and position, or nothing. It can be killed at any moment and run again at
+any time: a batch that is in the ledger is not written twice.
 
-**Pink (skipped) means nothing new**, and is cheap. Triggering by hand compacts now. Pausing lets the count log grow;
-the next run catches up. Before a run turns red it is tried again three times; the log's last line says why.
+**Pink (skipped) means nothing new.** Triggering by hand compacts now. While the DAG is paused the count log grows; the
+next run catches up. A run is retried three times before it turns red; the log's last line says why.
 """
 
 with DAG(
@@ -46,5 +46,5 @@ with DAG(
         retry_exponential_backoff=True,
         max_retry_delay=timedelta(minutes=2),
         execution_timeout=timedelta(minutes=20),
-        doc_md="Runs `jobs/compact.py` over everything that is committed and not in the ledger.",
+        doc_md="Runs `jobs/compact.py` over all committed batches that are not in the ledger yet.",
     )

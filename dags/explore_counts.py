@@ -1,4 +1,4 @@
-"""explore_counts: a look at what is counted, by hand, for a while; it touches no books."""
+"""explore_counts: a preview of the counts, started by hand, for a while; it writes nothing to Postgres."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,16 +10,16 @@ from hashtide_airflow.operators.job import JobOperator
 from hashtide_airflow.preview_request import PARAMS, request_of
 
 DOC = """
-### A look at the posts: source → counts in the task's log
+### A preview: source → counts in the task's log
 
-**Trigger it and open the task's log:** for as many seconds as asked for, the top hashtags, words or authors are shown
-there, most first. It counts for itself, in a process of this task, and writes to no books: the streaming job and the
-counts in Postgres don't notice.
+**Trigger it and open the task's log:** for the chosen number of seconds it shows the top hashtags, words or authors,
+most first. It counts in a process of its own and writes nothing to Postgres, so the streaming job and its counts are
+not affected.
 
 | mode | each table shows |
 | --- | --- |
-| batch | what came since the last one |
-| totals | all since the look began |
+| batch | the posts since the previous table |
+| totals | all posts since the preview began |
 | window | the last windows: `window_s` seconds, a new one every `slide_s` |
 
 | source | what is read |
@@ -28,13 +28,13 @@ counts in Postgres don't notice.
 | `tcp:HOST:PORT` | a line server, such as `jobs/serve_lines.py` |
 | `file:/PATH` | a file of posts, or a folder of them, below the folder of the variable `hashtide_forms_dir` |
 
-Marking the task failed, or clearing it, ends the process with all of its children. It takes a worker slot and about
-1 GB while it looks; one run at a time.
+Marking the task failed or clearing it ends the process and its children. A preview takes a worker slot and about 1 GB
+of memory; one runs at a time.
 """
 
 with DAG(
     "explore_counts",
-    description="A look at hashtags, words or authors as they come; writes nothing.",
+    description="A preview of hashtags, words or authors as they come in; writes nothing.",
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -50,9 +50,9 @@ with DAG(
         secrets={},
         environment=PREVIEW_ENVIRONMENT,
         has_result=False,
-        # A look that failed is looked at, not repeated.
+        # A failed preview is not repeated.
         retries=0,
-        # The longest look and a start on a busy machine.
+        # The longest preview, plus a start on a busy machine.
         execution_timeout=timedelta(minutes=70),
-        doc_md="Runs `jobs/count.py --mode …` on this worker (`local[2]`) for what was asked.",
+        doc_md="Runs `jobs/count.py --mode …` on this worker (`local[2]`) as requested.",
     )

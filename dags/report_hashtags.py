@@ -1,4 +1,4 @@
-"""report_hashtags: the report of a day, every day, in backfills, and when someone asks."""
+"""report_hashtags: the report of a day: every day, in backfills, and on request."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -17,18 +17,18 @@ from hashtide_airflow.report_request import PARAMS, request_of
 DOC = """
 ### The day's hashtags: Postgres → HTML and CSV
 
-Made for each UTC day, 30 minutes after its end, so that what comes late is in. The report opens with **how complete
-the day is**; then the top hashtags with share, change of rank and hours. It is kept in Postgres and as files in the
-reports' directory (variable `hashtide_reports_dir`; the log's last line has the paths).
+Made for each UTC day, 30 minutes after its end, so that late posts are included. The report opens with **how complete
+the day is**, followed by the top hashtags with share, change of rank and hours. It is kept in Postgres and as files in
+the reports directory (variable `hashtide_reports_dir`; the log's last line has the paths).
 
-- **By hand:** Trigger, choose a day (empty is today, as far as it has come), how many, a source, a language.
-- **Again:** clear the run, or ask for the same day. The same books give the same bytes; if late posts came meanwhile,
-  a new revision is kept beside the old one.
+- **By hand:** Trigger, choose a day (empty means today so far), how many hashtags, a source, a language.
+- **Again:** clear the run, or request the same day. The same counts give the same bytes; if late posts have arrived, a
+  new revision is kept beside the old one.
 - **Past days:** a backfill (`airflow backfill create --dag-id report_hashtags --from-date … --to-date …`).
 
-A report that is not there an hour after that is **late**: a line in the triggerer's log says so.
+A report that is still missing an hour later is **late**; a line in the triggerer's log says so.
 
-Anything but a date, a number from 1 to 1000, a known source and a language tag is refused before it reaches a command.
+The form accepts a date, a number from 1 to 1000, a known source and a language tag, and refuses anything else.
 """
 
 GRACE = timedelta(minutes=30)
@@ -53,7 +53,7 @@ with DAG(
 ) as dag:
     grace = DateTimeSensorAsync(
         task_id="wait_for_late_posts",
-        # A manual run waits for nothing: whoever asks wants it now.
+        # A manual run does not wait.
         target_time="{{ dag_run.run_after if dag_run.run_type == 'manual' else dag_run.data_interval_end + GRACE }}",
         doc_md="30 minutes after the day's end; at once for a past day or a manual run.",
     )
@@ -68,6 +68,6 @@ with DAG(
         retry_exponential_backoff=True,
         max_retry_delay=timedelta(minutes=5),
         execution_timeout=timedelta(minutes=15),
-        doc_md="Runs `jobs/report.py` for what was asked; wrong values are refused and not tried again.",
+        doc_md="Runs `jobs/report.py` as requested; wrong values are refused and not retried.",
     )
     grace >> report

@@ -1,4 +1,4 @@
-"""What is said when something is late."""
+"""The deadline alert of a late report."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ log = logging.getLogger(__name__)
 
 
 async def report_is_late(context: dict[str, Any], **_: Any) -> None:
-    """One clear line in the triggerer's log; whoever wants mail or chat puts a notifier in its place.
+    """Logs one line in the triggerer; replace it by a notifier for mail or chat.
 
     Args:
-        context: Airflow's: the run and the deadline that it missed.
+        context: Airflow's, with the run and the deadline that it missed.
     """
     run, deadline = context["dag_run"], context["deadline"]
     log.error("%s: the report is late, it was due at %s", run["dag_run_id"], deadline["deadline_time"])

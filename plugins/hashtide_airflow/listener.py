@@ -1,6 +1,6 @@
-"""Hears in the API server that a person marked a lease, or its run, as failed; leaves the wish and sees to it.
+"""In the API server: a person marked a supervised task or run as failed, so a stop request is written and applied.
 
-The only code of ours that works in Airflow's own processes, beside triggers: it may not fail, and may not wait.
+Besides the triggers this is our only code in Airflow's own processes: it must neither fail nor wait.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hashtide_airflow.backoff import poll_delay_s
 
 log = logging.getLogger(__name__)
 
-MANUALLY = "state was manually set"  # Airflow 3.3's words for a person's mark; a task's own failure has an exception
+MANUALLY = "state was manually set"  # how Airflow 3.3 reports a person's mark; a task's own failure has an exception
 JUST_NOW_S = 10.0
 TRIES = 20
 FIRST_DELAY_S = 2.0
@@ -28,7 +28,7 @@ FIRST_DELAY_S = 2.0
 
 @hookimpl
 def on_task_instance_failed(previous_state: Any, task_instance: Any, error: Any) -> None:  # noqa: ARG001 - Airflow's names
-    """A task was marked. That of a run which is over is not about the stream any more."""
+    """A task was marked; ignore tasks of finished runs."""
     if (
         task_instance.dag_id in settings.SUPERVISED
         and MANUALLY in str(error)
@@ -39,9 +39,9 @@ def on_task_instance_failed(previous_state: Any, task_instance: Any, error: Any)
 
 @hookimpl
 def on_dag_run_failed(dag_run: Any, msg: str) -> None:
-    """A run was marked: also one whose task was queued or waited for a retry, of which Airflow then says nothing.
+    """A run was marked, which also covers a task that was queued or waited for a retry: Airflow reports none for it.
 
-    One that waited for its turn was on nothing; one that had ended before keeps its end.
+    A run that was still queued watched nothing; a run that had already ended is ignored.
     """
     if dag_run.dag_id not in settings.SUPERVISED or MANUALLY not in msg or dag_run.start_date is None:
         return
@@ -51,27 +51,28 @@ def on_dag_run_failed(dag_run: Any, msg: str) -> None:
 
 
 def _when_committed(marked: Any, dag_id: str, run_id: str) -> None:
-    """Airflow calls before it commits: only then is the task failed, and what a trigger says of it of no effect."""
+    """Airflow calls listeners before it commits; only after the commit is the task failed for everybody."""
 
-    def wish(_: Any = None) -> None:
+    def request_stop(_: Any = None) -> None:
         stop_requests.leave(stop_requests.StopRequest(dag_id, run_id, time.time()))
-        threading.Thread(target=retry_stop, args=(dag_id,), name=f"wish {dag_id}", daemon=True).start()
+        threading.Thread(target=retry_stop, args=(dag_id,), name=f"stop {dag_id}", daemon=True).start()
 
     session = object_session(marked)
     if session is None:
-        wish()
+        request_stop()
     else:
-        event.listen(session, "after_commit", wish, once=True)
+        event.listen(session, "after_commit", request_stop, once=True)
 
 
 def retry_stop(dag_id: str, first_delay_s: float = FIRST_DELAY_S) -> None:
-    """Fulfil the wish, and try again where YARN or HDFS is away; after some minutes it is left to the next lease."""
+    """Applies the stop request, again while YARN or HDFS is away; after some minutes it is left to the next run."""
     for number in range(TRIES):
         try:
             stopping.apply_request(dag_id)
         except Exception as error:
-            log.warning("%s was marked as failed and is not stopped yet: %s", dag_id, error)
-            time.sleep(poll_delay_s(number, first_delay_s))
+            delay_s = poll_delay_s(number, first_delay_s)
+            log.warning("stopping %s failed: %s; retrying in %.0f s", dag_id, error, delay_s)
+            time.sleep(delay_s)
         else:
             return
-    log.error("%s was marked as failed and could not be stopped; its next lease will", dag_id)
+    log.error("%s was marked as failed and could not be stopped; its next run will stop it", dag_id)

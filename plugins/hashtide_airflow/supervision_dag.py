@@ -1,4 +1,4 @@
-"""What the two DAGs of leases have in common."""
+"""Arguments shared by the two DAGs that supervise a process."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ DAG_ARGS: dict[str, Any] = {
     "start_date": datetime(2026, 1, 1, tzinfo=UTC),
     "catchup": False,
     "max_active_runs": 1,
-    # No dagrun_timeout: it would end the lease as a person does who wants the stream stopped.
+    # No dagrun_timeout: it calls on_kill, as a person does who wants the stream stopped.
     "default_args": {"owner": "hashtide"},
     "tags": ["hashtide", "stream"],
 }
 
 TASK_ARGS: dict[str, Any] = {
-    # For what nobody foresaw; what fails and is watched is started again without a retry.
+    # For unforeseen errors; a watched process that fails is restarted without a retry.
     "retries": 5,
     "retry_delay": timedelta(seconds=15),
     "retry_exponential_backoff": True,

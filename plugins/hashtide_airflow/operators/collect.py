@@ -1,4 +1,4 @@
-"""The lease on the collector: a process of its own, beside the task that started it, one for a spool."""
+"""Supervises the collector: one process a spool, beside the task that started it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hashtide_airflow.hooks.collector import CollectorHook
 from hashtide_airflow.hooks.process import environment
 from hashtide_airflow.operators.supervise import SuperviseOperator, is_marked_failed
 from hashtide_airflow.tokens import token_files
-from hashtide_airflow.triggers.collector import FIRST_WORD_S, CollectorTrigger, look
+from hashtide_airflow.triggers.collector import FIRST_WORD_S, CollectorTrigger, snapshot
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -35,10 +35,10 @@ class SuperviseCollector(SuperviseOperator):
     """
 
     def execute(self, context: Context) -> None:
-        """A lease; or, by hand, of a source of its own, for as long as was asked.
+        """One supervision run; triggered by hand it may collect a source of its own for a limited time.
 
         Raises:
-            AirflowFailException: what was asked for is refused; the collector goes on.
+            AirflowFailException: the request is refused; the collector keeps running.
         """
         request = request_of(context)
         if request.is_plain:
@@ -46,9 +46,9 @@ class SuperviseCollector(SuperviseOperator):
             return
         source = request.address(settings.source())
         require_understood(source)
-        self._fulfil_wish()
+        self._apply_stop_request()
         length_s = request.minutes * 60 + LAST_WORD_S if request.minutes else settings.supervision_s()
-        self.log.info("asked for: %s, for %.0f minutes at most", source, length_s / 60)
+        self.log.info("requested: %s, for at most %.0f minutes", source, length_s / 60)
         self.turn(
             context, datetime.now(UTC) + timedelta(seconds=length_s), asked_for=source, by_form=bool(request.source)
         )
@@ -63,19 +63,19 @@ class SuperviseCollector(SuperviseOperator):
         by_form: bool = False,
         **_: Any,
     ) -> NoReturn:
-        """Look at the process and what it wrote; attach, replace, wait, or start; then watch.
+        """Looks at the process and its files; attaches, replaces, waits or starts; then watches.
 
         Args:
             context: the task's.
-            ends_at: the lease's end.
-            failures: how often in a row it ended within this lease.
-            started_at: when this lease last started it, ISO 8601.
-            asked_for: this run's own source; None is the variable's.
-            by_form: whether its form named the source.
+            ends_at: when the run ends.
+            failures: how often in a row the collector ended within this run.
+            started_at: when this run last started it, ISO 8601.
+            asked_for: this run's own source; None stands for the variable's.
+            by_form: whether the run's form named the source.
         """
         collecting = settings.collecting(asked_for)
         hook = CollectorHook(collecting.spool)
-        outcome, why = look(collecting.spool, lambda: collecting.source)
+        outcome, why = snapshot(collecting.spool, lambda: collecting.source)
         if outcome == "fine":
             self.log.info("attached to the collector of %s: %s", collecting.source, why or hook.holder())
             trigger = CollectorTrigger(str(collecting.spool), ends_at.isoformat(), source=asked_for)
@@ -84,7 +84,7 @@ class SuperviseCollector(SuperviseOperator):
         tokens = token_files(collecting.source, named_by_form=by_form)
         collecting = collecting.model_copy(update={"kafka_config": kafka_file.for_collector()})
         if outcome == "source_changed":
-            self.log.info("another source is wanted: stopping the collector %s", why)
+            self.log.info("the wanted source has changed: stopping the collector %s", why)
             hook.stop(STOP_S)
         now = datetime.now(UTC)
         if started_at and (now - datetime.fromisoformat(started_at)).total_seconds() >= HEALTHY_S:
@@ -103,7 +103,7 @@ class SuperviseCollector(SuperviseOperator):
     def _start(
         self, context: Context, hook: CollectorHook, collecting: settings.Collecting, tokens: dict[str, str]
     ) -> None:
-        """Start it and wait for its first word in the spool; a failure is logged, the trigger sees it too."""
+        """Starts the collector and waits for its first state; a failure is logged, and the trigger sees it."""
         command = collect_command(collecting)
         self.log.info("Running: %s; its output goes to %s", command, hook.log_path)
         process = hook.start(command, environment(**tokens))
@@ -114,19 +114,19 @@ class SuperviseCollector(SuperviseOperator):
                 self.log.info("the collector runs, pid %s", process.pid)
                 break
             time.sleep(0.2)
-        if is_marked_failed(context):  # while it was being started: younger than the wish, so nobody else stops it
+        if is_marked_failed(context):  # the stop request is older than this start, so nobody else will stop it
             process.terminate()
         elif process.poll():
-            self.log.error("the collector failed, status %s: %s", process.returncode, last_line(hook))
+            self.log.error("the collector failed with status %s: %s", process.returncode, last_line(hook))
         elif time.monotonic() >= deadline:
-            self.log.warning("the collector (pid %s) has said nothing for %s s", process.pid, FIRST_WORD_S)
+            self.log.warning("the collector (pid %s) has written no state for %s s", process.pid, FIRST_WORD_S)
 
 
 def require_understood(source: str) -> None:
-    """Ask the collector itself, before anything is stopped for an address that it would refuse.
+    """Asks the collector itself, so that nothing is stopped for an address that it would refuse.
 
     Raises:
-        AirflowFailException: why it refuses.
+        AirflowFailException: with its reason.
     """
     command = check_command(source)
     asked = subprocess.run(
@@ -137,5 +137,5 @@ def require_understood(source: str) -> None:
 
 
 def last_line(hook: CollectorHook) -> str:
-    """Why the collector failed: the last line that it printed."""
-    return (hook.last_words(1) or "it said nothing").strip()
+    """The last line that the collector printed, which says why it failed."""
+    return (hook.last_words(1) or "it printed nothing").strip()

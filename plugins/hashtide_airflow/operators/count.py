@@ -1,4 +1,4 @@
-"""The lease on the streaming job: found on YARN by its tag before any submit, so that it is never started twice."""
+"""Supervises the streaming job: found on YARN by its tag before any submit, so it is never started twice."""
 
 from __future__ import annotations
 
@@ -24,42 +24,42 @@ from hashtide_airflow.triggers.application import ApplicationTrigger
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-BUSY_S = 15.0  # someone else submits: look again after this
+BUSY_S = 15.0  # wait while another process submits
 
 
 class SuperviseStream(SuperviseOperator):
     """Attaches to the generation's application, or submits it.
 
-    YARN is the memory: how often it failed in a row, and how long ago, is read there. So the delay between two
-    submits holds across runs, clears and restarts of Airflow.
+    YARN remembers how often the job failed in a row and how long ago, so the delay between two submits holds across
+    runs, clears and restarts of Airflow.
     """
 
     submitting: ProcessHook | None = None
 
     def turn(self, context: Context, ends_at: datetime, **_: Any) -> NoReturn:
-        """Look on YARN; attach, wait, or submit; then watch."""
+        """Asks YARN; attaches, waits or submits; then watches."""
         generation = settings.generation()
         not_before = None
         try:
             not_before = self._start(context, generation)
         except Unreachable as error:
-            self.log.warning("YARN does not answer; nothing is submitted before it does: %s", error)
+            self.log.warning("asking YARN failed: %s; nothing is submitted until it answers", error)
         due = not_before.isoformat() if not_before else None
         self.wait(ApplicationTrigger(generation, ends_at.isoformat(), due), ends_at)
 
     def on_kill(self) -> None:
-        """End the submit that is under way, with its whole process group."""
+        """Ends a running submit with its whole process group."""
         super().on_kill()
         if self.submitting:
             self.submitting.end()
 
     def _start(self, context: Context, generation: int) -> datetime | None:
-        """Submit if that is right now; otherwise say from when on it may be."""
+        """Submits if it is time to; otherwise returns when it will be."""
         with locked(submit_lock(generation)) as lock:
             if lock is None:
                 self.log.info("a submit is under way on this host; looking again in %s s", BUSY_S)
                 return datetime.now(UTC) + timedelta(seconds=BUSY_S)
-            # Under the lock: what another one has submitted meanwhile is seen.
+            # Under the lock, so that a submit by another process is seen.
             found = YarnHook().applications(names.application_tag(generation))
             if found and found[0].active:
                 self.log.info("attached to %s (%s) %s", found[0].id, found[0].state, found[0].tracking_url)
@@ -72,10 +72,10 @@ class SuperviseStream(SuperviseOperator):
         return None
 
     def _submit(self, context: Context, counting: settings.Counting, lock: int) -> None:
-        """One submit, up to YARN's having it.
+        """Submits once, until YARN has accepted the application.
 
         Raises:
-            AirflowException: spark-submit failed, or was ended.
+            AirflowException: spark-submit failed or was ended.
         """
         marker = StopMarker(counting.generation)
         if marker.remove():
@@ -85,14 +85,14 @@ class SuperviseStream(SuperviseOperator):
             py_files = zip_packages(packages, Path(folder) / "counting.zip")
             self.submitting = ProcessHook(keep_open=(lock,))
             status = self.submitting.run_command(submit_command(counting, py_files), env=environment()).exit_code
-        if is_marked_failed(context):  # meanwhile: younger than the wish, so nobody else stops it
-            marker.put()  # YARN may have it already: then it ends after its first batch
+        if is_marked_failed(context):  # the stop request is older than this submit, so nobody else will stop it
+            marker.put()  # YARN may have accepted it already; it then ends after its first batch
         if status != 0:
             raise AirflowException(f"spark-submit ended with status {status}")
 
 
 def due_at(newest_first: list[Application]) -> datetime | None:
-    """When the next submit may be, by what failed before; None: at once."""
+    """When the next submit may be, by the failures before it; None: at once."""
     failures = failures_in_a_row(newest_first)
     if not failures:
         return None

@@ -1,4 +1,4 @@
-"""Runs one of `jobs/*.py` to its end and hands on what it says it did."""
+"""Runs one of `jobs/*.py` to its end and returns its result."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class JobOperator(BaseOperator):
         command: makes the list of arguments from the task's context, when the task runs.
         secrets: environment variable → connection, whose connection string it gets. Secrets travel no other way.
         environment: more of the job's environment, nothing secret.
-        has_result: whether its last line is a JSON object; else what it says is in the log only.
-        is_nothing_new: says of the job's result that nothing was done: the task is then skipped, and its assets are
-            not updated. None: every result is something.
+        has_result: whether the job's last line is a JSON object; otherwise its output is only in the log.
+        is_nothing_new: true for a result that means nothing was done; the task is then skipped and its assets are not
+            updated. None: never.
 
     Raises:
         AirflowFailException: wrong arguments (status 2): no retry can help.
@@ -56,7 +56,7 @@ class JobOperator(BaseOperator):
         self.process = ProcessHook()
 
     def execute(self, context: Context) -> dict[str, Any] | None:
-        """Run it."""
+        """Runs the job."""
         command = self.command(context)
         secrets = {name: settings.dsn(connection) for name, connection in self.secrets.items()}
         status, line = self.process.run_command(command, env=environment(**self.environment, **secrets))
@@ -72,15 +72,15 @@ class JobOperator(BaseOperator):
         return result
 
     def on_kill(self) -> None:
-        """The task was ended or its time is up: end the job's whole process group."""
+        """Ends the job's whole process group: the task was ended or timed out."""
         self.process.end()
 
 
 def result_of(line: str) -> dict[str, Any]:
-    """The job's last line as what it did.
+    """Parses the job's last line.
 
     Raises:
-        AirflowException: it is not a JSON object.
+        AirflowException: the line is not a JSON object.
     """
     try:
         found = json.loads(line)

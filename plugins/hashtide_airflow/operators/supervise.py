@@ -1,4 +1,4 @@
-"""What the two leases share: a run that watches something that outlives it."""
+"""What the two supervision runs share: a run that watches a process which outlives it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ ASK_TIMES, ASK_AGAIN_S = 3, 1.0
 
 
 class SuperviseOperator(BaseOperator):
-    """Attaches to what runs, or starts it; waits without a worker slot; hands over with success at the lease's end.
+    """Attaches to the process or starts it, waits without a worker slot, and ends in success when its time is up.
 
-    What it watches belongs to no run: it goes on when a run ends, is cleared, marked as success or deleted, and when
+    The process belongs to no run: it keeps running when a run ends, is cleared, marked as success or deleted, and when
     Airflow itself is away. Only marking the task or its run as failed stops it.
 
-    Subclasses decide in `turn`, which ends in `wait`. What failed is started again within the run, after a delay that
-    grows; a run itself fails only if at its end there is nothing to hand over.
+    Subclasses decide in `turn`, which ends in `wait`. A failed process is restarted within the run, after a growing
+    delay; a run itself fails only if the process is not running when the run ends.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -39,57 +39,71 @@ class SuperviseOperator(BaseOperator):
         self.was_killed = False
 
     def execute(self, context: Context) -> None:
-        """The lease begins."""
+        """Begins one supervision run."""
         ends_at = datetime.now(UTC) + timedelta(seconds=settings.supervision_s())
-        self.log.info("lease until %s", ends_at.isoformat(timespec="seconds"))
-        self._fulfil_wish()
+        self.log.info("supervising until %s", ends_at.isoformat(timespec="seconds"))
+        self._apply_stop_request()
         self.turn(context, ends_at)
 
-    def _fulfil_wish(self) -> None:
-        """Stop what was to be stopped with an earlier lease, where nobody has yet; else it would be attached to."""
+    def _apply_stop_request(self) -> None:
+        """Carries out a stop request that an earlier run left; otherwise this run would attach to what should stop."""
         try:
             if stopping.apply_request(self.dag_id):
-                self.log.info("an earlier lease was marked as failed: what it watched is asked to stop first")
+                self.log.info("an earlier run was marked as failed: stopping what it watched first")
         except (requests.RequestException, Unreachable, TimeoutError) as error:
-            self.log.warning("what an earlier lease watched can't be stopped now: %s", error)
+            self.log.warning("stopping what an earlier run watched failed: %s; the stop request stays", error)
 
-    def resume(self, context: Context, event: dict[str, Any], lease_ends_at: str, **remembered: Any) -> None:
-        """The wait is over: hand over, or decide anew.
-
-        Raises:
-            AirflowFailException: the lease is over and nothing runs.
-        """
-        outcome, why = event["outcome"], event["why"]
-        if outcome == "lease_over":
-            self.log.info("%s: handing over to the next run, which attaches to what goes on", why or "lease over")
-            return
-        if outcome == "lease_over_without":
-            raise AirflowFailException(f"at the lease's end nothing runs that could be handed over: {why}")
-        self.log.warning("%s: %s", outcome, why)
-        self.turn(context, datetime.fromisoformat(lease_ends_at), **remembered)
-
-    def turn(self, context: Context, ends_at: datetime, **remembered: Any) -> NoReturn:
-        """Decide, and wait.
+    def resume(
+        self,
+        context: Context,
+        event: dict[str, Any],
+        run_ends_at: str = "",
+        lease_ends_at: str = "",
+        **remembered: Any,
+    ) -> None:
+        """The wait is over: hand over, or decide again.
 
         Args:
             context: the task's.
-            ends_at: the lease's end.
+            event: what the trigger fired.
+            run_ends_at: ISO 8601.
+            lease_ends_at: the same, as tasks have it that version 0.1 deferred.
+            remembered: what `wait` was given.
+
+        Raises:
+            AirflowFailException: the run is over and the process is not running.
+        """
+        outcome, why = event["outcome"].replace("lease_over", "run_over"), event["why"]
+        if outcome == "run_over":
+            self.log.info("%s: the process keeps running; the next run attaches to it", why or "run over")
+            return
+        if outcome == "run_over_without":
+            raise AirflowFailException(f"the run ended and the process is not running: {why}")
+        self.log.warning("%s: %s", outcome, why)
+        self.turn(context, datetime.fromisoformat(run_ends_at or lease_ends_at), **remembered)
+
+    def turn(self, context: Context, ends_at: datetime, **remembered: Any) -> NoReturn:
+        """Decides what to do, then waits.
+
+        Args:
+            context: the task's.
+            ends_at: when the run ends.
             remembered: what the last `wait` was given.
         """
         raise NotImplementedError
 
     def wait(self, trigger: BaseTrigger, ends_at: datetime, **remembered: Any) -> NoReturn:
-        """Give the worker slot back until the trigger fires."""
-        self.defer(trigger=trigger, method_name="resume", kwargs={"lease_ends_at": ends_at.isoformat(), **remembered})
+        """Gives the worker slot back until the trigger fires."""
+        self.defer(trigger=trigger, method_name="resume", kwargs={"run_ends_at": ends_at.isoformat(), **remembered})
         raise AssertionError("defer always raises")
 
     def on_kill(self) -> None:
-        """The task is to end. Whether what it was starting has to end too is for `is_marked_failed` to say."""
+        """The task has to end; `is_marked_failed` says whether the process it was starting has to end too."""
         self.was_killed = True
 
 
 def is_marked_failed(context: Context) -> bool:
-    """Whether a person marked this task as failed while it was at work (not waiting); no, where nobody can say."""
+    """Whether a person marked this task as failed while it worked (not while it waited); false if unknown."""
     task = context["ti"]
     for _ in range(ASK_TIMES):
         try:
@@ -97,7 +111,7 @@ def is_marked_failed(context: Context) -> bool:
                 dag_id=task.dag_id, task_ids=[task.task_id], run_ids=[task.run_id]
             )
         except (AirflowRuntimeError, OSError) as error:
-            log.warning("this task's state can't be read: %s", error)
+            log.warning("reading this task's state failed: %s; asking again in %.0f s", error, ASK_AGAIN_S)
             time.sleep(ASK_AGAIN_S)
         else:
             return bool(states.get(task.run_id, {}).get(task.task_id) == TaskInstanceState.FAILED.value)

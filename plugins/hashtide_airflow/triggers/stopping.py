@@ -1,4 +1,4 @@
-"""What a person wants of a task that waits, as far as Airflow tells a trigger."""
+"""What a person did to a waiting task, as far as a trigger can find out."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from asgiref.sync import sync_to_async
 
 log = logging.getLogger(__name__)
 
-LOOKS = 6
-LOOK_INTERVAL_S = 0.5
+POLLS = 6
+POLL_INTERVAL_S = 0.5
 
 _under_way: set[asyncio.Task[None]] = set()  # the loop itself holds its tasks weakly
 
@@ -37,44 +37,44 @@ def queued_runs(dag_id: str) -> int:
     return RuntimeTaskInstance.get_dr_count(dag_id=dag_id, states=["queued"])
 
 
-async def somebody_waits(trigger: BaseTrigger) -> bool:
-    """Whether a run by hand waits for this lease's end; no, where nobody can say."""
+async def manual_run_waits(trigger: BaseTrigger) -> bool:
+    """Whether a manual run waits for this run to end; false if that can't be read."""
     if trigger.task_instance is None:
         return False
     try:
         return await queued_runs(trigger.task_instance.dag_id) > 0
-    except Exception as error:  # the supervisor or the API server is away; the next look asks again
-        log.warning("can't ask for the runs that wait: %s", error)
+    except Exception as error:  # the supervisor or the API server is away; the next poll asks again
+        log.warning("asking for waiting runs failed: %s; asking again at the next poll", error)
         return False
 
 
 async def wants_stop(trigger: BaseTrigger) -> bool:
-    """Whether the wait was ended by marking the task, or its run, as failed: that alone stops a stream.
+    """Whether the wait was ended by marking the task or its run as failed: only that stops a stream.
 
-    Airflow calls a trigger's `on_kill` for a clear, a mark as success and a deleted run too. Then the next try or run
-    attaches to what goes on, so it must not be touched. Where the state can't be read, or is still `deferred`, it is
-    read again for some seconds; whatever is missed here, the listener's wish is there.
+    Airflow calls a trigger's `on_kill` also for a clear, a mark as success and a deleted run. The process must then
+    keep running, since the next try or run attaches to it. A state that can't be read or is still `deferred` is read
+    again for some seconds; what is missed here is covered by the listener's stop request.
     """
     task = trigger.task_instance
     if task is None:
         return False
     state: str | None = TaskInstanceState.DEFERRED.value
-    for _ in range(LOOKS):
+    for _ in range(POLLS):
         try:
             state = await task_state(task.dag_id, task.run_id, task.task_id)
         except Exception as error:  # the supervisor or the API server is away
-            log.warning("the state of %s can't be read: %s", task.run_id, error)
+            log.warning("reading the state of %s failed: %s; asking again in %s s", task.run_id, error, POLL_INTERVAL_S)
         if state != TaskInstanceState.DEFERRED.value:
             break
-        await asyncio.sleep(LOOK_INTERVAL_S)
+        await asyncio.sleep(POLL_INTERVAL_S)
     return state == TaskInstanceState.FAILED.value
 
 
 async def shielded(work: Coroutine[None, None, None]) -> None:
-    """Do the work of an `on_kill`, whatever Airflow does to the trigger meanwhile.
+    """Completes the work of an `on_kill`, whatever Airflow does to the trigger meanwhile.
 
-    The triggerer (3.3) repeats its cancel in every round, each second, until the trigger is gone; the second one ends
-    an `on_kill` at its next `await`, without a word. So the work is a task of its own.
+    The triggerer (3.3) repeats its cancel each second until the trigger is gone, and the second cancel silently ends
+    an `on_kill` at its next `await`. So the work runs as a task of its own.
     """
     task = asyncio.create_task(work)
     _under_way.add(task)

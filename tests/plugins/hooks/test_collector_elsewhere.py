@@ -34,15 +34,15 @@ WATCHER = """
 import json, subprocess, sys
 from pathlib import Path
 from hashtide_airflow.hooks.collector import CollectorHook
-from hashtide_airflow.triggers.collector import look
+from hashtide_airflow.triggers.collector import snapshot
 decoys = []
 def answer(what, spool, *given):
     hook = CollectorHook(Path(spool))
     if what == "holder":
         holder = hook.holder()
         return holder and [holder.pid, holder.pid_here]
-    if what == "look":
-        return look(Path(spool), lambda: given[0])
+    if what == "snapshot":
+        return snapshot(Path(spool), lambda: given[0])
     if what == "stop":
         try:
             return hook.stop(*given)
@@ -132,12 +132,12 @@ def decoy_of(elsewhere: Watcher, spool: Path) -> int:
 @pytest.mark.usefixtures("container")
 def test_it_is_seen_and_its_end_by_kill_9_too_whatever_its_last_word_is(tmp_path: Path, elsewhere: Watcher) -> None:
     assert elsewhere("holder", tmp_path) == [state_in(tmp_path)["pid"], None]
-    assert elsewhere("look", tmp_path, SOURCE) == ["fine", ""]
-    assert elsewhere("look", tmp_path, "file:a") == ["source_changed", f"of {SOURCE}"]
+    assert elsewhere("snapshot", tmp_path, SOURCE) == ["fine", ""]
+    assert elsewhere("snapshot", tmp_path, "file:a") == ["source_changed", f"of {SOURCE}"]
     collector_of(tmp_path).kill()
     until(lambda: elsewhere("holder", tmp_path) is None, 5)
     assert state_in(tmp_path)["status"] == "running"
-    assert elsewhere("look", tmp_path, SOURCE) == ["ended", "the process is gone, without a last word"]
+    assert elsewhere("snapshot", tmp_path, SOURCE) == ["ended", "the process ended without writing a last state"]
 
 
 @pytest.mark.usefixtures("container")
@@ -150,7 +150,7 @@ def test_it_is_stopped_by_a_file_and_ends_as_by_sigterm(tmp_path: Path, elsewher
     assert (last["status"], last["error"]) == ("stopped", None)
     assert last["lag_records"] == last["lines_read"] > 0
     until(lambda: process.status() == psutil.STATUS_ZOMBIE)  # its process 1 does not reap
-    assert elsewhere("look", tmp_path, SOURCE) == ["ended", "stopped"]
+    assert elsewhere("snapshot", tmp_path, SOURCE) == ["ended", "stopped"]
 
 
 def test_the_container_is_killed_and_the_collector_with_it_and_the_next_one_starts(
@@ -160,7 +160,7 @@ def test_the_container_is_killed_and_the_collector_with_it_and_the_next_one_star
     (process_1,) = psutil.Process(container.pid).children()
     process_1.kill()
     until(lambda: elsewhere("holder", tmp_path) is None, 5)
-    assert elsewhere("look", tmp_path, SOURCE)[0] == "ended"
+    assert elsewhere("snapshot", tmp_path, SOURCE)[0] == "ended"
     hook = CollectorHook(tmp_path)
     again = hook.start(
         [sys.executable, str(ROOT / "jobs" / "collect.py"), "--source", SOURCE, "--spool", str(tmp_path),
@@ -184,7 +184,7 @@ def test_somebody_there_with_its_pid_is_neither_it_nor_stopped_for_it(tmp_path: 
     # Now that it is gone, its last word is of a pid that lives there.
     state = {**state_in(tmp_path), "status": "running"}
     (tmp_path / "state.json").write_text(json.dumps(state))
-    assert elsewhere("look", tmp_path, SOURCE)[0] == "ended"
+    assert elsewhere("snapshot", tmp_path, SOURCE)[0] == "ended"
     assert elsewhere("stop", tmp_path, 1) is False
     assert decoy in elsewhere("decoys", tmp_path)
 

@@ -127,7 +127,7 @@ def test_each_failure_in_a_row_lengthens_the_wait(spool: Path, monkeypatch: pyte
     for _ in range(3):
         deferred = turn(monkeypatch, source, **memory)
         delays.append(delay_s(deferred))
-        memory = {k: v for k, v in (deferred.kwargs or {}).items() if k != "lease_ends_at"}
+        memory = {k: v for k, v in (deferred.kwargs or {}).items() if k != "run_ends_at"}
     assert delays == [10, 20, 40]
     assert len(starts(spool)) == 3
 
@@ -144,7 +144,7 @@ def test_a_new_source_that_fails_mutely_beside_an_old_state_is_no_tight_loop(
     turn(monkeypatch, "file:a.jsonl")
     wait_for_end(spool)
     first = turn(monkeypatch, "mute")
-    memory = {k: v for k, v in (first.kwargs or {}).items() if k != "lease_ends_at"}
+    memory = {k: v for k, v in (first.kwargs or {}).items() if k != "run_ends_at"}
     assert [delay_s(first), delay_s(turn(monkeypatch, "mute", **memory))] == [10, 20]
 
 
@@ -152,7 +152,7 @@ def test_its_last_line_is_in_the_tasks_log(
     spool: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     turn(monkeypatch, "mute")
-    assert "the collector failed, status 1: no such source" in capsys.readouterr().out
+    assert "the collector failed with status 1: no such source" in capsys.readouterr().out
     assert starts(spool) == ["mute"]
 
 
@@ -227,7 +227,7 @@ def test_a_run_by_hand_collects_its_own_source_and_the_next_lease_the_usual_one(
     assert starts(spool)[-1] == "simulator:seed=9,duration_s=120"
     assert isinstance(deferred.trigger, CollectorTrigger)
     assert deferred.trigger.source == "simulator:seed=9,duration_s=120"
-    left_s = (datetime.fromisoformat(deferred.trigger.lease_ends_at) - datetime.now(UTC)).total_seconds()
+    left_s = (datetime.fromisoformat(deferred.trigger.run_ends_at) - datetime.now(UTC)).total_seconds()
     assert 120 < left_s < 200
     turn(monkeypatch, "simulator")
     assert starts(spool) == ["simulator", "simulator:seed=9,duration_s=120", "simulator"]

@@ -193,13 +193,13 @@ def resumed(outcome: str) -> None:
 
 def test_the_leases_end_is_success_and_touches_nothing(hadoop: FakeHadoop, submits: Submits) -> None:
     hadoop.submit(TAG)
-    resumed("lease_over")
+    resumed("run_over")
     assert (hadoop.asked, submits.calls) == ([], [])
 
 
 def test_an_end_with_nothing_to_hand_over_is_a_failure_without_a_retry(hadoop: FakeHadoop, submits: Submits) -> None:
-    with pytest.raises(AirflowFailException, match="nothing runs"):
-        resumed("lease_over_without")
+    with pytest.raises(AirflowFailException, match="is not running"):
+        resumed("run_over_without")
     assert (hadoop.asked, submits.calls) == ([], [])
 
 

@@ -38,7 +38,7 @@ def fired(trigger: ApplicationTrigger, meanwhile: Any = None) -> dict[str, Any]:
 def test_serialize_carries_every_argument() -> None:
     given = {
         "generation": 7,
-        "lease_ends_at": "2026-01-01T00:00:00+00:00",
+        "run_ends_at": "2026-01-01T00:00:00+00:00",
         "not_before": "2026-01-01T00:00:01+00:00",
         "poll_interval_s": 3.5,
         "yarn_connection_id": "y",
@@ -53,7 +53,7 @@ def test_serialize_carries_every_argument() -> None:
 def test_it_hands_over_at_the_leases_end_and_touches_nothing(hadoop: FakeHadoop) -> None:
     name = hadoop.submit(TAG)
     event = fired(ApplicationTrigger(1, soon(1), poll_interval_s=0.1))
-    assert event == {"outcome": "lease_over", "application_id": name, "why": ""}
+    assert event == {"outcome": "run_over", "application_id": name, "why": ""}
     assert hadoop.active(TAG) == [name]
     assert all(asked.startswith("GET ") for asked in hadoop.asked)
 
@@ -77,7 +77,7 @@ def test_an_end_is_not_reported_before_its_time(hadoop: FakeHadoop) -> None:
 
 def test_while_it_waits_it_sees_what_somebody_else_started(hadoop: FakeHadoop) -> None:
     event = fired(ApplicationTrigger(1, soon(1.5), soon(60), 0.1), lambda: hadoop.submit(TAG))
-    assert event["outcome"] == "lease_over"
+    assert event["outcome"] == "run_over"
 
 
 def test_a_silent_yarn_is_waited_for(hadoop: FakeHadoop) -> None:
@@ -93,7 +93,7 @@ def test_a_yarn_that_stays_silent_leaves_nothing_to_hand_over(hadoop: FakeHadoop
     hadoop.submit(TAG)
     hadoop.silent = True
     event = fired(ApplicationTrigger(1, soon(1), poll_interval_s=0.1))
-    assert event["outcome"] == "lease_over_without"
+    assert event["outcome"] == "run_over_without"
     assert "503" in event["why"]
 
 
@@ -113,7 +113,7 @@ def killed(monkeypatch: pytest.MonkeyPatch, state: str | None, watched: str) -> 
         return state
 
     monkeypatch.setattr("hashtide_airflow.triggers.stopping.task_state", task_state)
-    monkeypatch.setattr("hashtide_airflow.triggers.stopping.LOOK_INTERVAL_S", 0)
+    monkeypatch.setattr("hashtide_airflow.triggers.stopping.POLL_INTERVAL_S", 0)
     trigger = ApplicationTrigger(1, soon(60))
     trigger.watched = watched
     trigger.task_instance = SimpleNamespace(dag_id="d", run_id="r", task_id="t")  # type: ignore[assignment]

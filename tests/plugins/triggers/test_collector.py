@@ -14,7 +14,7 @@ import pytest
 from airflow.sdk._shared.module_loading import import_string
 
 from hashtide_airflow.hooks.collector import CollectorHook, Holder
-from hashtide_airflow.triggers.collector import CollectorTrigger, look
+from hashtide_airflow.triggers.collector import CollectorTrigger, snapshot
 from tests.plugins.collectors import HOLD, READY, SILENT, WAIT, living
 
 
@@ -53,7 +53,7 @@ def fired(trigger: CollectorTrigger, meanwhile: Any = None) -> dict[str, Any]:
 def test_serialize_carries_every_argument() -> None:
     given = {
         "spool": "/s",
-        "lease_ends_at": "2026-01-01T00:00:00+00:00",
+        "run_ends_at": "2026-01-01T00:00:00+00:00",
         "not_before": "2026-01-01T00:00:01+00:00",
         "poll_interval_s": 0.5,
         "source": "file:/a",
@@ -76,13 +76,13 @@ def test_serialize_carries_every_argument() -> None:
 )
 def test_what_is_seen_of_one_that_is_gone(tmp_path: Path, state: dict[str, Any], expected: str) -> None:
     write_state(tmp_path, **state)
-    assert look(tmp_path, lambda: "simulator")[0] == expected
+    assert snapshot(tmp_path, lambda: "simulator")[0] == expected
 
 
 @pytest.mark.parametrize(("wanted", "expected"), [("simulator", "fine"), ("file:a", "source_changed")])
 @pytest.mark.usefixtures("collector")
 def test_what_is_seen_of_one_that_lives(tmp_path: Path, wanted: str, expected: str) -> None:
-    assert look(tmp_path, lambda: wanted)[0] == expected
+    assert snapshot(tmp_path, lambda: wanted)[0] == expected
 
 
 @pytest.mark.parametrize("status", ["finished", "failed", "running"])
@@ -91,27 +91,27 @@ def test_of_one_that_says_nothing_yet_an_earlier_ones_words_are_not_believed(
 ) -> None:
     write_state(tmp_path, source="file:a", status=status)
     with living(tmp_path, SILENT) as process:
-        assert look(tmp_path, lambda: "simulator") == ("fine", "")
-        assert look(tmp_path, lambda: "file:a") == ("fine", "")
+        assert snapshot(tmp_path, lambda: "simulator") == ("fine", "")
+        assert snapshot(tmp_path, lambda: "file:a") == ("fine", "")
         monkeypatch.setattr("hashtide_airflow.triggers.collector.FIRST_WORD_S", 0)
-        assert look(tmp_path, lambda: "simulator") == ("ended", f"pid {process.pid} says nothing")
+        assert snapshot(tmp_path, lambda: "simulator") == ("ended", f"pid {process.pid} writes no state")
 
 
 def test_no_state_is_no_collector(tmp_path: Path) -> None:
-    assert look(tmp_path, lambda: "simulator") == ("ended", "none was started")
+    assert snapshot(tmp_path, lambda: "simulator") == ("ended", "none was started")
 
 
 @pytest.mark.usefixtures("collector")
 def test_it_hands_over_at_the_leases_end(tmp_path: Path) -> None:
     assert fired(CollectorTrigger(str(tmp_path), soon(0.5), poll_interval_s=0.1)) == {
-        "outcome": "lease_over",
+        "outcome": "run_over",
         "why": "",
     }
 
 
 def test_a_finished_source_is_waited_on_and_handed_over(tmp_path: Path) -> None:
     write_state(tmp_path, status="finished")
-    assert fired(CollectorTrigger(str(tmp_path), soon(0.5), poll_interval_s=0.1))["outcome"] == "lease_over"
+    assert fired(CollectorTrigger(str(tmp_path), soon(0.5), poll_interval_s=0.1))["outcome"] == "run_over"
 
 
 @pytest.mark.parametrize("waiting", [0, 1])
@@ -124,7 +124,7 @@ def test_a_run_by_hand_that_waits_ends_the_lease(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("hashtide_airflow.triggers.stopping.queued_runs", queued_runs)
     trigger = CollectorTrigger(str(tmp_path), soon(1), poll_interval_s=0.1)
     trigger.task_instance = SimpleNamespace(dag_id="collect_posts", run_id="r", task_id="t")  # type: ignore[assignment]
-    assert fired(trigger) == {"outcome": "lease_over", "why": "a run by hand waits for its turn" if waiting else ""}
+    assert fired(trigger) == {"outcome": "run_over", "why": "a manual run waits for its turn" if waiting else ""}
 
 
 def test_what_a_run_asked_for_itself_is_waited_for_to_its_end(tmp_path: Path) -> None:
@@ -132,20 +132,20 @@ def test_what_a_run_asked_for_itself_is_waited_for_to_its_end(tmp_path: Path) ->
     finishing = "signal.signal(15, lambda *_: (say('finished'), sys.exit()))\nsay()\n"
     with living(tmp_path, HOLD + finishing + READY + WAIT, "file:/a") as process:
         event = fired(asked, process.terminate)
-    assert event == {"outcome": "lease_over", "why": "what was asked for is collected"}
+    assert event == {"outcome": "run_over", "why": "the request is collected"}
 
 
 def test_an_earlier_runs_end_is_not_the_end_of_what_this_one_asked_for(tmp_path: Path) -> None:
     write_state(tmp_path, source="file:/a", status="finished")
     asked = CollectorTrigger(str(tmp_path), soon(0.5), poll_interval_s=0.1, source="file:/a")
     with living(tmp_path, SILENT):
-        assert fired(asked) == {"outcome": "lease_over", "why": ""}
+        assert fired(asked) == {"outcome": "run_over", "why": ""}
 
 
 def test_a_changed_variable_does_not_touch_what_a_run_asked_for_itself(tmp_path: Path) -> None:
     with living(tmp_path, source="file:/a"):
         event = fired(CollectorTrigger(str(tmp_path), soon(0.5), poll_interval_s=0.1, source="file:/a"))
-        assert event["outcome"] == "lease_over"
+        assert event["outcome"] == "run_over"
         assert fired(CollectorTrigger(str(tmp_path), soon(5), poll_interval_s=0.1))["outcome"] == "source_changed"
 
 
@@ -160,7 +160,7 @@ def test_a_changed_source_is_reported(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(
     ("last", "why"),
-    [("say('failed', 'disk full')", "failed: disk full"), ("", "the process is gone, without a last word")],
+    [("say('failed', 'disk full')", "failed: disk full"), ("", "the process ended without writing a last state")],
 )
 def test_an_end_is_reported_with_its_reason(tmp_path: Path, last: str, why: str) -> None:
     ending = f"say()\nsignal.signal(15, lambda *_: ({last or None}, sys.exit()))\n"
@@ -177,7 +177,7 @@ def test_an_end_is_not_reported_before_its_time(tmp_path: Path) -> None:
 
 def test_at_the_leases_end_without_a_collector_there_is_nothing_to_hand_over(tmp_path: Path) -> None:
     event = fired(CollectorTrigger(str(tmp_path), soon(0.3), soon(60), 0.1))
-    assert event == {"outcome": "lease_over_without", "why": "none was started"}
+    assert event == {"outcome": "run_over_without", "why": "none was started"}
 
 
 def killed(
@@ -189,7 +189,7 @@ def killed(
         return state
 
     monkeypatch.setattr("hashtide_airflow.triggers.stopping.task_state", task_state)
-    monkeypatch.setattr("hashtide_airflow.triggers.stopping.LOOK_INTERVAL_S", 0)
+    monkeypatch.setattr("hashtide_airflow.triggers.stopping.POLL_INTERVAL_S", 0)
     monkeypatch.setattr("hashtide_airflow.triggers.collector.STOP_S", stop_s)
     trigger = CollectorTrigger(str(spool), soon(60))
     trigger.watched = watched
@@ -243,5 +243,5 @@ def test_it_remembers_what_it_watched(tmp_path: Path, collector: subprocess.Pope
     assert seen.pid == collector.pid
     collector.kill()
     collector.wait()
-    trigger._look()
+    trigger._snapshot()
     assert trigger.watched == seen

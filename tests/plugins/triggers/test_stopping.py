@@ -25,7 +25,7 @@ def states_are(monkeypatch: pytest.MonkeyPatch, *states: str | Exception | None)
         return found
 
     monkeypatch.setattr(stopping, "task_state", task_state)
-    monkeypatch.setattr(stopping, "LOOK_INTERVAL_S", 0)
+    monkeypatch.setattr(stopping, "POLL_INTERVAL_S", 0)
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,8 @@ def states_are(monkeypatch: pytest.MonkeyPatch, *states: str | Exception | None)
         (["failed"], True),
         (["deferred", "deferred", "failed"], True),
         ([RuntimeError("the API is away"), "failed"], True),
-        ([RuntimeError("away")] * stopping.LOOKS, False),
-        (["deferred"] * stopping.LOOKS, False),
+        ([RuntimeError("away")] * stopping.POLLS, False),
+        (["deferred"] * stopping.POLLS, False),
         (["deferred", "success"], False),
         ([None], False),
     ],
