@@ -10,6 +10,8 @@ from contract.manifest import Manifest
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from compacting.rows import CopyRows
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -18,12 +20,12 @@ class Chunk:
     Attributes:
         manifests: one a batch, ascending.
         documents: the same as the JSON objects they are.
-        rows: the latest absolute count of each key that they changed (`rows.COLUMNS`).
+        rows: what they write to the counts.
     """
 
     manifests: list[Manifest]
     documents: list[dict[str, Any]]
-    rows: "pa.Table"
+    rows: "CopyRows"
 
     @property
     def first(self) -> int:
@@ -43,7 +45,7 @@ def read_chunk(log: CountLog, batch_ids: Iterable[int], max_rows: int) -> Chunk:
         MalformedBatchError, CountLogUnavailableError: see `CountLog`.
     """
     # pyarrow is not worth its time before there is something to read: Airflow asks every two minutes.
-    from compacting.rows import latest, read_batch
+    from compacting.rows import copy_rows, latest, read_batch
 
     manifests: list[Manifest] = []
     documents: list[dict[str, Any]] = []
@@ -57,4 +59,4 @@ def read_chunk(log: CountLog, batch_ids: Iterable[int], max_rows: int) -> Chunk:
         manifests.append(manifest)
         documents.append(document)
         tables.append(read_batch(manifest, log.files(manifest)))
-    return Chunk(manifests, documents, latest(tables))
+    return Chunk(manifests, documents, copy_rows(latest(tables)))

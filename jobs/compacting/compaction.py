@@ -16,6 +16,7 @@ from compacting.collected import read_collected
 from compacting.count_log import CountLog, new_batches
 from compacting.database import Connection, connect, may_pass
 from compacting.errors import CountLogReplacedError, CountLogUnavailableError
+from compacting.ledger import enter
 from compacting.statements import statement
 
 log = logging.getLogger(__name__)
@@ -167,8 +168,6 @@ def _compact_chunk(settings: Settings, count_log: CountLog, todo: range, tally: 
             log.info("generation %d: batches up to %d are compacted already", settings.generation, done)
             return done
         chunk = read_chunk(count_log, todo[: settings.chunk_batches], settings.chunk_rows)
-        from compacting.ledger import enter  # imports pyarrow, see chunk.py
-
         enter(cursor, settings.generation, chunk, position.buckets_since)
         # Read after the batches: whatever a source brought, its note was there before.
         cursor.execute(statement("collected"), {"notes": read_collected(settings.spool)})

@@ -1,19 +1,20 @@
 """One chunk into Postgres, within the transaction of the given cursor."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from compacting.chunk import Chunk
 from compacting.database import Cursor
 from compacting.errors import MalformedBatchError, RefusedError
 from compacting.gaps import parse_gap
-from compacting.rows import as_csv
 from compacting.statements import statement
+
+if TYPE_CHECKING:
+    from compacting.rows import GapRow  # imports pyarrow, see chunk.py
 
 
 def enter(cursor: Cursor, generation: int, chunk: Chunk, buckets_since: date | None) -> None:
@@ -35,7 +36,7 @@ def enter(cursor: Cursor, generation: int, chunk: Chunk, buckets_since: date | N
     position = {"generation": generation, "first": chunk.first, "last": chunk.last}
     try:
         _enter_batches(cursor, chunk, position, where)
-        if chunk.rows.num_rows:
+        if chunk.rows.days:
             _enter_counts(cursor, chunk, generation, buckets_since, where)
         cursor.execute(statement("advance"), position)
     except psycopg2.IntegrityError as error:
@@ -52,25 +53,25 @@ def _enter_batches(cursor: Cursor, chunk: Chunk, position: dict[str, int], where
 
 
 def _enter_counts(cursor: Cursor, chunk: Chunk, generation: int, buckets_since: date | None, where: str) -> None:
-    bounds = pc.min_max(chunk.rows["arrival"]).as_py()
-    if buckets_since and bounds["min"] < datetime.combine(buckets_since, time(), UTC):
+    rows, first = chunk.rows, chunk.rows.first_arrival
+    if buckets_since and first and first < datetime.combine(buckets_since, time(), UTC):
         raise RefusedError(
-            f"{where}: counts that arrived at {bounds['min']:%Y-%m-%d %H:%M}Z, but arrivals before {buckets_since} "
+            f"{where}: counts that arrived at {first:%Y-%m-%d %H:%M}Z, but arrivals before {buckets_since} "
             "were dropped: compact within --keep-bucket-days, or start a new generation that counts again"
         )
     # One query for all days; the function makes those that are missing, with the owner's rights.
-    cursor.execute("select make_bucket_partition(day) from unnest(%s::date[]) as day", (_days(chunk.rows),))
+    cursor.execute("select make_bucket_partition(day) from unnest(%s::date[]) as day", (rows.days,))
     cursor.execute(statement("stage_table"))
-    cursor.copy_expert(statement("stage_copy"), as_csv(chunk.rows))
+    cursor.copy_expert(statement("stage_copy"), rows.csv)
     cursor.execute("analyze incoming")
-    parameters = {"generation": generation, "first_arrival": bounds["min"], "last_arrival": bounds["max"]}
+    parameters = {"generation": generation, "first_arrival": first, "last_arrival": rows.last_arrival}
     cursor.execute(statement("changes"), parameters)
     _refuse_shrinking(cursor, parameters)
     cursor.execute("analyze change")  # without it the planner joins by the wrong method: measured, twice the time
     for name in ("merge_buckets", "add_to_hours", "add_to_days", "control_messages", "said_gaps"):
         cursor.execute(statement(name), parameters)
     _enter_dead_letters(cursor, generation)
-    _enter_gaps(cursor, generation, chunk.rows)
+    _enter_gaps(cursor, generation, rows.gaps)
 
 
 def _refuse_shrinking(cursor: Cursor, parameters: dict[str, Any]) -> None:
@@ -105,25 +106,19 @@ def _enter_dead_letters(cursor: Cursor, generation: int) -> None:
     cursor.execute(statement("dead_letters"), {"generation": generation})
 
 
-def _enter_gaps(cursor: Cursor, generation: int, rows: pa.Table) -> None:
-    for row in rows.filter(pc.equal(rows["metric"], "gap")).to_pylist():
-        gap = parse_gap(row["term"])
+def _enter_gaps(cursor: Cursor, generation: int, rows: "Iterable[GapRow]") -> None:
+    for row in rows:
+        gap = parse_gap(row.note)
         parameters = {
             "generation": generation,
-            "batch_id": row["batch_id"],
-            "arrival": row["arrival"],
-            "noted_at": row["bucket"],
+            "batch_id": row.batch_id,
+            "arrival": row.arrival,
+            "noted_at": row.noted_at,
             "source": gap.source,
             "gap_from": gap.gap_from,
             "gap_to": gap.gap_to,
             "why": gap.why,
-            "notes": row["posts"],
-            "note": row["term"],
+            "notes": row.notes,
+            "note": row.note,
         }
         cursor.execute(statement("gaps"), parameters)
-
-
-def _days(rows: pa.Table) -> list[date]:
-    """UTC days of the rows' arrivals, each once."""
-    days: list[date] = pc.unique(pc.cast(pc.floor_temporal(rows["arrival"], unit="day"), pa.date32())).to_pylist()
-    return sorted(days)

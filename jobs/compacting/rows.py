@@ -1,7 +1,9 @@
-"""Parquet files of a chunk of batches → the latest absolute count of each key. Pure but for the bytes it is given."""
+"""Parquet files of a chunk of batches → rows ready for COPY: the latest absolute count of each key. Pure."""
 
 import io
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +30,44 @@ SCHEMA = pa.schema(
 )
 KEY = ["metric", "bucket", "source", "lang", "term", "arrival"]
 COLUMNS = ["batch_id", *SCHEMA.names]
+
+
+@dataclass(frozen=True)
+class GapRow:
+    """One gap event of a chunk.
+
+    Attributes:
+        batch_id: the batch that brought it.
+        arrival: ten minutes of processing time.
+        noted_at: the minute of processing time.
+        note: the collector's JSON, whole.
+        notes: how often the same event was counted.
+    """
+
+    batch_id: int
+    arrival: datetime
+    noted_at: datetime
+    note: str
+    notes: int
+
+
+@dataclass(frozen=True)
+class CopyRows:
+    """What one chunk writes to the counts.
+
+    Attributes:
+        csv: a row a changed key in the order of COLUMNS, as COPY reads it: without a header, every text quoted, so
+            that an empty text is not null.
+        days: UTC days of the rows' arrivals, each once, ascending; empty where no key changed.
+        first_arrival, last_arrival: the bounds of the rows' arrivals; None where no key changed.
+        gaps: the chunk's gap events.
+    """
+
+    csv: io.BytesIO
+    days: list[date]
+    first_arrival: datetime | None
+    last_arrival: datetime | None
+    gaps: list[GapRow]
 
 
 def read_batch(manifest: Manifest, files: Iterable[tuple[str, bytes]]) -> pa.Table:
@@ -69,12 +109,23 @@ def latest(batches: list[pa.Table]) -> pa.Table:
     return grouped.rename_columns([name.removesuffix("_last") for name in grouped.column_names]).select(COLUMNS)
 
 
-def as_csv(table: pa.Table) -> io.BytesIO:
-    """The rows as COPY reads them: CSV without a header, every text quoted, so that an empty one is not null."""
+def copy_rows(table: pa.Table) -> CopyRows:
+    """A table of `latest` as the database takes it."""
+    bounds = pc.min_max(table["arrival"]).as_py()
     out = io.BytesIO()
     pyarrow.csv.write_csv(table, out, pyarrow.csv.WriteOptions(include_header=False))
     out.seek(0)
-    return out
+    return CopyRows(out, _days(table), bounds["min"], bounds["max"], _gaps(table))
+
+
+def _days(table: pa.Table) -> list[date]:
+    days: list[date] = pc.unique(pc.cast(pc.floor_temporal(table["arrival"], unit="day"), pa.date32())).to_pylist()
+    return sorted(days)
+
+
+def _gaps(table: pa.Table) -> list[GapRow]:
+    rows = table.filter(pc.equal(table["metric"], "gap")).to_pylist()
+    return [GapRow(row["batch_id"], row["arrival"], row["bucket"], row["term"], row["posts"]) for row in rows]
 
 
 def _read_file(where: str, raw: bytes) -> pa.Table:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from compacting.errors import MalformedBatchError
-from compacting.rows import MAX_KEY_BYTES, SCHEMA, as_csv, latest, read_batch
+from compacting.rows import MAX_KEY_BYTES, SCHEMA, copy_rows, latest, read_batch
 from contract.manifest import File, Manifest
 from tests.compacting.running import TERMS
 from tests.compacting.stream import START, as_table
@@ -50,7 +50,7 @@ def test_the_old_timestamps_of_spark_are_read_too() -> None:
 
 def test_csv_brings_every_text_back() -> None:
     table = latest([batch(0, as_table([row(term) for term in TERMS]))])
-    rows = csv.reader(io.StringIO(as_csv(table).getvalue().decode(), newline=""))
+    rows = csv.reader(io.StringIO(copy_rows(table).csv.getvalue().decode(), newline=""))
     assert sorted(r[6] for r in rows) == sorted(TERMS)
 
 
