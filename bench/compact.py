@@ -25,7 +25,7 @@ import psycopg2
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from compacting.compaction import Settings, compact
+from compacting.compaction import CompactSettings, compact
 from compacting.count_log import CountLog
 from compacting.migrations import migrate, read_migrations
 from compacting.rows import SCHEMA as COLUMNS
@@ -106,7 +106,7 @@ def measure(server: PostgresServer, root: Path, rows: int) -> dict[str, float]:
     """Rows a second of each case."""
     dsn = server.dsn("postgres")
     migrate(dsn, read_migrations(SCHEMA))
-    settings, batches, small = Settings(dsn=dsn), 10, min(120, rows // 1000)
+    settings, batches, small = CompactSettings(dsn=dsn), 10, min(120, rows // 1000)
     each = rows // batches
 
     def run() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg2
 
 from compacting.access import Access
-from compacting.compaction import Settings, compact
+from compacting.compaction import CompactSettings, compact
 from compacting.count_log import CountLog
 from compacting.errors import CompactionError
 
@@ -29,11 +29,11 @@ def positive(text: str) -> int:
     return number
 
 
-def parse(arguments: list[str] | None = None) -> tuple[CountLog, Settings]:
+def parse(arguments: list[str] | None = None) -> tuple[CountLog, CompactSettings]:
     """Arguments and environment → what to compact. Exits with status 2 where they are wrong."""
     summary, _, details = (__doc__ or "").partition("\n\n")
     parser = argparse.ArgumentParser(description=summary, epilog=details)
-    defaults = Settings(dsn="")
+    defaults = CompactSettings(dsn="")
     parser.add_argument(
         "--count-log",
         required=True,
@@ -62,7 +62,7 @@ def parse(arguments: list[str] | None = None) -> tuple[CountLog, Settings]:
         count_log = CountLog(args.pop("count_log"), args["generation"], access)
     except (ValueError, ImportError) as error:
         parser.error(f"--count-log: {error}")
-    return count_log, Settings(dsn=dsn, **args)
+    return count_log, CompactSettings(dsn=dsn, **args)
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""The compaction of one generation: chunk after chunk until nothing is left, then what retention allows to go."""
+"""Compacts one generation chunk by chunk until nothing is left, then removes what is older than the retention."""
 
 import json
 import logging
@@ -21,13 +21,13 @@ from compacting.statements import statement
 
 log = logging.getLogger(__name__)
 
-MAX_REMOVALS = 5000  # a run; what is left goes in the next one
+MAX_REMOVALS = 5000  # per run; the next run removes the rest
 ATTEMPTS = 7  # of a transaction, within about a minute
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
-class Settings:
+class CompactSettings:
     """What to compact, and how much of it.
 
     Attributes:
@@ -38,7 +38,7 @@ class Settings:
         chunk_rows: at most so many rows of Parquet in one transaction (a bigger batch goes alone).
         keep_days: days that a compacted batch's files are kept, by its own time.
         keep_bucket_days: days that count_bucket keeps what arrived.
-        spool: the collector's, whose notes of its sources go into the books; None: it is not here.
+        spool: the collector's directory, whose list of collected kinds is copied to Postgres; None: it is not here.
     """
 
     dsn: str
@@ -85,19 +85,19 @@ class Tally:
     records: int = 0
 
 
-def compact(settings: Settings, count_log: CountLog, now: datetime) -> Outcome:
+def compact(settings: CompactSettings, count_log: CountLog, now: datetime) -> Outcome:
     """Compact what is new, then remove what is older than the retention.
 
     Args:
-        settings: see there.
+        settings: what to compact, and how much.
         count_log: of the same generation.
         now: the time by which files are old; aware.
 
     Raises:
-        CompactionError: it can't go on. Chunks before are compacted, nothing of the one under way is.
-        psycopg2.Error: Postgres can't be reached or refuses, also after trying again.
+        CompactionError: it can't continue. Earlier chunks are compacted; of the current one, nothing is.
+        psycopg2.Error: Postgres can't be reached or refuses, even after retries.
     """
-    start, todo = retried(partial(_look, settings, count_log))
+    start, todo = retried(partial(_backlog, settings, count_log))
     last, tally = start.last, Tally()
     if settings.max_batches is not None:
         todo = todo[: settings.max_batches]
@@ -113,18 +113,18 @@ def compact(settings: Settings, count_log: CountLog, now: datetime) -> Outcome:
 
 
 def retried(attempt: Callable[[], Answer]) -> Answer:
-    """Make attempts, backing off, until one passes; what trying again can't mend is raised at once."""
+    """Attempts with backoff until one succeeds; an error that a retry can't mend is raised at once."""
     retrying = Retrying(
         retry=retry_if_exception(lambda error: may_pass(error) or isinstance(error, CountLogUnavailableError)),
         wait=wait_exponential_jitter(multiplier=0.5, max=20),
         stop=stop_after_attempt(ATTEMPTS),
-        before_sleep=_say,
+        before_sleep=_log_retry,
         reraise=True,
     )
     return retrying(attempt)
 
 
-def _look(settings: Settings, count_log: CountLog) -> tuple[Position, range]:
+def _backlog(settings: CompactSettings, count_log: CountLog) -> tuple[Position, range]:
     """Where the generation stands, and the batches to compact."""
     with connect(settings.dsn) as connection:
         with connection:
@@ -139,7 +139,7 @@ def _look(settings: Settings, count_log: CountLog) -> tuple[Position, range]:
 
 
 def _refuse_replaced(connection: Connection, count_log: CountLog, committed: list[int], last: int) -> None:
-    """A count log that begins again would be taken for the next batches of the old one as soon as it is long enough."""
+    """A count log that began again would pass for the next batches of the old one as soon as it is long enough."""
     where = f"generation {count_log.generation} batch {last}"
     if last not in committed:
         raise CountLogReplacedError(
@@ -153,11 +153,11 @@ def _refuse_replaced(connection: Connection, count_log: CountLog, committed: lis
         )
 
 
-def _compact_chunk(settings: Settings, count_log: CountLog, todo: range, tally: Tally) -> int:
+def _compact_chunk(settings: CompactSettings, count_log: CountLog, todo: range, tally: Tally) -> int:
     """Compact the first of `todo` in one transaction; returns the newest batch compacted now.
 
-    It begins by asking where the generation stands: so it also finds out what became of a commit whose answer was lost,
-    and what another compactor did in the meantime.
+    It begins by reading the generation's position, so it learns whether a commit succeeded whose answer was lost, and
+    what another compactor did meanwhile.
     """
     with connect(settings.dsn) as connection, connection, connection.cursor() as cursor:
         position = _position(connection, settings.generation, "lock_position")
@@ -169,7 +169,7 @@ def _compact_chunk(settings: Settings, count_log: CountLog, todo: range, tally: 
             return done
         chunk = read_chunk(count_log, todo[: settings.chunk_batches], settings.chunk_rows)
         enter(cursor, settings.generation, chunk, position.buckets_since)
-        # Read after the batches: whatever a source brought, its note was there before.
+        # Read after the batches: a kind is on disk before its first record is published.
         cursor.execute(statement("collected"), {"notes": read_collected(settings.spool)})
     tally.rows += sum(manifest.rows for manifest in chunk.manifests)
     tally.records += sum(manifest.records for manifest in chunk.manifests)
@@ -177,7 +177,7 @@ def _compact_chunk(settings: Settings, count_log: CountLog, todo: range, tally: 
     return chunk.last
 
 
-def _retain(settings: Settings, count_log: CountLog, now: datetime) -> tuple[int, int]:
+def _retain(settings: CompactSettings, count_log: CountLog, now: datetime) -> tuple[int, int]:
     """Remove files and buckets that are older than the retention; returns how many batches and partitions went."""
     with connect(settings.dsn) as connection, connection:
         before = now - timedelta(days=settings.keep_days)
@@ -203,7 +203,7 @@ def _run(connection: Connection, name: str, **parameters: object) -> list[tuple[
         return cursor.fetchall() if cursor.description else []
 
 
-def _say(state: RetryCallState) -> None:
+def _log_retry(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     wait_s = state.next_action.sleep if state.next_action else 0
-    log.warning("attempt %d: %s; again in %.1f s", state.attempt_number, " ".join(str(error).split()), wait_s)
+    log.warning("attempt %d failed: %s; retrying in %.1f s", state.attempt_number, " ".join(str(error).split()), wait_s)

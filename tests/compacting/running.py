@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from compacting.compaction import Outcome, Settings, compact
+from compacting.compaction import CompactSettings, Outcome, compact
 from compacting.count_log import CountLog
 from tests.compacting.stream import START, Stream, control_in_postgres, expected, expected_control, in_postgres
 from tests.postgres import SCHEMA, Database, execute
@@ -35,7 +35,7 @@ CHECKS = sorted((SCHEMA.parent / "compacting" / "checks").glob("*.sql"))
 
 def run(database: Database, stream: Stream, now: datetime = START, **settings: Any) -> Outcome:
     """One run of the compaction as the compactor."""
-    chosen = Settings(dsn=database.compactor, generation=stream.generation, **settings)
+    chosen = CompactSettings(dsn=database.compactor, generation=stream.generation, **settings)
     return compact(chosen, CountLog(stream.url, stream.generation), now)
 
 
