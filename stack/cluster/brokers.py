@@ -1,4 +1,4 @@
-"""Which brokers the cluster takes for living, and which of them are behind."""
+"""Which brokers are alive, and which of them are behind."""
 
 import logging
 from collections import Counter
@@ -15,7 +15,7 @@ from stack.observe.kafka_client import kafka_arguments
 
 
 class BrokersAwayError(Exception):
-    """No broker answers, or none lets us in; the message is a few words."""
+    """No broker answers, or access is denied; the message is a few words."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Brokers:
     """Kafka at one moment.
 
     Attributes:
-        alive: host names, as advertised, of the brokers that the controllers count on.
-        behind: host name → partitions of the topic that the broker holds and is behind in.
-        partitions: how many the topic has.
+        alive: advertised host names of the brokers that the controllers count as alive.
+        behind: host name → number of the topic's partitions in which the broker is out of sync.
+        partitions: of the topic.
     """
 
     alive: frozenset[str]
@@ -34,10 +34,10 @@ class Brokers:
 
 
 def look_at_brokers(bootstrap_servers: str, kafka_config: Path | None, topic: str, limit_s: float) -> Brokers:
-    """Asks whoever answers first.
+    """Asks the first broker that answers.
 
     Raises:
-        BrokersAwayError: nobody does within the limit, or not to us.
+        BrokersAwayError: none answers within the limit, or access is denied.
     """
     limit_ms = int(limit_s * 1000)
     try:
@@ -60,7 +60,7 @@ def look_at_brokers(bootstrap_servers: str, kafka_config: Path | None, topic: st
 
 
 def seen(brokers: list[dict[str, Any]], topics: list[dict[str, Any]]) -> Brokers:
-    """Kafka's two answers in one; a fenced broker is known and does nothing."""
+    """Combines Kafka's two answers; a fenced broker is registered but not alive."""
     hosts = {each["broker_id"]: str(each["host"]) for each in brokers}
     alive = frozenset(hosts[each["broker_id"]] for each in brokers if not each.get("is_fenced"))
     partitions = [part for topic in topics for part in topic["partitions"]]
@@ -71,7 +71,7 @@ def seen(brokers: list[dict[str, Any]], topics: list[dict[str, Any]]) -> Brokers
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without kafka-python's line for each try."""
+    """Suppresses kafka-python's log line for each try."""
     logger = logging.getLogger("kafka")
     before = logger.level
     logger.setLevel(logging.CRITICAL)

@@ -1,4 +1,4 @@
-"""What messages tell a person to do where the stack runs in containers."""
+"""What messages tell a person to do if the stack runs in containers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from stack.cluster.layout import BROKERS
 from stack.config.hints import Hints
 
 HASHTIDE = "docker compose exec airflow-scheduler hashtide"
-"""How our own commands are run from outside."""
+"""Runs our own commands from outside."""
 _OURS = ("collect", "count")
 
 
@@ -16,25 +16,25 @@ class ClusterHints(Hints):
     """Next steps of the cluster in containers.
 
     Attributes:
-        public_url: Airflow as a browser reaches it, no slash at its end.
+        public_url: Airflow's address in a browser, no slash at its end.
     """
 
     public_url: str
 
     @property
     def status(self) -> str:
-        """Command that shows how everything is."""
+        """The command that shows the state of everything."""
         return f"{HASHTIDE} status"
 
     def logs(self, name: str) -> str:
-        """Command that shows the log of a service, or of `collect` or `count`."""
+        """The command that shows the log of a service, of `collect` or of `count`."""
         if name in _OURS:
             return f"{HASHTIDE} logs {name}"
         return f"docker compose logs {' '.join(BROKERS) if name == 'kafka' else name}"
 
     @property
     def airflow_url(self) -> str:
-        """Airflow as a browser reaches it, no slash at its end."""
+        """Airflow's address in a browser, no slash at its end."""
         return self.public_url
 
     @property
@@ -43,7 +43,7 @@ class ClusterHints(Hints):
         return f"{HASHTIDE} login"
 
     def report(self, path: Path) -> str:
-        """Where it is inside, and the command that says how to take it out; short, for a table folds what is long."""
+        """Its path inside, and the command that shows how to copy it out; short, because a table folds long lines."""
         return f"{path}\n{HASHTIDE} reports"
 
     def take_out(self, folder: Path) -> str:

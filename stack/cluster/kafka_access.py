@@ -1,7 +1,7 @@
-"""Who may do what in the cluster's Kafka: its users, what each is allowed, and the topic.
+"""Access to the cluster's Kafka: users, ACLs and the topic.
 
-Brokers refuse what no rule allows. The administrator comes by its certificate to the brokers' own listener: users with
-passwords are made here, so that formatting a broker takes no secret.
+Brokers deny what no ACL allows. The administrator connects with its certificate to the brokers' listener; users with
+passwords are created here, so formatting a broker needs no secret.
 """
 
 import json
@@ -38,7 +38,7 @@ COPIES = 3
 _LIMIT_S = 120.0
 _REQUEST_LIMIT_S = 5.0
 _PAUSES_S = (0.2, 2.0)  # the first and the longest between two tries
-# Kafka's least: passwords are 256 random bits, so that more rounds would slow each connection and nobody else.
+# Kafka's minimum: passwords are 256 random bits, so more rounds would slow down connections and no attacker.
 _ITERATIONS = 4096
 _READ, _WRITE, _DESCRIBE = AclOperation.READ, AclOperation.WRITE, AclOperation.DESCRIBE
 _LITERAL, _PREFIXED = ResourcePatternType.LITERAL, ResourcePatternType.PREFIXED
@@ -59,12 +59,12 @@ _PASSING = (
     KafkaError._SSL,
     KafkaError.REQUEST_TIMED_OUT,
     KafkaError.NOT_CONTROLLER,
-    KafkaError.INVALID_REPLICATION_FACTOR,  # a broker that has just gone
+    KafkaError.INVALID_REPLICATION_FACTOR,  # a broker that has just ended
 )
 
 
 def ensure(deployment: Deployment, authority: Path) -> list[str]:
-    """Makes users, rules and topic of a deployment's Kafka where they are missing. Returns a line for each thing done.
+    """Creates missing users, ACLs and the topic of a deployment's Kafka. Returns a line per change.
 
     Raises:
         StackError: as `ensure_access`.
@@ -90,24 +90,24 @@ def ensure_access(
     retention_days: int,
     limit_s: float = _LIMIT_S,
 ) -> list[str]:
-    """Makes users, rules and topic where they are missing.
+    """Creates missing users, ACLs and the topic.
 
-    Passwords are set each time: Kafka keeps a salted hash that nothing can be compared with, and a note of our own of
-    what was set last would be wrong after a restored volume. Connections that are open stay open.
+    Passwords are set each time: Kafka keeps only a salted hash, and a record of our own would be wrong after a restored
+    volume. Open connections stay open.
 
     Args:
-        bootstrap_servers: `host:port,…` of the listener that asks for a certificate.
+        bootstrap_servers: `host:port,…` of the listener that requires a certificate.
         authority: the folder of `ca.pem` and `admin.pem`.
         passwords: of `collector` and `counter`.
-        brokers: how many have to be in the cluster before the topic is made.
+        brokers: how many must be in the cluster before the topic is created.
         retention_days: how long the topic keeps posts.
         limit_s: for everything together.
 
     Returns:
-        A line for each thing that was done.
+        A line per change.
 
     Raises:
-        StackError: brokers don't come, or refuse; says which step and why.
+        StackError: brokers do not answer, or refuse; the message says which step and why.
     """
     admin = _Admin(bootstrap_servers, authority, time.monotonic() + limit_s)
     _wait_for(admin, brokers)
@@ -119,7 +119,7 @@ def ensure_access(
 
 
 class _Admin:
-    """The administrator's connection: what fails for a moment is asked again, with growing pauses, until a deadline."""
+    """The administrator's connection, which retries with growing pauses until a deadline."""
 
     def __init__(self, bootstrap_servers: str, authority: Path, give_up_at: float) -> None:
         self._where = f"Kafka at {bootstrap_servers}"
@@ -133,7 +133,7 @@ class _Admin:
             "ssl.certificate.location": own,
             "ssl.key.location": own,
             "error_cb": self._failed,
-            "log_level": 0,  # what goes wrong is told in our own words
+            "log_level": 0,  # errors are reported by us
         }
         try:
             self._client = AdminClient(settings)
@@ -141,14 +141,14 @@ class _Admin:
             raise StackError(f"{self._where}: {_words(error)} (certificates of {authority})") from None
 
     def _failed(self, error: KafkaError) -> None:
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # which says nothing of why
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # which does not say why
             self._last = error.str()
 
     def ask(self, what: str, request: "Callable[[AdminClient], Future[Any]]") -> Any:
         """Returns the answer to a request.
 
         Raises:
-            StackError: it was refused, or there was no answer until the deadline.
+            StackError: it was refused, or not answered before the deadline.
         """
         why = ""
         for _ in self.tries():
@@ -162,7 +162,7 @@ class _Admin:
         raise StackError(f"{self._where}, {what}: {why}")
 
     def tries(self) -> Iterator[None]:
-        """Yields for each try, the first at once, until the deadline."""
+        """Yields once per try, the first at once, until the deadline."""
         pause_s, longest_s = _PAUSES_S
         yield
         while time.monotonic() + pause_s < self._give_up_at:
@@ -172,7 +172,7 @@ class _Admin:
 
 
 class _RefusedError(StackError):
-    """Kafka understood, and says no."""
+    """Kafka refused the request."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -184,7 +184,7 @@ def _words(error: KafkaException) -> str:
 
 
 def _passes(error: KafkaException) -> bool:
-    """Whether it is worth asking again: there is no answer yet, or the broker says so itself."""
+    """Whether a retry may succeed: there was no answer yet, or the broker says so."""
     return error.args[0].retriable() or error.args[0].code() in _PASSING
 
 
@@ -195,7 +195,7 @@ def _wait_for(admin: _Admin, brokers: int) -> None:
         if len(found.nodes) >= brokers:
             return
         there = ", ".join(sorted(f"{node.host}:{node.port}" for node in found.nodes))
-    raise StackError(f"Kafka has not all of its {brokers} brokers, only {there}; look at the others' logs")
+    raise StackError(f"Kafka does not have all of its {brokers} brokers, only {there}; see the logs of the others")
 
 
 def _set_passwords(admin: _Admin, passwords: Mapping[str, str]) -> list[str]:
@@ -232,7 +232,7 @@ def _rules_of(user: str) -> Iterator[tuple[str, AclBinding]]:
 def _ensure_topic(admin: _Admin, copies: int, retention_days: int) -> list[str]:
     configs = {
         "cleanup.policy": "delete",
-        # The broker's clock, not the sender's: retention and the event time of plain text go by it.
+        # The broker's clock, not the sender's: retention and the event time of plain text use it.
         "message.timestamp.type": "LogAppendTime",
         "retention.ms": str(retention_days * 86_400_000),
         # One broker may be away; an acknowledged post is still on two disks.
@@ -262,7 +262,7 @@ def _topic_resource(change: list[ConfigEntry] | None = None) -> ConfigResource:
 
 
 def _look_at_copies(admin: _Admin, copies: int) -> list[str]:
-    """A topic's copies are moved by Kafka's own tools; that there are too few must not go unseen."""
+    """Reports too few copies; Kafka's own tools add them (docs/operations.md)."""
     wanted = TopicCollection([TOPIC])
     found = admin.ask(f"topic {TOPIC}", lambda client: next(iter(client.describe_topics(wanted).values())))
     fewest = min(len(partition.replicas) for partition in found.partitions)
@@ -270,5 +270,5 @@ def _look_at_copies(admin: _Admin, copies: int) -> list[str]:
 
 
 def _of_one(method: Callable[..., Any], item: object) -> "Callable[[AdminClient], Future[Any]]":
-    """A request of a method that takes several things and answers for each: about one."""
+    """A request about one item, by a method that takes several."""
     return lambda client: next(iter(method(client, [item], request_timeout=_REQUEST_LIMIT_S).values()))

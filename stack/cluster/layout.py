@@ -1,4 +1,4 @@
-"""The cluster in containers as it stands: names, folders and the deployment that every container works with."""
+"""The layout of the cluster in containers: names, folders and the deployment that every container uses."""
 
 import os
 import socket
@@ -12,28 +12,28 @@ from stack.config.state_directory import StateDirectory
 from stack.toolchain import Toolchain, default_dir
 
 BROKERS = ("kafka-1", "kafka-2", "kafka-3")
-"""Brokers and controllers; those beyond are brokers only, see docs/operations.md, "A fourth broker"."""
+"""Brokers and controllers; further ones are brokers only, see docs/operations.md, "A fourth broker"."""
 DATANODES = ("datanode-1", "datanode-2")
 SECRETS = Path("/run/secrets")
 AUTHORITY = SECRETS / "authority"
 SUPERUSER_FILE = SECRETS / "postgres" / "superuser"
 PORTS = {**DEFAULTS, "kafka_broker": 9094}
-"""The usual ones, and where brokers and the administrator talk to brokers, by certificates."""
+"""The default ports, and the brokers' listener for brokers and the administrator, with certificates."""
 
 
 def brokers(count: int) -> tuple[str, ...]:
-    """Returns the names of so many brokers; a broker's number, Kafka's `node.id`, is the one in its name."""
+    """The names of the first `count` brokers; the number in a name is Kafka's `node.id`."""
     return tuple(f"kafka-{number}" for number in range(1, count + 1))
 
 
 def _airflow_url() -> str:
-    """Where people reach Airflow: as they said, else the port of this machine that docker-compose.yml publishes."""
+    """Airflow's address in a browser: the configured one, else the port that docker-compose.yml publishes."""
     named = os.environ.get("HASHTIDE_AIRFLOW_URL")
     return named or f"http://localhost:{os.environ.get('HASHTIDE_AIRFLOW_PORT') or DEFAULTS['airflow']}"
 
 
 def deployment(home: Path | None = None) -> Deployment:
-    """The cluster as this container sees it: a NodeManager and a DataNode are the container's own."""
+    """The cluster as this container sees it; its NodeManager and DataNode are the container itself."""
     own = socket.gethostname()
     settings = Settings.read(home=home, airflow_url=_airflow_url())
     hosts = {

@@ -1,4 +1,4 @@
-"""The logs that Docker does not have: the collector's, in the home, and the streaming job's, at the node it runs on."""
+"""The logs that Docker does not have: the collector's, in the state directory, and the driver's, on its node."""
 
 import re
 import subprocess
@@ -16,14 +16,14 @@ _BYTES = 1_000_000
 
 
 def show_collector(spool_dir: Path, lines: int, *, follow: bool) -> int:
-    """Shows the end of the collector's log on our own terminal; the exit status of `tail`.
+    """Shows the end of the collector's log on our own terminal; returns the exit status of `tail`.
 
     Raises:
-        StackError: it has not begun.
+        StackError: there is no log yet.
     """
     file = spool_dir / "collector.log"
     if not file.exists():
-        raise StackError("the collector has not begun: there is no log of it yet")
+        raise StackError("the collector has not begun: it has no log yet")
     command = ["tail", "-n", str(lines), *(["-F"] if follow else []), str(file)]
     try:
         return subprocess.run(command, check=False).returncode
@@ -32,12 +32,12 @@ def show_collector(spool_dir: Path, lines: int, *, follow: bool) -> int:
 
 
 def driver_log(endpoints: Endpoints, generation: int, lines: int) -> str:
-    """The last lines of what the newest submit's driver says, asked of the node that it runs on.
+    """The last lines of the newest driver's log, from the node that it runs on.
 
-    That is what our Python says; before it has said anything, Spark's own words.
+    That is our own output; before there is any, Spark's.
 
     Raises:
-        StackError: there is none, or its node does not answer.
+        StackError: there is no driver yet, or its node does not answer.
     """
     url = f"{endpoints.resourcemanager_url}/ws/v1/cluster/apps"
     apps = (_get(url, applicationTags=application_tag(generation)).json().get("apps") or {}).get("app") or []
@@ -53,7 +53,7 @@ def driver_log(endpoints: Endpoints, generation: int, lines: int) -> str:
 
 
 def _contents(url: str) -> str:
-    """One log's last bytes, without what the NodeManager writes around them."""
+    """The last bytes of a log, without the NodeManager's frame."""
     text = _get(url, size=f"-{_BYTES}").text
     contents = text.partition("LogContents:\n")[2].rpartition("\nEnd of LogType:")[0]
     return f"{contents.rstrip()}\n" if contents.strip() else ""
@@ -62,7 +62,7 @@ def _contents(url: str) -> str:
 def _get(url: str, **query: str) -> requests.Response:
     try:
         with requests.Session() as session:
-            session.trust_env = False  # a proxy has no business inside
+            session.trust_env = False  # no proxy inside the cluster
             answer = session.get(url, params=query, timeout=_LIMIT_S)
             answer.raise_for_status()
     except requests.RequestException as error:

@@ -1,13 +1,13 @@
-"""The cluster's own certificate authority, its certificates and its passwords: made at the first start, then kept.
+"""The cluster's own certificate authority, certificates and passwords: created at the first start, then kept.
 
-`python -m stack.cluster.pki ROOT` makes what is missing below ROOT and prints a line for each file.
+`python -m stack.cluster.pki ROOT` creates what is missing below ROOT and prints a line per file.
 
-    authority/  ca.key ca.pem admin.pem     who may sign, and Kafka's superuser `admin`: for `secrets` and `setup` alone
+    authority/  ca.key ca.pem admin.pem     the CA, and Kafka's superuser `admin`: for `secrets` and `setup` alone
     kafka/      ca.pem kafka-1.pem …        key and certificate in one file, as Kafka's PEM store wants; cluster_id
     postgres/   superuser
     airflow/    the roles' passwords, Airflow's keys and login, kafka-collector.json, kafka-counter.json, ca.pem
 
-The superuser's password is not among Airflow's files: none of its processes has a use for it.
+The superuser's password is not among Airflow's files: no process of Airflow needs it.
 """
 
 import argparse
@@ -44,7 +44,7 @@ KAFKA_USERS = ("collector", "counter")
 CA_LIFE = timedelta(days=3650)
 LEAF_LIFE = timedelta(days=730)
 RENEWED_BEFORE = timedelta(days=60)
-_SKEW = timedelta(hours=1)  # a node whose clock is behind must not find a certificate that is not valid yet
+_SKEW = timedelta(hours=1)  # a node whose clock is behind must not see a certificate as not yet valid
 _LOCK_LIMIT_S = 60.0
 _FOLDERS = ("authority", "kafka", "postgres", "airflow")
 _NOT_AIRFLOWS = ("supervisor", "postgres_superuser")
@@ -52,20 +52,20 @@ _CLIENT, _SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_A
 
 
 def ensure(root: Path, brokers: int = BROKERS, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> list[str]:
-    """Makes the files that are not there, and anew the certificates that end within 60 days. Changes nothing else.
+    """Creates missing files and renews certificates that end within 60 days. Changes nothing else.
 
-    Each file appears whole and with mode 0400; a run that is cut short is finished by the next one.
+    Each file is written atomically with mode 0400; the next run finishes an interrupted one.
 
     Args:
         root: the folder of the four folders.
-        brokers: how many brokers have a certificate, 1 to 9. A later run with a higher number makes the new ones'.
-        clock: says what time it is, UTC.
+        brokers: how many brokers get a certificate, 1 to 9; a later run with a higher number adds the new ones.
+        clock: the time, UTC.
 
     Returns:
-        A line for each file that was made.
+        A line per file that was created or renewed.
 
     Raises:
-        StackError: a file that is there is not what it should be, or of another authority; another run holds the lock.
+        StackError: an existing file is invalid or from another CA, or another run holds the lock.
     """
     if not 1 <= brokers <= MOST_BROKERS:
         raise StackError(f"{brokers} brokers: 1 to {MOST_BROKERS} can have a certificate")
@@ -78,7 +78,7 @@ def ensure(root: Path, brokers: int = BROKERS, clock: Callable[[], datetime] = l
 
 
 class _Run:
-    """One run: makes file after file and remembers which."""
+    """One run, which collects a line per file."""
 
     def __init__(self, root: Path, now: datetime) -> None:
         self._root = root
@@ -91,7 +91,7 @@ class _Run:
         self._file("authority/ca.pem", lambda: _pem(_self_signed(key, self._now)))
         ca = self._certificate("authority/ca.pem")
         if ca.public_key() != key.public_key():
-            raise StackError(f"{self._root}/authority: ca.pem and ca.key do not belong together; restore both")
+            raise StackError(f"{self._root}/authority: ca.pem and ca.key do not match; restore both")
         self._copies_of(_pem(ca))
         self._leaf("authority/admin.pem", ca, key, "admin", (_CLIENT,))
         for number in range(1, brokers + 1):
@@ -151,21 +151,23 @@ class _Run:
         try:
             key = load_pem_private_key(path.read_bytes(), password=None)
         except (ValueError, TypeError):
-            raise StackError(f"{path} is no private key; restore it") from None
+            raise StackError(f"{path} is not a private key; restore it") from None
         if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise StackError(f"{path} is no key of an elliptic curve; restore it")
+            raise StackError(f"{path} is not an elliptic-curve key; restore it")
         return key
 
     def _certificate(self, name: str) -> x509.Certificate:
         try:
             return x509.load_pem_x509_certificate((self._root / name).read_bytes())
         except ValueError:
-            raise StackError(f"{self._root / name} holds no certificate; remove it, and it is made again") from None
+            raise StackError(
+                f"{self._root / name} does not contain a certificate; remove it, and it is created again"
+            ) from None
 
     def _foreign(self, name: str) -> StackError:
         return StackError(
-            f"{self._root / name} is of another authority than authority/ca.pem: restore the volume of authority/, "
-            f"or remove that of {name.split('/')[0]}/, and it is made again"
+            f"{self._root / name} is from another CA than authority/ca.pem: restore the volume of authority/, "
+            f"or remove that of {name.split('/')[0]}/, and it is created again"
         )
 
 
@@ -175,7 +177,7 @@ def _new_key() -> str:
 
 
 def _private(key: ec.EllipticCurvePrivateKey) -> str:
-    # PKCS #8 is the one form that Kafka reads; a password would have to stand in a file beside it.
+    # PKCS #8 is the only format that Kafka reads; a password would have to be in a file beside it.
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
@@ -199,7 +201,7 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivate
 
 
 def _self_signed(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
-    # Not the same name for every cluster: whoever looks at two of them can tell them apart.
+    # A different name for every cluster, so that their CAs can be distinguished.
     name = _named(f"Hashtide cluster {random_source.token_hex(4)}")
     return (
         _builder(name, name, key)
@@ -229,7 +231,7 @@ def _signed(
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.public_key()), critical=False)  # type: ignore[arg-type]
     )
     if _SERVER in uses:
-        # localhost: the broker's own health check asks there.
+        # localhost: for the broker's own probe.
         names = x509.SubjectAlternativeName([x509.DNSName(who), x509.DNSName("localhost")])
         builder = builder.add_extension(names, critical=False)
     return builder.sign(key, hashes.SHA256())
@@ -261,14 +263,14 @@ def _kafka_client(user: str, ca_pem: str) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    aside = path.with_name(f".{path.name}")  # nobody else's: the lock is held
+    aside = path.with_name(f".{path.name}")  # the lock is held
     write_private(aside, text)
     aside.chmod(0o400)
     aside.replace(path)
 
 
 def _sweep(folder: Path) -> None:
-    """Removes what a run that was cut short has left aside."""
+    """Removes the temporary files of an interrupted run."""
     for left in folder.glob(".*"):
         if left.name != ".lock":
             left.unlink()
@@ -285,7 +287,7 @@ def _lock(path: Path, limit_s: float = _LOCK_LIMIT_S) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > give_up_at:
-                    raise StackError(f"{path} has been held by another run for {limit_s:.0f} s") from None
+                    raise StackError(f"{path} has been locked by another run for {limit_s:.0f} s") from None
                 time.sleep(0.05)
         yield
     finally:
@@ -293,10 +295,10 @@ def _lock(path: Path, limit_s: float = _LOCK_LIMIT_S) -> Iterator[None]:
 
 
 def main(arguments: list[str]) -> int:
-    """Makes what is missing; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m stack.cluster.pki", description="Makes what is missing.")
+    """Creates what is missing; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m stack.cluster.pki", description="Creates what is missing.")
     parser.add_argument("root", type=Path)
-    parser.add_argument("--brokers", type=int, help="how many have a certificate; else HASHTIDE_BROKERS says (3)")
+    parser.add_argument("--brokers", type=int, help="how many get a certificate; default: HASHTIDE_BROKERS (3)")
     chosen = parser.parse_args(arguments)
     try:
         brokers = Settings.read().brokers if chosen.brokers is None else chosen.brokers

@@ -1,8 +1,8 @@
-"""What every container starts: renders the configuration of its service, readies its data once, then becomes it.
+"""The entry point of every container: renders its service's configuration, prepares its data once, then execs it.
 
     python -m stack.cluster.serve SERVICE
 
-A service is named as in docker-compose.yml, without its number. Docker starts again what ends.
+A service is named as in docker-compose.yml, without its number. Docker restarts it when it ends.
 """
 
 import os
@@ -25,10 +25,10 @@ _ONCE: Mapping[str, Callable[[Deployment], object]] = {
 
 
 def main(name: str) -> NoReturn:
-    """Becomes the service `name`.
+    """Execs the service `name`.
 
     Raises:
-        StackError: there is no such service, or its data can't be readied.
+        StackError: there is no such service, or its data can't be prepared.
     """
     here = deployment()
     service = next((each for each in services_of(here) if each.name == name), None)

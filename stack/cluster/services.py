@@ -1,7 +1,7 @@
-"""How each service of the cluster does, asked over the inside network: by what the cluster says of its members.
+"""The health of each service of the cluster, by what the cluster says about its members.
 
-A process that runs and a port that is open prove nothing: a broker counts when the others take it for living, a
-DataNode when the NameNode has heard of it, a NodeManager when the ResourceManager may give it work.
+A running process and an open port prove nothing: a broker is healthy if the controllers count it as alive, a DataNode
+if the NameNode has heard from it, a NodeManager if the ResourceManager may give it work.
 """
 
 import json
@@ -26,7 +26,7 @@ from stack.observe.status import ServiceStatus, Status
 
 _LIMIT_S = 5.0
 SILENT_AFTER_S = 30.0
-"""No word for so long is no health: ten heartbeats of a DataNode, thirty of the collector."""
+"""A longer silence is not healthy: ten heartbeats of a DataNode, thirty of the collector."""
 NODEMANAGER = "nodemanager"
 AIRFLOW = {
     "airflow-api-server": ("Airflow API server", "metadatabase"),
@@ -34,14 +34,14 @@ AIRFLOW = {
     "airflow-dag-processor": ("Airflow DAG processor", "dag_processor"),
     "airflow-triggerer": ("Airflow triggerer", "triggerer"),
 }
-"""Services, what people read, and what Airflow's health calls them."""
+"""Service → its title, and its name in Airflow's health."""
 HEALTHY = "healthy"
 _NAMENODE, _RESOURCEMANAGER = "HDFS NameNode", "YARN ResourceManager"
 _FAILURES = (ProbeError, OSError, KeyError, TypeError, ValueError)
 
 
 def gather(deployment: Deployment, generation: int) -> Status:
-    """Looks at everything at once; takes some seconds at most, however much is down."""
+    """Probes everything in parallel; takes a few seconds at most, however much is down."""
     endpoints = deployment.endpoints
     asked: Sequence[Callable[[Endpoints], list[ServiceStatus]]] = (brokers, hdfs, yarn, postgres, airflow, collector)
     with ThreadPoolExecutor(max_workers=len(asked) + 1) as pool:
@@ -52,7 +52,7 @@ def gather(deployment: Deployment, generation: int) -> Status:
 
 
 def brokers(endpoints: Endpoints) -> list[ServiceStatus]:
-    """One row a broker: whether the others take it for living, and whether it holds what it should."""
+    """One row per broker: whether the controllers count it as alive, and whether its copies are in sync."""
     names = [server.partition(":")[0] for server in endpoints.bootstrap_servers.split(",")]
     try:
         found = look_at_brokers(endpoints.bootstrap_servers, endpoints.kafka_config, endpoints.topic, _LIMIT_S)
@@ -71,7 +71,7 @@ def _broker_title(name: str) -> str:
 
 
 def hdfs(endpoints: Endpoints) -> list[ServiceStatus]:
-    """The NameNode, and what it says of the DataNodes."""
+    """The NameNode, and the DataNodes as it reports them."""
     try:
         info = _namenode_info(endpoints.namenode_url)
         return [_namenode(info), *_datanodes(json.loads(info["LiveNodes"]))]
@@ -113,9 +113,9 @@ def _datanode_title(name: str) -> str:
 
 
 def yarn(endpoints: Endpoints, containers_up: Callable[[], int] | None = None) -> list[ServiceStatus]:
-    """The ResourceManager, and what it says of the NodeManagers: there may be any number of these.
+    """The ResourceManager, and the NodeManagers as it reports them.
 
-    `containers_up` says how many containers of the service run; Docker's name service knows.
+    `containers_up` counts the containers of the service, by Docker's DNS unless given.
     """
     try:
         nodes = _nodes(endpoints.resourcemanager_url)
@@ -147,9 +147,9 @@ def _health_of_node(node: Mapping[str, Any]) -> str:
     if node["state"] == "RUNNING":
         return HEALTHY
     if node["state"] == "LOST":
-        # One that was scaled away looks like one that was killed: who knows which it was is asked.
+        # A node that was scaled away looks like one that was killed: the message covers both.
         return (
-            "is lost: `docker compose up -d` starts it again; was it scaled away, "
+            "is lost: `docker compose up -d` starts it again; if it was scaled away, "
             "`docker compose restart resourcemanager` forgets it"
         )
     return " ".join(f"{node['state'].lower()} {node.get('healthReport') or ''}".split())
@@ -163,7 +163,7 @@ def _addresses_of_nodemanagers() -> int:
 
 
 def postgres(endpoints: Endpoints) -> list[ServiceStatus]:
-    """Whether it answers a query of the role that only reads."""
+    """Whether it answers a query of the read-only role."""
     try:
         dsn = endpoints.reader_dsn_file.read_text().strip()
         connection = psycopg2.connect(dsn, connect_timeout=int(_LIMIT_S))
@@ -178,7 +178,7 @@ def postgres(endpoints: Endpoints) -> list[ServiceStatus]:
 
 
 def airflow(endpoints: Endpoints) -> list[ServiceStatus]:
-    """The four processes, by their heartbeats."""
+    """Airflow's four processes, by their heartbeats."""
     try:
         found = get_json(endpoints.airflow_url, "/api/v2/monitor/health")
     except _FAILURES as error:
@@ -195,12 +195,12 @@ def _heartbeat(component: object) -> str:
 
 
 def collector(endpoints: Endpoints, now_s: float | None = None) -> list[ServiceStatus]:
-    """The collector while it says that it runs; `now_s` is epoch seconds."""
+    """The collector, if its state says that it runs; `now_s` is epoch seconds."""
     found = Stages(endpoints, 0).collector()
     if found is None or found.status != "running":
         return []
     silent_s = (time.time() if now_s is None else now_s) - _told_at_s(found)
-    health = HEALTHY if silent_s <= SILENT_AFTER_S else f"is silent for {silent_s:.0f} s; its lease starts it again"
+    health = HEALTHY if silent_s <= SILENT_AFTER_S else f"is silent for {silent_s:.0f} s; collect_posts restarts it"
     return [_row("collector", "Collector", health)]
 
 

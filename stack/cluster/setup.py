@@ -1,7 +1,7 @@
-"""What has to be true before Airflow starts: made where it is missing, left as it is where it is there.
+"""Creates what Airflow needs before it starts, where it is missing.
 
-It runs at each `docker compose up`, to its end, once Kafka, HDFS and Postgres are healthy. It alone, beside the service
-that makes the secrets, has the administrator's certificate and the superuser's password.
+Runs at each `docker compose up`, to its end, once Kafka, HDFS and Postgres are healthy. Only this service and the one
+that creates the secrets have the administrator's certificate and the superuser's password.
 """
 
 import sys
@@ -25,7 +25,7 @@ _LIMIT_S = 120.0
 
 
 def steps_of(here: Deployment) -> list[Step]:
-    """Returns everything that has to be done, in no order but that of `after`."""
+    """All steps, ordered by `after` alone."""
     return [
         Step("roles", "Roles and databases", (), lambda: ensure_roles_and_databases(here)),
         Step("books", "Schema of the counts", ("roles",), lambda: provisioning.migrate_books(here)),
@@ -40,9 +40,9 @@ def _kafka(here: Deployment) -> str:
 
 
 def _hdfs(here: Deployment) -> str:
-    """Makes the folder of the count log: HDFS may still be in safe mode for a while.
+    """Creates the folder of the count log, retrying while HDFS is in safe mode.
 
-    A stop marker stays: somebody may have asked for it, while this runs beside an Airflow; the next submit removes it.
+    A stop marker stays: it may have been requested while this runs beside Airflow; the next submit removes it.
     """
     url = f"{here.endpoints.namenode_url}/webhdfs/v1{ROOT}"
     give_up_at = time.monotonic() + _LIMIT_S
@@ -51,14 +51,14 @@ def _hdfs(here: Deployment) -> str:
             requests.put(url, params={"op": "MKDIRS", "user.name": here.user}, timeout=10).raise_for_status()
         except requests.RequestException as error:
             if time.monotonic() > give_up_at:
-                raise StackError(f"HDFS does not make {ROOT}: {error}") from None
+                raise StackError(f"HDFS can't create {ROOT}: {error}") from None
             time.sleep(1)
         else:
             return f"{ROOT} is there"
 
 
 def main() -> None:
-    """Sets everything up, or ends with a line that says what can't be."""
+    """Runs all steps; ends with a line that says why if one fails."""
     here = deployment()
     if here.settings.source:
         require_understood(absolute(here.settings.source))

@@ -1,1 +1,1 @@
-"""What `./hashtide` does, a module a command."""
+"""The commands of `./hashtide`, one module each."""

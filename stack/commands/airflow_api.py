@@ -1,4 +1,4 @@
-"""Airflow's REST API, as far as the launcher needs it: runs, their state, their logs, pausing, import errors."""
+"""The part of Airflow's REST API that the first run needs: DAG runs, their state and logs, pausing, import errors."""
 
 import uuid
 from collections.abc import Callable
@@ -10,18 +10,18 @@ import requests
 import tenacity
 
 REQUEST_TIMEOUT_S = (5.0, 30.0)
-"""Connect, read. Airflow's first answers after its start take seconds on two cores."""
+"""Connect, read. Airflow's first answers after a start take seconds on two cores."""
 RETRY_FOR_S = 60.0
-"""A supervised api-server that dies is back in about 15 s; four times that is a fault worth telling."""
+"""A supervised API server that ends is back in about 15 s; after four times that it is an error."""
 UNFINISHED = ("queued", "running")
 
 
 class AirflowError(Exception):
-    """Airflow did not do what it was asked to; the message says what and where."""
+    """A request to Airflow failed; the message says which and why."""
 
 
 class AirflowAwayError(AirflowError):
-    """Airflow did not answer, or only with 5xx, for as long as we are willing to ask again."""
+    """Airflow did not answer, or only with 5xx, within the retry limit."""
 
 
 class AirflowRefusedError(AirflowError):
@@ -42,7 +42,7 @@ class Run:
 
     Attributes:
         dag_id: its DAG.
-        run_id: its name, unique within the DAG.
+        run_id: unique within the DAG.
         state: `queued`, `running`, `success` or `failed`.
     """
 
@@ -52,7 +52,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether it will not change any more by itself."""
+        """Whether its state is final."""
         return self.state not in UNFINISHED
 
 
@@ -64,7 +64,7 @@ class FailedTask:
         dag_id: its DAG.
         task_id: its task.
         try_number: the attempt that the log is of, from 1.
-        log_tail: the last lines of its log, oldest first; empty where there is none.
+        log_tail: the last lines of its log, oldest first; empty if there is no log.
     """
 
     dag_id: str
@@ -74,20 +74,20 @@ class FailedTask:
 
     @property
     def why(self) -> str:
-        """The line of its log that says most: the job's own last error, else how the task ended."""
+        """The most telling line of its log: the job's last error, else the last line."""
         errors = [line for line in self.log_tail if " ERROR " in line]
         return (errors or self.log_tail or ["no log"])[-1].strip()[:500]
 
 
 class AirflowApi:
-    """Logs in by itself, again when its token has run out, and asks again when Airflow is away."""
+    """A client that logs in, renews an expired token, and retries while Airflow does not answer."""
 
     def __init__(self, base_url: str, login_file: Path, retry_for_s: float = RETRY_FOR_S) -> None:
-        """Args: base URL without a slash at its end; file with two lines, user and password; patience in seconds."""
+        """Args: base URL without a slash at its end; file with two lines, user and password; how long to retry."""
         self._base_url = base_url
         self._login_file = login_file
         self._session = requests.Session()
-        # Proxies of the environment and .netrc must not see or change what goes to loopback.
+        # No proxies and no .netrc for requests to loopback.
         self._session.trust_env = False
         self._token: str | None = None
         self._retrying = tenacity.Retrying(
@@ -108,14 +108,14 @@ class AirflowApi:
         return True
 
     def import_errors(self) -> list[str]:
-        """One line a DAG file that Airflow can't import: the file, and the last line of the trace."""
+        """One line per DAG file that Airflow can't import: the file and the last line of the traceback."""
         found = self._call("GET", "/api/v2/importErrors")["import_errors"]
         return [f"{each['filename']}: {_last_line(each['stack_trace'])}" for each in found]
 
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> Run:
-        """Start a run by hand, with these Params.
+        """Triggers a run with these Params.
 
-        The run's name is chosen here, so that asking again after a lost answer does not start a second run.
+        The run's id is chosen here, so that a retry after a lost answer does not start a second run.
         """
         run_id = f"hashtide_up__{uuid.uuid4().hex}"
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf or {}}
@@ -127,7 +127,7 @@ class AirflowApi:
         return self.run(dag_id, run_id)
 
     def run(self, dag_id: str, run_id: str) -> Run:
-        """A run as it is now."""
+        """The current state of a run."""
         return _run(self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"))
 
     def unfinished_runs(self, dag_id: str) -> list[Run]:
@@ -153,7 +153,7 @@ class AirflowApi:
     def _log_tail(self, path: str, lines: int) -> list[str]:
         try:
             answer = self._call("GET", path, params={"full_content": "true"}, headers={"Accept": "application/json"})
-        except AirflowError as error:  # the log is a help in an error message, not worth an error of its own
+        except AirflowError as error:  # a missing log must not hide the task's failure
             return [f"(no log: {error})"]
         events = [_log_line(each) for each in answer["content"]]
         return [event for event in events if event.strip() and not event.startswith("::")][-lines:]
@@ -209,7 +209,7 @@ def _run(answer: dict[str, Any]) -> Run:
 
 
 def _log_line(event: dict[str, Any] | str) -> str:
-    """A line of a task's log; an exception's own words are kept apart from it by Airflow."""
+    """A line of a task's log, with the exception's message, which Airflow stores separately."""
     if isinstance(event, str):
         return event
     raised = [each["exc_value"] for each in event.get("error_detail") or () if each.get("exc_value")]

@@ -1,4 +1,4 @@
-"""`./hashtide test`: every check of the project, in the order in which they fail fastest."""
+"""`./hashtide test`: all checks of the project, the fastest first."""
 
 import os
 import subprocess
@@ -15,8 +15,8 @@ from stack.toolchain import LineReport, ToolchainError, default_dir, fetch
 from stack.toolchain.bootstrap import CHECKOUT, command_environment, ensure_environment
 
 NO_TESTS_COLLECTED = 5
-# Each test runs in exactly one stage, also one with several marks: the first of these that takes it. Those of the
-# cluster are asked for by name: they need a Docker engine, and the memory of a second stack.
+# Each test runs in exactly one stage, even with several marks. Tests of the cluster run only when named: they need a
+# Docker engine and the memory of a second stack.
 STAGES = {
     "unit": "not (spark or postgres or kafka or flow or cluster)",
     "spark": "spark and not (flow or cluster)",
@@ -37,7 +37,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Tally:
-    """How many tests (a linter's run is one too) passed, failed, were skipped; adds up."""
+    """Numbers of passed, failed and skipped tests; a linter's run counts as one."""
 
     passed: int = 0
     failed: int = 0
@@ -52,14 +52,14 @@ class Tally:
 
 @dataclass
 class Runner:
-    """Runs checks one after the other with their output live, and keeps the tally."""
+    """Runs checks one after the other with live output, and sums the tallies."""
 
     python: Path
     env: dict[str, str]
     tally: Tally = field(default_factory=Tally)
 
     def run(self, check: Check) -> None:
-        """Runs one check to its end and tells its name, its seconds and its tally."""
+        """Runs one check and prints its name, seconds and tally."""
         _say(f"── {check.name}")
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="hashtide-test-") as folder:
@@ -100,7 +100,7 @@ def run(fast: bool, selected: list[str], *, recorded: bool = False) -> int:
 
 
 def run_cluster(core_only: bool, selected: Sequence[str]) -> int:
-    """Builds and starts docker-compose.yml as a project of its own, tests it, and removes what it made.
+    """Builds and starts docker-compose.yml as a project of its own, tests it, and removes what it created.
 
     Args:
         core_only: without Airflow and YARN: what a build and the core services are enough for.
@@ -153,7 +153,7 @@ def chosen(fast: bool, selected: Sequence[str], *, recorded: bool = False) -> li
 
 
 def read_tally(report: Path, status: int) -> Tally:
-    """What pytest's JUnit file counts; a run that failed without a failing test is a failure too."""
+    """The tally of pytest's JUnit file; a run that failed without a failing test counts as a failure."""
     tally = Tally()
     if report.is_file():
         for suite in ET.parse(report).getroot().iter("testsuite"):  # noqa: S314 - our own pytest wrote it

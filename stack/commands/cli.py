@@ -154,7 +154,7 @@ def _tell_login_once(deployment: Deployment) -> None:
 
 
 def _follow(deployment: Deployment) -> None:
-    """Shows the stack until Ctrl-C, then stops it: a live table on a terminal, elsewhere a line where it moves."""
+    """Shows the stack until Ctrl-C, then stops it: a live table on a terminal, elsewhere a line per change."""
     from stack.observe.stages import Stages
     from stack.observe.status import as_table
     from stack.observe.watch import describe
@@ -234,13 +234,13 @@ def _existing(home: Path | None) -> StateDirectory:
 
 @contextlib.contextmanager
 def _one_at_a_time(home: StateDirectory) -> Iterator[None]:
-    """Holds the home's lock: two `up`, or `up` and `down`, would undo each other's work."""
+    """Holds the state directory's lock: `up` and `down` at the same time would interfere."""
     home.make()
     with (home.run / "command.lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StackError(f"another command is at work on {home.root}; wait until it is done") from None
+            raise StackError(f"another command is running on {home.root}; wait until it is done") from None
         yield
 
 

@@ -1,4 +1,4 @@
-"""Docker on this machine: whether an engine answers, and the program that reads docker-compose.yml."""
+"""Docker on this machine: whether an engine answers, and the compose program."""
 
 import os
 import shlex
@@ -16,13 +16,13 @@ def compose_program() -> tuple[str, ...]:
     """The first words of a compose command line; HASHTIDE_COMPOSE names another than the usual two.
 
     Raises:
-        StackError: no engine answers, or there is no such program; says what to do.
+        StackError: no engine answers, or there is no compose program; the message says what to do.
     """
     if not shutil.which("docker"):
         raise StackError(f"there is no `docker` on this machine{_INSTALL}")
     asked = _run("docker", "version", "--format", "{{.Server.Version}}")
     if asked.returncode != 0:
-        why = (asked.stderr.strip().splitlines() or ["no word"])[-1]
+        why = (asked.stderr.strip().splitlines() or ["no message"])[-1]
         raise StackError(f"no Docker engine answers ({why}){_INSTALL}")
     named = tuple(shlex.split(os.environ.get("HASHTIDE_COMPOSE", "")))
     for program in (named,) if named else _COMPOSE:

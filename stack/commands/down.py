@@ -1,4 +1,4 @@
-"""`down`: everything stops in an order in which nothing is lost, and nothing that was started is left."""
+"""`down`: stops everything in an order in which nothing is lost, and leaves no process behind."""
 
 import getpass
 import os
@@ -26,7 +26,7 @@ _ENDED = ("FINISHED", "FAILED", "KILLED")
 
 
 def stop(home: StateDirectory, steps: Steps) -> None:
-    """Stops everything of a home, whatever runs of it; nothing running is fine too."""
+    """Stops everything that runs in a state directory, if anything does."""
     supervisor = Supervisor(home)
 
     def services(*names: str, limit_s: float = 45.0) -> Callable[[], str]:
@@ -36,7 +36,7 @@ def stop(home: StateDirectory, steps: Steps) -> None:
 
         return act
 
-    # Airflow first: it would start again whatever is stopped after it.
+    # Airflow first: it would restart what is stopped after it.
     _step(steps, "Airflow", services(*_AIRFLOW[:3]))
     _step(steps, "Airflow API server", services(*_AIRFLOW[3:]))
     _step(steps, "Collector", lambda: stop_collector(home))
@@ -60,7 +60,7 @@ def _shut_down(supervisor: Supervisor) -> str:
 
 
 def stop_collector(home: StateDirectory) -> str:
-    """Asks the collector to stop and waits: it sends what it has read. Returns a word on it."""
+    """Stops the collector and waits while it sends what it has read. Returns a short status for the progress line."""
     process = collector_process(home)
     if process is None:
         return "not running"
@@ -75,7 +75,7 @@ def stop_collector(home: StateDirectory) -> str:
 
 
 def stop_stream(home: StateDirectory) -> str:
-    """Asks the streaming job to end after the batch under way; kills it where it does not. Returns a word on it."""
+    """Lets the streaming job end after the current batch, or kills it. Returns a short status for the progress line."""
     ports = recall(home)
     if not ports:
         return "not running"
@@ -95,12 +95,12 @@ def stop_stream(home: StateDirectory) -> str:
         _kill(cluster, application)
     _remove_markers(namenode)
     return (
-        f"killed after {STREAM_LIMIT_S:.0f} s; it goes on from its checkpoint" if running else "ended after its batch"
+        f"killed after {STREAM_LIMIT_S:.0f} s; it resumes from its checkpoint" if running else "ended after its batch"
     )
 
 
 def _running(cluster: str) -> dict[str, int]:
-    """The streaming jobs that have not ended: application id → generation."""
+    """The running streaming jobs: application id → generation."""
     answer = requests.get(f"{cluster}/apps", timeout=_REQUEST_LIMIT_S)
     answer.raise_for_status()
     running = {}
@@ -120,7 +120,7 @@ def _still(cluster: str, before: dict[str, int]) -> dict[str, int]:
 
 
 def _put_markers(namenode: str, running: dict[str, int]) -> bool:
-    """Writes the marker for each generation; returns whether that worked."""
+    """Writes a stop marker for each generation; returns whether that succeeded."""
     for generation in set(running.values()):
         query: dict[str, str] = {"op": "CREATE", "overwrite": "true", "user.name": getpass.getuser()}
         try:
@@ -151,7 +151,7 @@ def _kill(cluster: str, application: str) -> None:
 
 
 def stop_containers(home: StateDirectory) -> str:
-    """Ends the processes that work in the NodeManager's folder: containers that YARN can't stop any more."""
+    """Kills the processes that work in the NodeManager's folder: containers that YARN can no longer stop."""
 
     def find() -> list[int]:
         return [pid for pid in working_in(home.nodemanager_local, below=True) if pid != os.getpid()]
@@ -160,7 +160,7 @@ def stop_containers(home: StateDirectory) -> str:
 
 
 def left_over(home: StateDirectory) -> dict[int, str]:
-    """Returns the processes that still have to do with a home: its path is in their command, or they work in it."""
+    """Processes that still use a state directory: its path is in their command line, or they work in it."""
     found = {}
     for process in psutil.process_iter(["pid", "cmdline", "cwd"]):
         words, cwd = process.info["cmdline"] or [], process.info["cwd"] or ""

@@ -1,8 +1,8 @@
-"""What `up` does once every service is healthy: let the data flow, until there is something to see.
+"""What `up` does once every service is healthy: start the flow of data and wait for the first result.
 
-It chooses the source, sees that Airflow's DAGs are there and run, waits for the first counts, asks for the first
-report, and says where everything is. With `until_done` it stays until a finite source is counted whole, and closes
-the books. Airflow does the work; this asks it to, and watches.
+It sets the source, unpauses Airflow's DAGs, waits for the first counts, triggers the first report and shows where
+everything is. With `until_done` it waits until a finite source is counted completely, then audits the books. Airflow
+does the work.
 """
 
 import time
@@ -33,7 +33,7 @@ LOOK_INTERVAL_S = 1.0
 PARSED_WITHIN_S = 180.0
 RUN_WITHIN_S = 1800.0
 COMPACT_EVERY_S = 60.0
-"""While a finite source still flows. It is compacted at once when something is waited for."""
+"""Between two compactions while a finite source is still being collected."""
 TOP = 10
 
 
@@ -42,12 +42,12 @@ class Options:
     """Options of one `up`.
 
     Attributes:
-        source: address of the input, see docs/contracts.md; empty keeps the one that flows.
+        source: address of the source, see docs/contracts.md; empty keeps the current one.
         until_done: return when the source has ended and its last record is compacted and reported.
-        timeout_s: until the first counts at most; not with until_done, whose source may be long.
-        stall_timeout_s: give up when no stage has got on for so long.
-        started_at: when the command began, by time.monotonic(); the seconds that are told count from there.
-        hints: what messages tell a person to do; None: with `./hashtide`.
+        timeout_s: limit for the first counts; not with until_done, whose source may be long.
+        stall_timeout_s: give up when no stage has made progress for this long.
+        started_at: when the command began, by time.monotonic(); the seconds shown count from there.
+        hints: what messages tell a person to do; None: those of `./hashtide`.
     """
 
     source: str
@@ -59,7 +59,7 @@ class Options:
 
 
 def run(endpoints: Endpoints, options: Options, report: Steps) -> int:
-    """Let it flow. Returns 0 when there is what was asked for, 1 when not; then a line has said why."""
+    """Runs it. Returns 0 if everything asked for is there, else 1 after a line that says why."""
     hints = options.hints or Hints(endpoints)
     try:
         return _FirstRun(endpoints, options, hints, report).run()
@@ -105,7 +105,7 @@ class _FirstRun:
             if bounded != self._source:
                 self._report.say(f"{self._source} never ends; with --until-done it is {bounded}")
                 self._source = bounded
-        # The lease of collect_posts sees the change and replaces a collector that is at work on another source.
+        # collect_posts sees the change and replaces a collector that works on another source.
         if read_variables(self._endpoints.variables_file).get(SOURCE.name) != self._source:
             set_variable(self._endpoints.variables_file, SOURCE.name, self._source)
 
@@ -128,9 +128,9 @@ class _FirstRun:
         self._report.done(step)
 
     def _flow(self, newest_before: int) -> None:
-        """Wait until what was asked for is in Postgres, compacting on the way.
+        """Waits until what was asked for is in Postgres, triggering compactions meanwhile.
 
-        Batches that were committed before we began, compacted or not, prove nothing of this start.
+        Batches that were committed before, compacted or not, do not count as this run's first counts.
         """
         until_done = self._options.until_done
         step = "everything counted" if until_done else "first counts"
@@ -160,7 +160,7 @@ class _FirstRun:
             self._report.say(f"Collecting from {now.collector.shown_source}.")
 
     def _is_done(self, now: Snapshot) -> bool:
-        """The source is at its end, all of it in the topic, all of the topic in Postgres."""
+        """Whether the source has ended, and all its posts are in the topic and all of the topic in Postgres."""
         collector = now.collector
         if collector is None or collector.status != "finished" or collector.source != self._source:
             return False
@@ -188,10 +188,10 @@ class _FirstRun:
         return day
 
     def _run_dag(self, dag_id: str, conf: dict[str, Any] | None = None) -> None:
-        """Run it once, and wait for its end. One that runs already is waited for first: never two at once.
+        """Triggers one run and waits for its end, after the end of unfinished runs: never two at once.
 
         Raises:
-            StackError: it failed; names the task and the end of its log.
+            StackError: it failed; the message has the task and the end of its log.
         """
         for other in self._api.unfinished_runs(dag_id):
             self._wait_for(other)
@@ -225,7 +225,7 @@ class _FirstRun:
         self._report.console.print(summary(day, hashtags, self._hints, self._first_counts_s or 0.0, note))
 
     def _close_books(self) -> int:
-        step = "topic read again for the books"
+        step = "recount of the topic"
         self._report.started(step)
         books = self._books()
         self._report.done(step)
@@ -243,4 +243,4 @@ class _FirstRun:
 
 
 def _first_line(text: str) -> str:
-    return (text.strip().splitlines() or ["no word"])[0]
+    return (text.strip().splitlines() or ["no message"])[0]

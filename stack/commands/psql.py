@@ -1,4 +1,4 @@
-"""`psql` on the counts, as the role that only reads."""
+"""`psql` on the counts, with the read-only role."""
 
 import os
 import subprocess
@@ -8,17 +8,17 @@ from psycopg2.extensions import parse_dsn
 
 from stack.daemons.postgres import server_binaries
 
-# Elsewhere libpq's own names, PG and the parameter's, are in use.
+# Other parameters: PG and the name in capitals.
 _NAMES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
 
 
 def environment(dsn: str) -> dict[str, str]:
-    """A connection string as libpq's environment: a password on a command line can be read by others."""
+    """A connection string as libpq's environment variables: others can read a command line."""
     return {_NAMES.get(key, f"PG{key.upper()}"): value for key, value in parse_dsn(dsn).items()}
 
 
 def run(dsn_file: Path, command: str | None) -> int:
-    """Runs the command, or lets a person type; psql's exit status."""
+    """Runs the command, or an interactive session; returns psql's exit status."""
     words = [str(server_binaries() / "psql"), *(["--command", command] if command else [])]
     env = {**os.environ, **environment(dsn_file.read_text().strip())}
     try:

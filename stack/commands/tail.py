@@ -1,4 +1,4 @@
-"""`./hashtide tail`: the newest posts of the running stack's topic. What reads them is a job of its own."""
+"""`./hashtide tail`: the newest posts of the running stack's topic, read by jobs/tail.py."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def command(endpoints: Endpoints, lines: int, *, follow: bool) -> list[str]:
 
 
 def run(endpoints: Endpoints, lines: int, *, follow: bool) -> int:
-    """Shows them on our own terminal; the job's exit status. A Ctrl-C ends it as if all were shown."""
+    """Runs the job on our own terminal; returns its exit status, 0 after Ctrl-C."""
     try:
         return subprocess.run(command(endpoints, lines, follow=follow), check=False).returncode
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""`up`, as far as the services: each is started as soon as what it needs is healthy, and not later."""
+"""`up`, the services: each is started as soon as the services that it needs are healthy."""
 
 import queue
 import threading
@@ -23,22 +23,22 @@ _POLL_S = 0.2
 _AFTER = {
     "airflow-api-server": ("metadata",),
     "airflow-dag-processor": ("metadata",),
-    # A trigger asks again and again: it may come before what it asks.
+    # A trigger polls: it may start before the services that it polls.
     "airflow-triggerer": ("metadata",),
-    # A task does not: its first ones find everything that they need.
+    # Tasks do not: the services that they need must be there.
     "airflow-scheduler": ("metadata", "books", "kafka", "namenode", "datanode", "resourcemanager", "nodemanager"),
 }
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do.
+    """One step.
 
     Attributes:
-        name: what others name in `after`.
+        name: other steps refer to it in `after`.
         title: what people read.
-        after: names of the steps that have to be done before.
-        act: does it and returns a word on it.
+        after: names of the steps that must be done first.
+        act: does it and returns a short status for the progress line.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Step:
 
 
 def start(deployment: Deployment, fixed: Mapping[str, int], steps: Steps) -> Deployment:
-    """Makes every service of the stack run and be healthy; what runs is left alone. Returns the deployment as it runs.
+    """Starts every service that is not running and waits until all are healthy. Returns the running deployment.
 
     Raises:
         StackError: something can't be started.
@@ -89,7 +89,7 @@ def _scheduler_runs(supervisor: Supervisor) -> bool:
 
 
 def steps_of(deployment: Deployment, services: Sequence[Service], supervisor: Supervisor, report: Steps) -> list[Step]:
-    """Returns everything that has to be done to have the services healthy, in no order but that of `after`."""
+    """All steps until the services are healthy, ordered by `after` alone."""
     once: dict[str, Callable[[], object]] = {
         "postgres": lambda: initialise(deployment),
         "kafka": lambda: provisioning.format_kafka(deployment),
@@ -127,16 +127,16 @@ def _address(deployment: Deployment, name: str) -> str:
 
 
 def wait_until_healthy(deployment: Deployment, service: Service, supervisor: Supervisor, steps: Steps) -> None:
-    """Waits until a service does its work.
+    """Waits until a service is healthy.
 
     Raises:
-        StackError: not within HEALTHY_WITHIN_S; says what was missing and which log to read.
+        StackError: it is not within HEALTHY_WITHIN_S; the message says what is missing and names the log.
     """
     deadline = time.monotonic() + HEALTHY_WITHIN_S
     while True:
         process = supervisor.processes().get(service.name)
         if process is None:
-            raise StackError(f"supervisord went away while {service.title} was starting; run `up` again")
+            raise StackError(f"supervisord ended while {service.title} was starting; run `up` again")
         if (why := health(deployment, service.name, process)) == HEALTHY:
             return
         if time.monotonic() > deadline:
@@ -147,10 +147,10 @@ def wait_until_healthy(deployment: Deployment, service: Service, supervisor: Sup
 
 
 def run_steps(wanted: Sequence[Step], report: Steps) -> None:
-    """Does the steps, each as soon as those that it names are done, and tells of each.
+    """Runs the steps in parallel, each as soon as those in its `after` are done, and reports each.
 
     Raises:
-        StackError: the first one that fails; those under way are left to themselves.
+        StackError: the first one that fails; running steps are not waited for.
     """
     waiting = {step.name: step for step in wanted}
     finished: set[str] = set()
@@ -163,7 +163,7 @@ def run_steps(wanted: Sequence[Step], report: Steps) -> None:
             report.started(step.title)
             threading.Thread(target=_act, args=(step, results), name=step.name, daemon=True).start()
         if not under_way:
-            raise StackError(f"nothing can go on: {', '.join(waiting)} wait for each other")
+            raise StackError(f"the steps {', '.join(waiting)} wait for each other")
         step, outcome = results.get()
         under_way -= 1
         if isinstance(outcome, BaseException):

@@ -1,4 +1,4 @@
-"""One stack as it is about to run: its home, settings, ports, parts and secrets in one hand."""
+"""Everything that describes one deployment: state directory, settings, ports, toolchain, secrets."""
 
 import getpass
 import os
@@ -68,7 +68,7 @@ class Deployment:
 
     @property
     def user(self) -> str:
-        """Whom the services run as."""
+        """The system user that the services run as."""
         return getpass.getuser()
 
     @property
@@ -85,7 +85,7 @@ class Deployment:
         return path.read_text().strip() if path.exists() else None
 
     def dsn(self, role: str, database: str = DATABASE) -> str:
-        """Returns libpq's connection string of one of our roles. It holds the password."""
+        """Libpq's connection string for one of our roles, password included."""
         server = {"host": self.hosts["postgres"], "port": str(self.ports["postgres"])}
         if self.own_dsn:
             server = {k: v for k, v in parse_dsn(self.own_dsn).items() if k not in ("user", "password", "dbname")}
@@ -93,11 +93,11 @@ class Deployment:
 
     @property
     def superuser_password(self) -> str:
-        """Of the Postgres that is ours."""
+        """Of the superuser of our own Postgres."""
         return self.superuser_file.read_text().strip() if self.superuser_file else self.secrets["postgres_superuser"]
 
     def superuser_dsn(self, database: str = "postgres") -> str:
-        """Returns the connection string of the role that makes roles and databases."""
+        """The connection string of the role that creates roles and databases."""
         if self.own_dsn:
             return make_dsn(self.own_dsn) if database == "postgres" else make_dsn(self.own_dsn, dbname=database)
         return make_dsn(
@@ -110,7 +110,7 @@ class Deployment:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of every service: little of ours, so that a start does not depend on who starts it."""
+        """The environment of every service: nearly nothing of the caller's, so that a start does not depend on it."""
         passed = {name: os.environ[name] for name in (*_PASSED_ON, *_PROXIES) if name in os.environ}
         java = self.toolchain.java_home
         paths = [
@@ -131,7 +131,7 @@ class Deployment:
             # Where a Spark of a task's own finds Kafka's connector.
             "HASHTIDE_PARTS": str(self.toolchain.jars.parent),
             "AIRFLOW_HOME": str(self.home.airflow),
-            # Where a lease puts a connection's token for the collector.
+            # Where collect_posts puts a connection's token for the collector.
             "HASHTIDE_SECRETS_DIR": str(self.home.secrets),
             # Each thread of a JVM may otherwise keep 64 MB of its own for malloc.
             "MALLOC_ARENA_MAX": "2",
@@ -139,7 +139,7 @@ class Deployment:
 
     @property
     def first_source(self) -> str:
-        """What is collected until somebody says what."""
+        """The source until somebody names one."""
         return "simulator" if self.cluster else FIRST
 
     @property
@@ -173,21 +173,21 @@ class Deployment:
         )
 
     def with_ports(self, ports: Mapping[str, int]) -> "Deployment":
-        """Returns the same stack on other ports."""
+        """The same stack on other ports."""
         return replace(self, ports=ports)
 
     def keep_dsns(self) -> None:
-        """Writes the connection strings that others read from files."""
+        """Writes the files with connection strings that other processes read."""
         if self.settings.postgres_dsn:
             write_private(self.secrets.postgres_dsn_file, self.settings.postgres_dsn.get_secret_value() + "\n")
         write_private(self.secrets.reader_dsn_file, self.dsn("hashtide_reader") + "\n")
 
 
 def check_paths(home: StateDirectory) -> None:
-    """Raises StackError where a path has a character that some part of the stack can't bear."""
+    """Raises StackError where a path has a character that Hadoop can't handle."""
     for path in (home.root, REPOSITORY, Path(sys.prefix)):
         if not _PLAIN_PATH.fullmatch(str(path)):
             raise StackError(
-                f"{path} has a blank or another character that Hadoop's addresses can't bear; "
+                f"{path} has a blank or another character that Hadoop's addresses can't contain; "
                 "use a folder named with letters, digits and . _ - only"
             )

@@ -1,4 +1,4 @@
-"""Where the running stack answers: the one thing that the stack's modules hand each other."""
+"""Where the running stack answers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +17,11 @@ class Endpoints:
         namenode_url: `http://host:port` of the NameNode (WebHDFS).
         count_log_url: the count log's root as fsspec knows it, `webhdfs://host:port/hashtide/counts`.
         resourcemanager_url: `http://host:port` of YARN's ResourceManager.
-        reader_dsn_file: file (0600) with the libpq connection string of the role that only reads.
+        reader_dsn_file: file (0600) with the libpq connection string of the read-only role.
         variables_file: the JSON file that Airflow reads its variables from (LocalFilesystemBackend).
         spool_dir: the collector's spool.
         reports_dir: where reports are written.
-        kafka_config: the Kafka client's file (docs/contracts.md) of who may read the topic; None: Kafka asks nobody.
+        kafka_config: Kafka client configuration (docs/contracts.md) that may read the topic; None without credentials.
     """
 
     home: Path

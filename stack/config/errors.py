@@ -2,4 +2,4 @@
 
 
 class StackError(Exception):
-    """The stack can't go on; the message is one line that says what to do about it."""
+    """A command failed; the message is one line that says why and what to do."""

@@ -1,4 +1,4 @@
-"""What messages tell a person to do next: on one machine with `./hashtide`, elsewhere in another's words."""
+"""What messages tell a person to do next; here for one machine, with `./hashtide`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,26 +8,26 @@ from stack.config.endpoints import Endpoints
 
 @dataclass(frozen=True)
 class Hints:
-    """Next steps of the stack on one machine; whoever runs the same parts otherwise overrides what differs.
+    """Next steps on one machine; another backend overrides what differs.
 
     Attributes:
-        endpoints: of the stack that is spoken of.
+        endpoints: of the stack.
     """
 
     endpoints: Endpoints
 
     @property
     def status(self) -> str:
-        """Command that shows how everything is."""
+        """The command that shows the state of everything."""
         return "./hashtide status"
 
     def logs(self, name: str) -> str:
-        """Command that shows the log of a service, or of `collect` or `count`."""
+        """The command that shows the log of a service, of `collect` or of `count`."""
         return f"./hashtide logs {name}"
 
     @property
     def airflow_url(self) -> str:
-        """Airflow as a browser reaches it, no slash at its end."""
+        """Airflow's address in a browser, no slash at its end."""
         return self.endpoints.airflow_url
 
     @property
@@ -36,7 +36,7 @@ class Hints:
         return f"user and password are in {self.endpoints.admin_login_file}"
 
     def report(self, path: Path) -> str:
-        """Where a report, or the folder of all, can be opened."""
+        """Where a report, or the folder of all reports, can be opened."""
         return str(path)
 
     def take_out(self, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Which port each service listens on: the usual ones, moved where taken, then the same for the home's life."""
+"""The port of each service: the usual one or the next free one, then the same for the state directory's life."""
 
 import contextlib
 import fcntl
@@ -35,12 +35,12 @@ DEFAULTS: Mapping[str, int] = {
 LOOPBACK: Mapping[str, str] = dict.fromkeys(
     ("airflow", "postgres", "kafka", "namenode", "datanode", "resourcemanager", "nodemanager"), HOST
 )
-"""Where each service answers, in a stack of one machine."""
+"""Where each service answers in a stack on one machine."""
 _TRIES = 500
 
 
 def is_free(port: int) -> bool:
-    """Returns whether nothing listens on the port, on loopback or on every address."""
+    """Whether nothing listens on the port, on loopback or on all addresses."""
     for address in (HOST, "0.0.0.0"):  # noqa: S104 - bound for an instant, never listened on
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -52,12 +52,12 @@ def is_free(port: int) -> bool:
 
 
 def choose(remembered: Mapping[str, int], fixed: Mapping[str, int], avoid: frozenset[int]) -> dict[str, int]:
-    """Returns a free port for each name of DEFAULTS.
+    """A free port for each name in DEFAULTS.
 
     Args:
-        remembered: what the home used last; kept where still free.
-        fixed: what the user asked for; never moved.
-        avoid: ports that other homes remember.
+        remembered: the ports used last; kept if still free.
+        fixed: the user's choice; never moved.
+        avoid: ports that other stacks of this user remember.
 
     Raises:
         StackError: a fixed port is taken, or named twice, or its name is unknown.
@@ -68,9 +68,11 @@ def choose(remembered: Mapping[str, int], fixed: Mapping[str, int], avoid: froze
     chosen: dict[str, int] = {}
     for name, port in fixed.items():
         if port in chosen.values():
-            raise StackError(f"port {port} is asked for twice; give {name} another")
+            raise StackError(f"port {port} is given twice; choose another for {name}")
         if not is_free(port):
-            raise StackError(f"port {port}, asked for {name}, is taken; stop what listens there or ask for another")
+            raise StackError(
+                f"port {port}, given for {name}, is taken; stop the program that listens there or choose another"
+            )
         chosen[name] = port
     for name, default in DEFAULTS.items():
         if name not in chosen:
@@ -89,7 +91,7 @@ def _first_free(remembered: int | None, default: int, avoid: frozenset[int], tak
 
 
 def settle(home: StateDirectory, fixed: Mapping[str, int]) -> dict[str, int]:
-    """Returns the home's ports, chosen now and remembered. Only for a home of which nothing runs.
+    """Chooses and remembers the ports of a stack that is not running.
 
     Raises:
         StackError: a fixed port is taken.
@@ -104,7 +106,7 @@ def settle(home: StateDirectory, fixed: Mapping[str, int]) -> dict[str, int]:
 
 
 def recall(home: StateDirectory) -> dict[str, int]:
-    """Returns the ports that the home remembers, none where it has never been up."""
+    """The remembered ports; none before the first `up`."""
     try:
         remembered: dict[str, int] = json.loads((home.root / "ports.json").read_text())
     except (FileNotFoundError, json.JSONDecodeError):
@@ -114,9 +116,9 @@ def recall(home: StateDirectory) -> dict[str, int]:
 
 @contextlib.contextmanager
 def _registry() -> Iterator[list[Path]]:
-    """The homes of this user that still exist, to be appended to; one process at a time.
+    """The state directories of this user that still exist, to be appended to; one process at a time.
 
-    Two stacks that start in the same moment would otherwise both find the same port free.
+    Two stacks that start at the same moment would otherwise choose the same port.
     """
     path = private_runtime_dir() / "homes"
     with path.open("a+") as file:

@@ -35,17 +35,17 @@ MAKERS: dict[str, Callable[[], str]] = {
     "airflow_api_secret": _long_token,
     "airflow_jwt_secret": _long_token,
 }
-"""Each secret of a home by its name, and what makes it."""
+"""How each secret is made, by name."""
 
 
 class Secrets:
-    """The secrets of one home by name."""
+    """The secrets of one state directory, by name."""
 
     def __init__(self, home: StateDirectory) -> None:
         self._dir = home.secrets
 
     def ensure(self) -> bool:
-        """Makes the secrets that are not there yet; returns whether the admin's login was made now."""
+        """Creates missing secrets; returns whether the admin's login was created now."""
         for name, make in MAKERS.items():
             if not (self._dir / name).exists():
                 write_private(self._dir / name, make() + "\n")
@@ -64,32 +64,32 @@ class Secrets:
 
     @property
     def reader_dsn_file(self) -> Path:
-        """The connection string of the role that only reads."""
+        """The file with the read-only role's connection string."""
         return self._dir / "reader.dsn"
 
     @property
     def postgres_dsn_file(self) -> Path:
-        """The connection string of the user's own Postgres, kept so that the next command finds it."""
+        """The file with the connection string of the user's own Postgres, kept for the next command."""
         return self._dir / "postgres.dsn"
 
     @property
     def kafka_reader_file(self) -> Path:
-        """The Kafka client's file (docs/contracts.md) of who may read the topic; in the cluster only."""
+        """The Kafka client configuration (docs/contracts.md) that may read the topic; in the cluster only."""
         return self._dir / "kafka-counter.json"
 
     @property
     def kafka_writer_file(self) -> Path:
-        """As above, of who may write to the topic: the collector."""
+        """The Kafka client configuration that may write to the topic, the collector's; in the cluster only."""
         return self._dir / "kafka-collector.json"
 
     def admin_login(self) -> tuple[str, str]:
-        """Returns user and password of Airflow's admin."""
+        """User and password of Airflow's admin."""
         user, password = self.admin_login_file.read_text().splitlines()
         return user, password
 
 
 def write_private(path: Path, text: str) -> None:
-    """Writes a file that only its owner reads, whole or not at all."""
+    """Writes a file that only its owner can read, atomically."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w") as file:

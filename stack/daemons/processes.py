@@ -1,4 +1,4 @@
-"""The processes of the stack on one machine as they are now: what supervisord, Airflow and YARN look after here."""
+"""The running processes of the stack on one machine: those of supervisord, Airflow and YARN."""
 
 import fcntl
 import os
@@ -21,7 +21,7 @@ from stack.observe.status import ServiceStatus, Status
 
 
 def gather(deployment: Deployment, generation: int) -> Status:
-    """Looks at everything at once; takes some seconds at most, however much is down."""
+    """Probes everything in parallel; takes a few seconds at most, however much is down."""
     supervisor = Supervisor(deployment.home)
     processes = supervisor.processes()
     tally = restarts.read(deployment.home.run / "restarts.json")
@@ -53,7 +53,7 @@ def _service(
 
 
 def _unsupervised(home: StateDirectory) -> list[ServiceStatus]:
-    """The collector and the streaming job's containers: Airflow and YARN look after them."""
+    """The collector and the streaming job's containers, which Airflow and YARN supervise."""
     found = []
     if collector := collector_process(home):
         up_s = time.time() - collector.create_time()
@@ -67,7 +67,7 @@ def _unsupervised(home: StateDirectory) -> list[ServiceStatus]:
 
 
 def collector_process(home: StateDirectory) -> psutil.Process | None:
-    """Returns the process that holds the spool (SPOOL/lock, docs/contracts.md); None where there is none."""
+    """The process that holds the spool's lock (SPOOL/lock, docs/contracts.md); None if nobody does."""
     asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
     try:
         with (home.spool / "lock").open("rb") as file:
@@ -82,9 +82,9 @@ def _running(name: str, title: str, pid: int, up_s: float | None, memory_mb: flo
 
 
 def memory_of(pid: int, without: frozenset[int]) -> float:
-    """Returns the memory of a process and its children in MB (10^6 bytes), some pids left out.
+    """Memory of a process and its children in MB (10^6 bytes), except the pids in `without`.
 
-    It is the proportional set size: pages that several processes share count once.
+    The proportional set size: pages that several processes share count once.
     """
     try:
         process = psutil.Process(pid)

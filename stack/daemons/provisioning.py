@@ -1,4 +1,4 @@
-"""What has to be done once before a service can start, and once after: formats, topic, schema, Airflow's database."""
+"""Work that is done once before or after a service starts: formatting, topic, schema, Airflow's database."""
 
 import base64
 import contextlib
@@ -28,7 +28,7 @@ _LIMIT_S = 300
 def run(
     deployment: Deployment, what: str, command: Sequence[str], stdin: str = "", extra: Mapping[str, str] | None = None
 ) -> str:
-    """Runs a program to its end, its output kept in logs/, and returns that output.
+    """Runs a program to its end, appends its output to a log in logs/ and returns it.
 
     Raises:
         StackError: it fails or takes more than five minutes; names the log.
@@ -45,7 +45,7 @@ def run(
             timeout=_LIMIT_S,
             cwd=REPOSITORY,
             env={**deployment.environment, **(extra or {})},
-            start_new_session=True,  # no terminal: what asks for a password reads it from stdin
+            start_new_session=True,  # without a terminal, programs read passwords from stdin
             check=False,
         )
     except subprocess.TimeoutExpired as error:
@@ -59,13 +59,13 @@ def run(
 
 
 def new_cluster_id() -> str:
-    """Returns a name that no other Kafka cluster has."""
+    """A random Kafka cluster id."""
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    return f"A{cluster_id[1:]}" if cluster_id.startswith("-") else cluster_id  # else taken for an option
+    return f"A{cluster_id[1:]}" if cluster_id.startswith("-") else cluster_id  # not an option
 
 
 def format_kafka(deployment: Deployment) -> None:
-    """Gives Kafka's log directory its cluster id where it has none: the one that all brokers share."""
+    """Formats Kafka's log directory with the cluster id, the same for all brokers; does nothing if it is formatted."""
     if (deployment.home.data / "kafka" / "meta.properties").exists():
         return
     conf = deployment.home.conf / "kafka"
@@ -75,24 +75,24 @@ def format_kafka(deployment: Deployment) -> None:
 
 
 def format_namenode(deployment: Deployment) -> None:
-    """Makes an empty file system where there is none.
+    """Creates an empty file system if there is none.
 
     Raises:
-        StackError: there are blocks but no tree: formatting would throw them away.
+        StackError: there are blocks but no file tree: formatting would delete them.
     """
     if (deployment.home.data / "namenode" / "current" / "VERSION").exists():
         return
     if (deployment.home.data / "datanode" / "current" / "VERSION").exists():
         raise StackError(
-            f"{deployment.home.data}/namenode is gone, {deployment.home.data}/datanode is not: restore it, "
-            "or move data/datanode away to begin with an empty HDFS"
+            f"{deployment.home.data}/namenode is missing but {deployment.home.data}/datanode is there: restore it, "
+            "or move data/datanode away to start with an empty HDFS"
         )
     main = "org.apache.hadoop.hdfs.server.namenode.NameNode"
     run(deployment, "namenode-format", (*hadoop_java(deployment, 128), main, "-format", "-nonInteractive", "-force"))
 
 
 def ensure_topic(deployment: Deployment) -> str:
-    """Makes the topic of the posts where it is not there. Returns a word on it."""
+    """Creates the topic of the posts if it is missing. Returns a short status for the progress line."""
     configs = {
         "cleanup.policy": "delete",
         # The broker's clock, not the sender's: retention and the event time of plain text go by it.
@@ -111,7 +111,7 @@ def ensure_topic(deployment: Deployment) -> str:
 
 
 def migrate_books(deployment: Deployment) -> str:
-    """Brings the schema of the counts up to date. Returns a word on it."""
+    """Migrates the schema of the counts. Returns a short status for the progress line."""
     output = run(
         deployment,
         "migrate",
@@ -123,9 +123,10 @@ def migrate_books(deployment: Deployment) -> str:
 
 
 def migrate_airflow(deployment: Deployment) -> str:
-    """Makes or upgrades Airflow's metadata and its admin, where versions or database changed since the last time.
+    """Creates or upgrades Airflow's metadata and its admin, if versions or database changed since the last time.
 
-    Each of Airflow's commands takes 6 to 10 s, so they are not run for nothing. Returns a word on it.
+    Each of Airflow's commands takes 6 to 10 s, so they run only when needed.
+    Returns a short status for the progress line.
     """
     stamp = deployment.home.airflow / "migrated.json"
     wanted = _metadata_state(deployment)
@@ -142,7 +143,7 @@ def migrate_airflow(deployment: Deployment) -> str:
 
 
 def _metadata_state(deployment: Deployment) -> dict[str, object]:
-    """What decides whether Airflow's migrations have to run: the versions, and what the database says of itself."""
+    """What decides whether Airflow's migrations have to run: package versions and the database's own revisions."""
     names = ("apache-airflow-core", "apache-airflow-providers-fab")
     connection = psycopg2.connect(deployment.dsn("hashtide_airflow", METADATA_DATABASE), connect_timeout=10)
     with contextlib.closing(connection), connection.cursor() as cursor:
@@ -153,7 +154,7 @@ def _metadata_state(deployment: Deployment) -> dict[str, object]:
 
 
 def _revisions(cursor: psycopg2.extensions.cursor, admin: str) -> list[object]:
-    """Alembic's revisions, and how many admins there are; empty where the tables are not all there."""
+    """Alembic's revisions and the number of admins; empty if a table is missing."""
     tables = ("alembic_version", "alembic_version_fab", "ab_user")
     cursor.execute("select bool_and(to_regclass(name) is not null) from unnest(%s) name", (list(tables),))
     if not (cursor.fetchone() or [False])[0]:
@@ -165,10 +166,10 @@ def _revisions(cursor: psycopg2.extensions.cursor, admin: str) -> list[object]:
 
 
 def remove_stop_markers(deployment: Deployment) -> None:
-    """Removes markers that an interrupted `down` left: the streaming job would end after its first batch."""
+    """Removes markers that an interrupted `down` left behind: the streaming job would end after its first batch."""
     url = f"{deployment.endpoints.namenode_url}/webhdfs/v1{ROOT}/{STOP_MARKERS}"
     query: dict[str, str] = {"op": "DELETE", "recursive": "true", "user.name": deployment.user}
     try:
         requests.delete(url, params=query, timeout=10).raise_for_status()
     except requests.RequestException as error:
-        raise StackError(f"HDFS does not let {ROOT}/{STOP_MARKERS} be removed: {error}") from None
+        raise StackError(f"HDFS refuses to remove {ROOT}/{STOP_MARKERS}: {error}") from None

@@ -1,4 +1,4 @@
-"""Renders the templates of stack/templates into one home's conf/. Pure but for `write`, which puts the files there."""
+"""Renders stack/templates into conf/ of the state directory, and writes the files that Airflow reads."""
 
 import json
 import socket
@@ -22,13 +22,13 @@ from stack.daemons.restarts import EVENTS
 from stack.daemons.services import Service
 
 KAFKA_SECRETS = Path("/run/secrets/kafka")
-"""In the cluster: the authority's certificate, and each broker's own with its key."""
+"""In the cluster: the CA's certificate, and each broker's certificate with its key."""
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 _HADOOP = ("core-site.xml", "hdfs-site.xml", "yarn-site.xml", "capacity-scheduler.xml", "log4j.properties")
 
 
 def render(template: str, values: Mapping[str, object]) -> str:
-    """Returns a template's text; a value that it names and nobody gave is an error (jinja2.UndefinedError)."""
+    """The text of a template; a missing value raises jinja2.UndefinedError."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         undefined=jinja2.StrictUndefined,
@@ -47,7 +47,7 @@ def _property(name: str, value: object, why: str) -> Markup:
 
 
 def values_of(deployment: Deployment) -> dict[str, object]:
-    """Returns what the templates may name, secrets left out."""
+    """The values that templates can use; no secrets."""
     pyspark = find_spec("pyspark")
     return {
         **deployment.settings.model_dump(exclude={"home", "ports", "postgres_dsn", "source"}),
@@ -55,7 +55,7 @@ def values_of(deployment: Deployment) -> dict[str, object]:
         "hosts": dict(deployment.hosts),
         **_broker(deployment),
         "ports": dict(deployment.ports),
-        # The cluster's network is its own; nothing else of this machine is to be reached.
+        # The cluster has a network of its own; on one machine nothing else must reach the services.
         "listen": "0.0.0.0" if deployment.cluster else HOST,  # noqa: S104
         "airflow_url": deployment.public_url,
         "home": str(deployment.home.root),
@@ -69,9 +69,9 @@ def values_of(deployment: Deployment) -> dict[str, object]:
 
 
 def _broker(deployment: Deployment) -> dict[str, object]:
-    """What this machine's broker is: in the cluster, the one whose name the container has, `kafka-N`.
+    """The broker of this machine: in the cluster, the one named like the container, `kafka-N`.
 
-    It says nothing of how many there are: one more is no reason to start the others anew.
+    It does not depend on the number of brokers: adding one must not restart the others.
     """
     controllers = deployment.hosts["kafka"].split(",")[:3]
     brokers = [f"kafka-{number}" for number in range(1, MOST_BROKERS + 1)] if deployment.cluster else controllers
@@ -86,14 +86,14 @@ def _broker(deployment: Deployment) -> dict[str, object]:
 
 
 def write(deployment: Deployment, services: Iterable[Service]) -> None:
-    """Writes every configuration file of the stack, those with secrets readable by their owner only."""
+    """Writes all configuration files; those with secrets are readable by their owner only."""
     write_daemons(deployment)
     write_airflow_cfg(deployment)
     write_private(deployment.home.conf / "supervisord.conf", _supervisord(deployment, services, values_of(deployment)))
 
 
 def write_daemons(deployment: Deployment) -> None:
-    """Writes what Kafka, Hadoop, Spark and Postgres read; there is no secret in it."""
+    """Writes the configuration of Kafka, Hadoop, Spark and Postgres; it contains no secrets."""
     home, values = deployment.home, values_of(deployment)
     plain = {home.hadoop_conf / name: name for name in _HADOOP}
     plain |= {
@@ -110,7 +110,7 @@ def write_daemons(deployment: Deployment) -> None:
 
 
 def write_airflow_cfg(deployment: Deployment) -> None:
-    """Writes airflow.cfg, which holds keys."""
+    """Writes airflow.cfg, which contains keys."""
     text = render("airflow.cfg", values_of(deployment) | _airflow_secrets(deployment))
     write_private(deployment.home.airflow / "airflow.cfg", text)
 
@@ -135,9 +135,9 @@ def _supervisord(deployment: Deployment, services: Iterable[Service], values: Ma
 
 
 def url_of(dsn: str) -> str:
-    """Returns `user:password@host:port/database` of a connection string, as SQLAlchemy wants it after the `//`.
+    """A connection string as `user:password@host:port/database`, as SQLAlchemy wants it after `//`.
 
-    A unix socket's folder goes into the query. `%` is doubled: Airflow's configuration file takes it as its own.
+    A unix socket's folder goes into the query. `%` is doubled, because Airflow's configuration interpolates it.
     """
     parts = parse_dsn(dsn)
     login = f"{quote(parts['user'], safe='')}:{quote(parts['password'], safe='')}"
@@ -150,7 +150,7 @@ def url_of(dsn: str) -> str:
 
 
 def write_airflow_files(deployment: Deployment) -> None:
-    """Writes the connections and variables that Airflow reads, see docs/contracts.md. They are read at each use."""
+    """Writes Airflow's connections and variables, see docs/contracts.md; Airflow reads them at each use."""
     home, settings = deployment.home, deployment.settings
     kept = read_variables(home.variables_file)
     write_variables(
@@ -170,7 +170,7 @@ def write_airflow_files(deployment: Deployment) -> None:
 
 
 def connections_of(deployment: Deployment) -> dict[str, dict[str, object]]:
-    """Returns Airflow's connections by their ids."""
+    """Airflow's connections by id."""
     ports = deployment.ports
     return {
         **_kafka_connections(deployment),
@@ -191,7 +191,7 @@ def connections_of(deployment: Deployment) -> dict[str, dict[str, object]]:
 
 
 def _kafka_connections(deployment: Deployment) -> dict[str, dict[str, object]]:
-    """The reader's, and where the brokers ask who one is, the collector's too."""
+    """The reader's connection, and with authentication the collector's too."""
     if not deployment.cluster:
         address = {"conn_type": "kafka", "host": deployment.hosts["kafka"], "port": deployment.ports["kafka"]}
         return {names.KAFKA: {**address, "extra": json.dumps({"topic": TOPIC})}}

@@ -1,7 +1,7 @@
-"""Supervisord's event listener: counts how often each service had to be started again, and never lets one stay down.
+"""Supervisord's event listener: counts how often each service was restarted, and revives those it gave up.
 
-Supervisord gives a service up after some tries in a row (FATAL), and each try waits a second longer than the last. Here
-it is revived after a while, so the wait has a cap and the tries have no end.
+Supervisord gives a service up (FATAL) after some tries in a row, each a second later than the last. Reviving it after a
+while caps the wait and makes the tries endless.
 """
 
 import json
@@ -20,10 +20,10 @@ EVENTS = "PROCESS_STATE_EXITED,PROCESS_STATE_BACKOFF,PROCESS_STATE_FATAL"
 
 @dataclass(frozen=True)
 class Restarts:
-    """How often one service died while it should have run.
+    """How often one service ended although it should run.
 
     Attributes:
-        count: over the home's life, so over supervisord's own restarts too.
+        count: over the state directory's life, thus across restarts of supervisord.
         last_at: of the last one, seconds since the epoch.
     """
 
@@ -32,7 +32,7 @@ class Restarts:
 
 
 def read(path: Path) -> dict[str, Restarts]:
-    """Returns the tally by the service's name; nothing where there is none yet."""
+    """The tally by the service's name; empty before the first restart."""
     try:
         return {name: Restarts(**entry) for name, entry in json.loads(path.read_text()).items()}
     except (FileNotFoundError, ValueError, TypeError):
@@ -40,21 +40,21 @@ def read(path: Path) -> dict[str, Restarts]:
 
 
 def counted(tally: dict[str, Restarts], event: str, service: str, now: float) -> dict[str, Restarts]:
-    """Returns the tally after an event. An exit and a start that failed count; giving up is not one more."""
+    """The tally after an event: an exit and a failed start count, giving up does not."""
     if event not in ("PROCESS_STATE_EXITED", "PROCESS_STATE_BACKOFF"):
         return tally
     return tally | {service: Restarts(tally.get(service, Restarts()).count + 1, now)}
 
 
 def write(path: Path, tally: dict[str, Restarts]) -> None:
-    """Keeps the tally, whole or not at all."""
+    """Writes the tally, atomically."""
     aside = path.with_suffix(".new")
     aside.write_text(json.dumps({name: asdict(entry) for name, entry in tally.items()}))
     aside.replace(path)
 
 
 def revive(rpc: Any, service: str) -> None:
-    """Starts a service that supervisord gave up, if that is still so."""
+    """Starts a service if supervisord still lists it as FATAL."""
     try:
         if rpc.supervisor.getProcessInfo(f"services:{service}")["statename"] == "FATAL":
             rpc.supervisor.startProcess(f"services:{service}", False)

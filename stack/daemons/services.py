@@ -1,4 +1,4 @@
-"""The processes that supervisord looks after: what each is started with, and after what."""
+"""The processes that supervisord runs, and the command line of each."""
 
 import shlex
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ class Service:
         title: what people read.
         command: what is run, without `stack.daemons.launch` before it.
         environment: of the process, complete.
-        launcher: `stack.daemons.launch` and where it keeps its records.
+        launcher: the command line of `stack.daemons.launch`.
         launch: more options for it.
-        stop_signal: asks it to stop in order; also sent when supervisord dies.
-        stop_wait_s: how long it may take.
+        stop_signal: stops it in order; also sent when supervisord ends.
+        stop_wait_s: how long stopping may take.
     """
 
     name: str
@@ -51,13 +51,13 @@ def _quoted(value: str) -> str:
 
 
 def services_of(deployment: Deployment) -> list[Service]:
-    """Returns the stack's services in the order in which they are shown; stopping goes the other way."""
+    """The stack's services in display order; they stop in reverse order."""
     own = [_postgres(deployment)] if deployment.owns_postgres else []
     return [*own, _kafka(deployment), *_hadoop(deployment), *_airflow(deployment)]
 
 
 def _launcher(deployment: Deployment) -> tuple[str, ...]:
-    # By its path, and without that path's folder to import from: a service may run anywhere.
+    # By its path, and with -P: a service may have any working directory.
     return (
         str(deployment.toolchain.python),
         "-P",
@@ -90,13 +90,13 @@ def _postgres(deployment: Deployment) -> Service:
 
 
 def java(deployment: Deployment, heap_mb: int, class_path: list[str], *more: str) -> tuple[str, ...]:
-    """Returns the beginning of a daemon's command line, up to its main class."""
+    """The start of a Java daemon's command line, up to its main class."""
     return (
         str(deployment.toolchain.java_home / "bin" / "java"),
         f"-Xmx{heap_mb}m",
         # One collector thread: these heaps are small, and four threads for each of five daemons are not.
         "-XX:+UseSerialGC",
-        # Dies rather than limps: supervisord starts it again.
+        # Exits instead of limping: supervisord restarts it.
         "-XX:+ExitOnOutOfMemoryError",
         # No /tmp/hsperfdata: it is written to disk at each collection.
         "-XX:+PerfDisableSharedMem",
@@ -120,7 +120,7 @@ def _kafka(deployment: Deployment) -> Service:
 
 
 def kafka_java(deployment: Deployment, heap_mb: int) -> tuple[str, ...]:
-    """Returns the beginning of a Kafka command line, up to its main class."""
+    """The start of a Kafka command line, up to its main class."""
     conf = deployment.home.conf / "kafka"
     log4j = f"-Dlog4j2.configurationFile={conf}/log4j2.properties"
     return java(deployment, heap_mb, [str(conf), f"{deployment.toolchain.jars}/kafka/*"], log4j)
@@ -148,7 +148,7 @@ def _hadoop(deployment: Deployment) -> list[Service]:
 
 
 def hadoop_java(deployment: Deployment, heap_mb: int) -> tuple[str, ...]:
-    """Returns the beginning of a Hadoop daemon's command line, up to its main class."""
+    """The start of a Hadoop daemon's command line, up to its main class."""
     class_path = [str(deployment.home.hadoop_conf), f"{deployment.toolchain.jars}/hadoop/*"]
     return java(deployment, heap_mb, class_path, f"-Dhadoop.log.dir={deployment.home.logs}")
 
@@ -168,5 +168,5 @@ def _airflow(deployment: Deployment) -> list[Service]:
 
 
 def airflow(deployment: Deployment) -> tuple[str, ...]:
-    """Returns the beginning of an Airflow command line."""
+    """The start of an Airflow command line."""
     return (str(deployment.toolchain.python), "-P", "-m", "airflow")

@@ -1,4 +1,4 @@
-"""Supervisord: one for a home, daemonised, asked over a unix socket."""
+"""Supervisord: one daemon per state directory, queried over a unix socket."""
 
 import contextlib
 import os
@@ -32,12 +32,12 @@ RUNNING = ("RUNNING", "STARTING")
 
 @dataclass(frozen=True)
 class Process:
-    """What supervisord says of one service.
+    """One service, as supervisord reports it.
 
     Attributes:
-        state: supervisord's word: RUNNING, STARTING, BACKOFF, STOPPED, FATAL …
-        pid: 0 where it does not run.
-        started_at: seconds since the epoch, 0 where it never ran.
+        state: supervisord's: RUNNING, STARTING, BACKOFF, STOPPED, FATAL …
+        pid: 0 if it is not running.
+        started_at: seconds since the epoch, 0 if it never ran.
     """
 
     state: str
@@ -46,7 +46,7 @@ class Process:
 
 
 class _Connection(UnixStreamHTTPConnection):  # type: ignore[misc]
-    """Supervisor's own waits for ever; a supervisord that hangs must not hang us."""
+    """A connection with a timeout: a supervisord that hangs must not hang us."""
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -67,7 +67,7 @@ class _Transport(SupervisorTransport):  # type: ignore[misc]
 
 
 class Supervisor:
-    """The supervisord of one home. Each call is one short request; safe to use from threads."""
+    """The supervisord of one state directory. Each call is one short request; safe to use from threads."""
 
     def __init__(self, home: StateDirectory) -> None:
         self._home = home
@@ -92,14 +92,14 @@ class Supervisor:
             return False
 
     def pid(self) -> int | None:
-        """Its pid, None where it does not answer."""
+        """Its pid; None if it does not answer."""
         try:
             return int(self._call("supervisor.getPID"))
         except (OSError, HTTPException, Fault):
             return None
 
     def processes(self) -> dict[str, Process]:
-        """The services by name; none where supervisord does not answer."""
+        """The services by name; empty if supervisord does not answer."""
         try:
             found = self._call("supervisor.getAllProcessInfo")
         except (OSError, HTTPException, Fault):
@@ -111,7 +111,7 @@ class Supervisor:
         }
 
     def start_service(self, name: str) -> None:
-        """Starts a service unless it runs. Raises StackError where supervisord does not answer."""
+        """Starts a service unless it is running. Raises StackError if supervisord does not answer."""
         try:
             self._call("supervisor.startProcess", f"{GROUP}:{name}", False)
         except Fault as fault:
@@ -121,7 +121,7 @@ class Supervisor:
             raise StackError(f"supervisord does not answer ({error}); run `up` again") from None
 
     def stop_services(self, names: list[str], limit_s: float) -> list[str]:
-        """Asks services to stop and waits; returns those that still run after `limit_s`."""
+        """Stops services and waits; returns those that still run after `limit_s`."""
         for name in names:
             with contextlib.suppress(Fault, OSError, HTTPException):  # not running
                 self._call("supervisor.stopProcess", f"{GROUP}:{name}", False)
@@ -139,10 +139,10 @@ class Supervisor:
         return left
 
     def start(self, deployment: Deployment) -> None:
-        """Starts supervisord; whatever the last one left behind is ended first. The configuration has to be written.
+        """Kills leftovers of the previous supervisord, then starts one with the configuration in conf/.
 
         Raises:
-            StackError: it does not come up.
+            StackError: it does not start.
         """
         self.sweep()
         self._home.socket.unlink(missing_ok=True)
@@ -167,7 +167,7 @@ class Supervisor:
             time.sleep(0.05)
 
     def shut_down(self, limit_s: float = 60.0) -> None:
-        """Stops supervisord with all that it runs."""
+        """Stops supervisord and all its services."""
         with contextlib.suppress(Fault, OSError, HTTPException):
             self._call("supervisor.shutdown")
         deadline = time.monotonic() + limit_s
@@ -176,9 +176,9 @@ class Supervisor:
         self.sweep()
 
     def sweep(self) -> list[str]:
-        """Ends what is left of a supervisord that died or hangs; returns the names of the services it found.
+        """Kills what is left of a supervisord that ended or hangs; returns the names of the services found.
 
-        The collector and YARN's containers have sessions of their own and are not touched.
+        The collector and YARN's containers run in other sessions and are not touched.
         """
         end_all(self._daemons)
         found = []
@@ -199,7 +199,7 @@ class Supervisor:
                 yield path.stem, group
 
     def _daemons(self) -> list[int]:
-        """Pids of the supervisords that run with this home's configuration, by their command line."""
+        """Pids of the supervisords with this configuration file on their command line."""
         wanted = os.fsencode(self._home.conf / "supervisord.conf")
         found = []
         for entry in Path("/proc").iterdir():

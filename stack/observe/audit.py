@@ -34,16 +34,16 @@ class Books:
 
     @property
     def sent_again(self) -> int:
-        """Records that the collector sent a second time after a crash. The collector's notes are no lines."""
+        """Records that the collector sent a second time after a crash; gap events are not lines."""
         return self.ledger.records - self.lines_read - self.ledger.gaps
 
     @property
     def duplicate(self) -> int:
-        """Records whose identity was there before, those sent again included."""
+        """Records whose key was there before, including those sent again."""
         return self.ledger.records - self.ledger.kept
 
     def problems(self) -> list[str]:
-        """Why the books don't balance, one plain sentence each; empty where they do."""
+        """Why the books don't balance, one sentence each; empty if they do."""
         return [*self._coverage_problems(), *self._tally_problems(), *self._identity_problems()]
 
     def _coverage_problems(self) -> list[str]:
@@ -91,7 +91,7 @@ class Books:
         if distinct <= self.ledger.kept <= most:
             return []
         expected = f"{distinct:,}" if most == distinct else f"{distinct:,} to {most:,}"
-        return [f"{self.ledger.kept:,} posts and others are counted, the topic holds {expected} identities"]
+        return [f"{self.ledger.kept:,} records are counted or listed, the topic holds {expected} distinct keys"]
 
 
 def _range_problems(ranges: Sequence[LedgerRange], earliest: int, end: int) -> Iterable[str]:
@@ -110,7 +110,7 @@ def _range_problems(ranges: Sequence[LedgerRange], earliest: int, end: int) -> I
 
 
 def close_the_books(endpoints: Endpoints, generation: int, lines_read: int) -> Books:
-    """Read all three tallies. The topic is read whole: minutes for millions of records, 16 bytes of memory each."""
+    """Reads all three tallies. The whole topic is read: minutes for millions of records, 16 bytes of memory each."""
     ledger = read_ledger(endpoints.reader_dsn_file, generation, endpoints.topic)
     recount = recount_topic(
         endpoints.bootstrap_servers,

@@ -1,4 +1,4 @@
-"""The counts' Postgres, read with the role that only reads."""
+"""The counts in Postgres, read with the read-only role."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ def snapshot(dsn_file: Path) -> Iterator[Cursor]:
 
 
 def rows(cursor: Cursor, name: str, **parameters: Any) -> list[tuple[Any, ...]]:
-    """What the statement in `sql/stack/NAME.sql` answers."""
+    """The rows of the statement in `sql/stack/NAME.sql`."""
     cursor.execute((SQL / f"{name}.sql").read_text(encoding="utf-8"), parameters)
     return cursor.fetchall()
 

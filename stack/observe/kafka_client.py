@@ -1,6 +1,6 @@
-"""A Kafka client's file (docs/contracts.md) for the launcher's own readers.
+"""The Kafka client configuration (docs/contracts.md) as kafka-python's arguments, for the stack's own readers.
 
-It shares nothing with jobs/, on purpose: what is recounted by these readers is not read twice by the same code.
+It shares no code with jobs/ on purpose: the recount must not read the topic with the code that it checks.
 """
 
 import json
@@ -13,10 +13,10 @@ from stack.config.errors import StackError
 
 
 def kafka_arguments(kafka_config: Path | None) -> dict[str, Any]:
-    """How kafka-python says who we are; nothing where Kafka asks nobody.
+    """kafka-python's arguments for the file; none without a file.
 
     Raises:
-        StackError: the file can't be used; names it, and no value of it.
+        StackError: the file can't be used; the message names it, but no value from it.
     """
     if kafka_config is None:
         return {}
@@ -32,15 +32,15 @@ def kafka_arguments(kafka_config: Path | None) -> dict[str, Any]:
             arguments["ssl_context"] = _trusting(found)
     except KeyError as error:
         raise StackError(f"{kafka_config}: {error.args[0]} is missing") from None
-    except OSError as error:  # also a certificate that is none
+    except OSError as error:  # also an invalid certificate
         raise StackError(f"{kafka_config}: {error.strerror or error}") from None
     except (ValueError, TypeError, AttributeError):
-        raise StackError(f"{kafka_config} is no JSON object of a Kafka client") from None
+        raise StackError(f"{kafka_config} is not a JSON object with a Kafka client configuration") from None
     return arguments
 
 
 def _trusting(found: dict[str, str]) -> ssl.SSLContext:
-    """Checks the broker's certificate and name; shows ours where there is one."""
+    """Checks the broker's certificate and name; presents ours if the file has one."""
     # Names of authorities in a bundle's comments may be no ASCII, which Python insists on.
     authority = found.get("ssl.ca.pem", "").encode("ascii", "replace").decode()
     context = ssl.create_default_context(cafile=found.get("ssl.ca.location"), cadata=authority or None)

@@ -1,4 +1,4 @@
-"""How far each stage is behind the one before it. What can't be seen at the moment is None: unknown is not none."""
+"""How far each stage is behind the previous one. None means unknown, not zero."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class Lags:
     """The stages of one stack at about one moment.
 
     Attributes:
-        source: address of the source that the collector reads, empty before its first word.
+        source: address of the source that the collector reads, None before it has started.
         collector: its status.
         collect_lag_records: lines in the spool that Kafka has not acknowledged.
         stream: state of the newest application, such as RUNNING; `none` where YARN knows none.
@@ -51,7 +51,7 @@ class Lags:
 
 
 def look(endpoints: Endpoints, generation: int) -> Lags:
-    """Looks at every stage; each that does not answer leaves its own fields unknown."""
+    """Reads every stage; one that does not answer leaves its own fields unknown."""
     stages = Stages(endpoints, generation)
     now = stages.look()
     manifest = _manifest(endpoints, generation, now.newest_batch)
@@ -76,7 +76,7 @@ def look(endpoints: Endpoints, generation: int) -> Lags:
 
 
 def count_lag(ends: Mapping[int, int] | None, newest_batch: int | None, manifest: Manifest | None) -> int | None:
-    """Returns the records between what the newest batch read (its manifest) and the ends of the partitions."""
+    """Records between what the newest batch read (its manifest) and the ends of the partitions."""
     if ends is None or newest_batch is None:
         return None
     if newest_batch < 0:
@@ -130,7 +130,7 @@ def _postgres(
 
 
 def age(then: datetime | None, now: datetime | None = None) -> str:
-    """Returns how long ago an instant was, in words: `12 s ago`, `3 min ago`, `2 h ago`; a dash where it is unknown."""
+    """How long ago an instant was: `12 s ago`, `3 min ago`, `2 h ago`; a dash if unknown."""
     if then is None:
         return "–"
     seconds = ((now or datetime.now(UTC)) - then).total_seconds()

@@ -11,7 +11,7 @@ from stack.observe.counts_db import rows, snapshot
 
 @dataclass(frozen=True)
 class LedgerRange:
-    """What one batch read of one partition: offsets from `from_offset` up to, without, `until_offset`."""
+    """What one batch read from one partition: offsets [from_offset, until_offset)."""
 
     partition: int
     from_offset: int
@@ -28,8 +28,8 @@ class Ledger:
         posts: posts counted.
         control: control messages.
         dead: records that could not be understood.
-        gaps: the collector's notes of what it missed.
-        last_batch: the newest batch compacted, -1 where there is none.
+        gaps: gap events of the collector.
+        last_batch: the newest compacted batch, -1 before the first.
         ranges: the offset ranges of all batches.
     """
 
@@ -43,11 +43,11 @@ class Ledger:
 
     @property
     def kept(self) -> int:
-        """Records that are in the books by themselves, thus all but the duplicates."""
+        """Records counted or listed: all but the duplicates."""
         return self.posts + self.control + self.dead + self.gaps
 
     def until(self) -> dict[int, int]:
-        """How far each partition is compacted: the offset after the last."""
+        """By partition, the offset after the last compacted record."""
         furthest: dict[int, int] = {}
         for each in self.ranges:
             furthest[each.partition] = max(furthest.get(each.partition, 0), each.until_offset)
@@ -60,7 +60,7 @@ class Ledger:
 
 
 def read_ledger(dsn_file: Path, generation: int, topic: str) -> Ledger:
-    """What Postgres holds of a generation; an empty ledger where nothing is compacted yet. Raises psycopg2.Error."""
+    """What Postgres holds for a generation; an empty ledger before the first compaction. Raises psycopg2.Error."""
     with snapshot(dsn_file) as cursor:
         tallies = rows(cursor, "ledger_tallies", generation=generation)
         ranges = tuple(LedgerRange(*row) for row in rows(cursor, "ledger_ranges", generation=generation, topic=topic))

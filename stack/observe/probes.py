@@ -4,7 +4,7 @@ Docker runs this file in every container, every few seconds; exit status 0 or 1,
 
     python3 -I -S stack/observe/probes.py ROLE
 
-It uses the standard library only, and little of it: importing urllib alone would take longer than a probe.
+It imports little, from the standard library only: importing urllib alone would take longer than a probe.
 """
 
 import json
@@ -91,7 +91,7 @@ def namenode(host: str, port: int) -> None:
 
 
 def datanode(host: str, port: int) -> None:
-    """Its NameNode has heard of it within half a minute, and has answered."""
+    """Its NameNode has answered its heartbeat within the last 30 s."""
     actors = json.loads(str(_bean(host, port, "DataNode,name=DataNodeInfo", "BPServiceActorInfo")))
     if not actors:
         raise ProbeError("knows no NameNode")

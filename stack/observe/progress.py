@@ -1,4 +1,4 @@
-"""Shows a person each step, its state and its seconds: live on a terminal, one line a finished step elsewhere."""
+"""Shows each step, its state and its seconds: live on a terminal, elsewhere one line per finished step."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ class _Seconds(ProgressColumn):
 
 
 class _Bar(ProgressColumn):
-    """A bar and the bytes, for steps that know how much they bring; nothing for the others."""
+    """A bar and the bytes, for downloads of a known size; the detail for other steps."""
 
     def __init__(self) -> None:
         self._bar = BarColumn(bar_width=24)
@@ -36,7 +36,7 @@ class _Bar(ProgressColumn):
 class Steps:
     """Steps that run one after the other or at once; safe to use from threads.
 
-    It is the `Report` of `stack.toolchain`, with a few more words.
+    It is the `Report` of `stack.toolchain`, with `detail` and `say`.
     """
 
     def __init__(self, console: Console) -> None:
@@ -75,7 +75,7 @@ class Steps:
                 self._tasks[step] = self._live.add_task(step, total=total_bytes, downloads=total_bytes is not None)
 
     def advanced(self, step: str, by_bytes: int) -> None:
-        """So many more bytes are here."""
+        """More bytes have arrived."""
         with self._lock:
             if self._live and step in self._tasks:
                 self._live.advance(self._tasks[step], by_bytes)
@@ -92,7 +92,7 @@ class Steps:
             seconds = time.monotonic() - self._begun.pop(step, time.monotonic())
             if self._live and step in self._tasks:
                 self._live.remove_task(self._tasks.pop(step))
-            # Above the steps still at work, in the order of their ends; the same words on a terminal and in a file.
+            # Above the running steps, in the order in which they end; the same line on a terminal and in a file.
             line = Text.assemble(("✓ ", "green"), f"{step:<28} ", (f"{seconds:6.1f} s", "cyan"), ("  " + detail, "dim"))
             line.rstrip()
             self.console.print(line, highlight=False, soft_wrap=True)
@@ -103,13 +103,13 @@ class Steps:
 
 
 class Quiet:
-    """Tells nothing: for commands that only look."""
+    """Shows nothing: for commands that only read."""
 
     def started(self, step: str, total_bytes: int | None = None) -> None:
-        """Nothing."""
+        """Shows nothing."""
 
     def advanced(self, step: str, by_bytes: int) -> None:
-        """Nothing."""
+        """Shows nothing."""
 
     def done(self, step: str, detail: str = "") -> None:
-        """Nothing."""
+        """Shows nothing."""

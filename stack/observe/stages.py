@@ -1,4 +1,4 @@
-"""Where each stage of a running stack is now. What can't be seen at the moment is None: unknown is not gone."""
+"""The current position of each stage of a running stack. None means unknown, not absent."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Collector:
-    """What the collector last wrote into SPOOL/state.json.
+    """The collector's state, from SPOOL/state.json.
 
     Attributes:
         source: address of the source.
@@ -52,7 +52,7 @@ class Collector:
 
 @dataclass(frozen=True)
 class Application:
-    """The streaming job as YARN knows it: one submit of it."""
+    """One submit of the streaming job, as YARN reports it."""
 
     application_id: str
     state: str
@@ -62,7 +62,7 @@ class Application:
 
     @property
     def failed(self) -> bool:
-        """Whether it ended otherwise than by its own wish."""
+        """True if YARN reports FAILED or KILLED."""
         return self.final_status in ("FAILED", "KILLED")
 
 
@@ -83,7 +83,7 @@ class Snapshot:
     ledger: Ledger | None
 
     def progress(self) -> tuple[object, ...]:
-        """Changes when anything gets on; a heartbeat is no progress."""
+        """A value that changes when any stage makes progress; a heartbeat is not progress."""
         collector = self.collector
         return (
             collector and (collector.source, collector.status, collector.lines_read, collector.records_acked),
@@ -94,7 +94,7 @@ class Snapshot:
 
 
 class Stages:
-    """Looks at the stages of one stack and generation."""
+    """Reads the stages of one stack and generation."""
 
     def __init__(self, endpoints: Endpoints, generation: int) -> None:
         self._endpoints = endpoints
@@ -103,7 +103,7 @@ class Stages:
         self._session.trust_env = False
 
     def look(self) -> Snapshot:
-        """All stages, as they are now."""
+        """All stages now."""
         return Snapshot(self.collector(), self.applications(), self.newest_batch(), self.ledger())
 
     def collector(self) -> Collector | None:
@@ -142,7 +142,7 @@ class Stages:
         return tuple(sorted(found, key=lambda each: each.started_at_s, reverse=True))
 
     def newest_batch(self) -> int | None:
-        """The newest batch in the count log, -1 where there is none."""
+        """The newest batch in the count log; -1 if it is empty, None if HDFS does not answer."""
         path = f"{urlsplit(self._endpoints.count_log_url).path}/{generation_folder(self.generation)}"
         answer = self._get(f"{self._endpoints.namenode_url}/webhdfs/v1{path}", {"op": "LISTSTATUS"})
         if answer is not None and answer.status_code == requests.codes.not_found:
@@ -160,7 +160,7 @@ class Stages:
         )
 
     def end_offsets(self) -> dict[int, int] | None:
-        """Where each partition of the topic ends."""
+        """The end offset of each partition of the topic."""
         at = self._endpoints
         return _unless_away(lambda: topic_recount.end_offsets(at.bootstrap_servers, at.topic, at.kafka_config))
 

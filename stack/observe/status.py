@@ -1,4 +1,4 @@
-"""`status`: the services and the stages of one stack, as a table or as JSON. Whoever runs the services fills it."""
+"""`status`: the services and stages of one stack, as a table or as JSON; each backend fills it."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -16,17 +16,17 @@ RECORDS, BATCHES = ("record", "records"), ("batch", "batches")
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """One process that the stack is made of. None is what is not known of it, or not from here.
+    """One process of the stack. None means unknown, or not visible from here.
 
     Attributes:
         name: as `logs` takes it.
         title: what people read.
-        state: its supervisor's word in lower case: running, starting, backoff, stopped, fatal …; `down` without one.
+        state: supervisord's state in lower case: running, starting, backoff, stopped, fatal …; else `down`.
         pid: None where it does not run.
         up_s: seconds since it was started.
-        memory_mb: proportional set size of it and its children, 10^6 bytes.
-        restarts: how often it died and was started again, over the home's life.
-        containers: YARN's, that it runs.
+        memory_mb: proportional set size of the process and its children, 10^6 bytes.
+        restarts: how often it was restarted after it ended, over the state directory's life.
+        containers: YARN containers that it runs.
         health: `healthy`, else why not, in a few words.
     """
 
@@ -42,7 +42,7 @@ class ServiceStatus:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether it does its work."""
+        """Whether it works."""
         return self.health == "healthy"
 
 
@@ -70,7 +70,7 @@ class Status:
 
     @property
     def memory_mb(self) -> float:
-        """All of it."""
+        """Sum over all services."""
         return sum(service.memory_mb or 0 for service in self.services)
 
 
@@ -94,7 +94,7 @@ def as_table(status: Status, now: datetime | None = None) -> RenderableType:
 
 
 def _services_table(status: Status) -> Table:
-    """One row a service; a column that none of them has anything in is left out."""
+    """One row per service, without empty columns."""
     has_sums = any(each.memory_mb is not None for each in status.services)
     table = Table(box=None, pad_edge=False, show_footer=has_sums)
     table.add_column("process", footer="all")
@@ -116,7 +116,7 @@ def _span(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class _Column:
-    """A figure of a service that only some supervisors know; None where they don't."""
+    """A figure of a service that only some backends know, else None."""
 
     name: str
     value: Callable[[ServiceStatus], str | None]

@@ -1,4 +1,4 @@
-"""What a person sees at the end of `up`: the top hashtags, where everything is, and the books."""
+"""The end of `up`: the top hashtags, where everything is, and the audit."""
 
 import re
 from collections.abc import Sequence
@@ -18,22 +18,22 @@ from stack.observe.stages import Collector
 BAR_WIDTH = 30
 SIMULATED = "Simulated posts: made by Hashtide's simulator, not by people."
 PARTLY_SIMULATED = "Partly simulated: some of these posts are made by Hashtide's simulator, not by people."
-# Marks that turn or hide what follows them on a terminal; only what is shown loses them.
+# Marks that reverse or hide what follows on a terminal; only the display drops them.
 _TURNS_TEXT = dict.fromkeys((0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 
 
 def summary(
     day: date, hashtags: Sequence[tuple[str, int, float]], hints: Hints, first_counts_s: float, note: str = ""
 ) -> RenderableType:
-    """The day's top hashtags (term, posts, share of all posts) below a note on them, and where to go on."""
+    """The day's top hashtags (term, posts, share of all posts) below the note, and where to look next."""
     above = [Text(note, style="bold yellow")] if note else []
     return Group(*above, hashtags_table(day, hashtags), Text(), where_to_go(day, hints), seconds(first_counts_s))
 
 
 def simulated_note(collector: Collector | None) -> str:
-    """What is said above figures of posts that nobody wrote, by what is collected now; else empty.
+    """The note above figures of simulated posts, by the current source; empty for real ones.
 
-    A day's own word is its report's: the books know what was collected when.
+    For a day, its report is authoritative: the ledger knows what was collected when.
     """
     if collector is None:
         return ""
@@ -62,12 +62,12 @@ def hashtags_table(day: date, hashtags: Sequence[tuple[str, int, float]]) -> Ren
 
 
 def report_path(day: date, reports_dir: Path) -> Path:
-    """Where the report of a day is, all sources and languages together (`jobs/report.py`)."""
+    """The file of a day's report over all sources and languages (`jobs/report.py`)."""
     return reports_dir / day.isoformat() / f"{REPORT_STEM}.html"
 
 
 def where_to_go(day: date, hints: Hints) -> Table:
-    """The report and Airflow."""
+    """Where the report, Airflow and its login are."""
     places = Table(box=None, show_header=False, pad_edge=False)
     places.add_column(style="bold")
     places.add_column(overflow="fold")
@@ -80,12 +80,12 @@ def where_to_go(day: date, hints: Hints) -> Table:
 
 
 def seconds(first_counts_s: float) -> Text:
-    """How long it took until counts were in Postgres."""
+    """The time until the first counts were in Postgres."""
     return Text(f"First counts were in Postgres after {first_counts_s:.0f} s.", style="dim")
 
 
 def books_table(books: Books) -> RenderableType:
-    """The books as an equation that reads from the top down."""
+    """The audit as an equation, read from top to bottom."""
     ledger = books.ledger
     table = Table(title="The books", title_justify="left", box=None, show_header=False, pad_edge=False)
     table.add_column()
@@ -93,7 +93,7 @@ def books_table(books: Books) -> RenderableType:
     table.add_column(style="dim")
     table.add_row("read", f"{books.lines_read:,}", "lines that the collector took from its sources")
     if ledger.gaps:
-        table.add_row("+ notes of gaps", f"{ledger.gaps:,}", "written by the collector where a source missed something")
+        table.add_row("+ gap events", f"{ledger.gaps:,}", "written by the collector where a source missed posts")
     table.add_row("+ sent again", f"{books.sent_again:,}", "after a crash; recognised below")
     table.add_row("= records", f"{ledger.records:,}", "in the topic, each read by exactly one batch", style="bold")
     table.add_section()
@@ -108,7 +108,7 @@ def books_table(books: Books) -> RenderableType:
 
 
 def recount_line(books: Books) -> str:
-    """How the identities were checked, or why they could not be."""
+    """How the distinct keys were checked, or why they could not be."""
     topic = books.topic
     if topic.distinct is None:
         return f"Duplicates are not recounted: {topic.why_not}."

@@ -1,7 +1,7 @@
-"""An independent look at the topic: every record read by a plain Kafka consumer, identities counted by their keys.
+"""An independent recount of the topic: a plain Kafka consumer reads every record and counts distinct keys.
 
-A key of our collector's names a post of any network (`x:…`, `jetstream:…`, `mastodon:…`), else the line. Its notes are
-told apart: one that stands for a line that was too large has that line's key.
+A key of our collector names a post of any network (`x:…`, `jetstream:…`, `mastodon:…`), else the line. The collector's
+own markers are counted separately: the marker for a line that was too large has the key of that line.
 """
 
 import hashlib
@@ -18,18 +18,18 @@ from kafka import KafkaConsumer, TopicPartition
 from stack.observe.kafka_client import kafka_arguments
 
 RECOUNT_LIMIT = 20_000_000
-"""Above this many records identities are not recounted: the two columns would pass 320 MB, sorting aside."""
+"""Above this many records keys are not recounted: the two columns would exceed 320 MB, before sorting."""
 PATIENCE_S = 60.0
 POLL_RECORDS = 5_000
 
 
 class TopicError(Exception):
-    """The topic could not be read; says which and why."""
+    """The topic could not be read; the message says which and why."""
 
 
 @dataclass(frozen=True)
 class PartitionRecount:
-    """One partition: its first offset still kept, the offset after its last, and the records found between."""
+    """One partition: the first offset still kept, the offset after the last, and the records found between them."""
 
     earliest: int
     end: int
@@ -42,8 +42,8 @@ class TopicRecount:
 
     Attributes:
         partitions: by number.
-        distinct: identities, thus distinct keys; None where not recounted, `why_not` says why.
-        repeats_beyond_window: repeats later than the dedup window after their first: each may rightly count as new.
+        distinct: distinct keys; None where they were not recounted, `why_not` says why.
+        repeats_beyond_window: repeats that came later than the dedup window; each may count as new.
         why_not: empty, or why `distinct` is None.
     """
 
@@ -59,7 +59,7 @@ class TopicRecount:
 
 
 class Identities:
-    """Collects an 8-byte hash and a time for each record: 10 million: 160 MB, one collision in 400,000 books."""
+    """An 8-byte hash and a time per record: 160 MB for 10 million records, one collision in 400,000 such audits."""
 
     def __init__(self) -> None:
         self._hashes = array("Q")
@@ -111,7 +111,7 @@ def recount_topic(
         topic: the topic's name.
         processed_at: partition, offset → when the batch that read it began, epoch seconds.
         window_s: how long, in processing time, repeats are recognised.
-        kafka_config: the file that says who we are to Kafka.
+        kafka_config: Kafka client configuration with credentials; None where Kafka asks for none.
         limit: records above which identities are not recounted.
 
     Raises:
@@ -160,14 +160,14 @@ def _partitions(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
 
 
 def _identity(key: bytes | None, headers: dict[str, bytes]) -> bytes:
-    """The record's key; a note's apart from its line's, for a dead line never hides a good post of the same key."""
+    """The record's key, prefixed for a marker: a dead line must not hide a good post of the same key."""
     return b"hashtide " + key if key and headers.get("dialect") == b"hashtide" else key or b""
 
 
 def _records(
     consumer: KafkaConsumer, starts: dict[TopicPartition, int], ends: dict[TopicPartition, int]
 ) -> Iterable[tuple[TopicPartition, int, bytes, bool]]:
-    """Each record before `ends`: partition, offset, identity (empty: none), whether our collector sent it."""
+    """Each record before `ends`: partition, offset, key (empty if it has none), whether our collector sent it."""
     waiting = {each for each in ends if ends[each] > starts[each]}
     if not waiting:
         return

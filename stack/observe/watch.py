@@ -1,4 +1,4 @@
-"""Sees when waiting for the data makes no sense any more, and says where it is while it does."""
+"""Detects that waiting is pointless: a stage failed, or nothing has moved."""
 
 import time
 from collections.abc import Callable
@@ -9,17 +9,17 @@ from stack.config.hints import Hints
 from stack.observe.stages import Snapshot
 
 FAILED_SUBMITS = 3
-"""Submits of the streaming job that failed since we began: YARN has tried each ten times by itself."""
+"""Failed submits of the streaming job since the start; YARN has already tried each ten times."""
 
 
 class Watch:
-    """Looks at one snapshot after the other.
+    """Checks one snapshot after the other.
 
     Attributes:
         source: the source that is waited for.
-        began_at_s: epoch seconds; what failed before is not ours.
-        stall_timeout_s: give up when no stage has got on for so long.
-        hints: what a person is told to look at.
+        began_at_s: epoch seconds; earlier failures are ignored.
+        stall_timeout_s: give up when no stage has made progress for this long.
+        hints: the commands that error messages name.
         clock: monotonic seconds.
     """
 
@@ -40,7 +40,7 @@ class Watch:
         self._moved_at = clock()
 
     def check(self, now: Snapshot) -> None:
-        """Raises StackError: a stage has failed for good, or nothing gets on."""
+        """Raises StackError: a stage has failed permanently, or nothing moves."""
         self._check_collector(now)
         self._check_streaming_job(now)
         if now.progress() != self._progress:
@@ -70,7 +70,7 @@ class Watch:
 
 
 def describe(now: Snapshot) -> str:
-    """Where every stage is, in one short line."""
+    """The position of every stage, in one short line."""
     collector, applications, ledger = now.collector, now.applications, now.ledger
     collected = f"{collector.lines_read:,} lines" if collector else "not yet"
     if collector and collector.status != "running":

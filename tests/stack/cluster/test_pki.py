@@ -215,7 +215,7 @@ def test_brokers_of_another_authority_are_told(tmp_path: Path) -> None:
     pki.ensure(tmp_path)
     shutil.rmtree(tmp_path / "authority")
     before = contents(tmp_path)
-    with pytest.raises(StackError, match=r"kafka/ca\.pem is of another authority"):
+    with pytest.raises(StackError, match=r"kafka/ca\.pem is from another CA"):
         pki.ensure(tmp_path)
     assert {name: text for name, text in contents(tmp_path).items() if name in before} == before
 
@@ -224,7 +224,7 @@ def test_a_leaf_of_another_authority_is_told(tmp_path: Path) -> None:
     pki.ensure(tmp_path / "one")
     pki.ensure(tmp_path / "two")
     (tmp_path / "two/kafka/kafka-1.pem").replace(tmp_path / "one/kafka/kafka-1.pem")
-    with pytest.raises(StackError, match=r"kafka/kafka-1\.pem is of another authority"):
+    with pytest.raises(StackError, match=r"kafka/kafka-1\.pem is from another CA"):
         pki.ensure(tmp_path / "one")
 
 
@@ -284,7 +284,7 @@ def test_what_was_left_aside_is_removed(tmp_path: Path) -> None:
 def test_a_key_that_is_not_the_authoritys_is_told(tmp_path: Path) -> None:
     pki.ensure(tmp_path)
     (tmp_path / "authority/ca.key").unlink()
-    with pytest.raises(StackError, match="do not belong together"):
+    with pytest.raises(StackError, match="do not match"):
         pki.ensure(tmp_path)
 
 
@@ -298,7 +298,7 @@ def test_runs_at_once_make_one_set(tmp_path: Path) -> None:
 
 def test_a_run_waits_for_the_lock_no_longer_than_its_limit(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with pki._lock(path), pytest.raises(StackError, match="held by another run"), pki._lock(path, 0.1):
+    with pki._lock(path), pytest.raises(StackError, match="locked by another run"), pki._lock(path, 0.1):
         pass
     with pki._lock(path, 0.1):
         assert path.exists()

@@ -184,7 +184,7 @@ def test_postgres_away_is_told_in_one_line_without_the_password(endpoints: Endpo
     ("status", "silent_s", "health"),
     [
         ("running", 2, ["healthy"]),
-        ("running", 90, ["is silent for 90 s; its lease starts it again"]),
+        ("running", 90, ["is silent for 90 s; collect_posts restarts it"]),
         ("finished", 9000, []),
     ],
 )

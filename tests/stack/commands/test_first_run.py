@@ -195,7 +195,7 @@ def test_counts_reports_and_closes_the_books_of_a_finite_source(endpoints: Endpo
 def test_books_that_do_not_balance_fail_and_say_why(endpoints: Endpoints, world: World, said: Said) -> None:
     world.lost_posts = 1
     assert run(endpoints, Options(SOURCE, until_done=True), said) == 1
-    assert "✗ 99 posts and others are counted, the topic holds 100 identities" in said.text
+    assert "✗ 99 records are counted or listed, the topic holds 100 distinct keys" in said.text
 
 
 def test_a_finished_source_counted_before_is_reported_without_another_compaction(

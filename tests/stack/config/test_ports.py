@@ -54,7 +54,7 @@ def test_a_remembered_port_is_kept_and_a_taken_one_moves_on(taken: int) -> None:
 
 
 def test_a_fixed_port_that_is_taken_is_an_error_that_names_it(taken: int) -> None:
-    with pytest.raises(StackError, match=f"port {taken}, asked for airflow, is taken"):
+    with pytest.raises(StackError, match=f"port {taken}, given for airflow, is taken"):
         choose({}, {"airflow": taken}, NONE)
 
 
@@ -62,7 +62,7 @@ def test_one_fixed_port_for_two_services_is_refused() -> None:
     with socket.socket() as unused:
         unused.bind((HOST, 0))
         free = unused.getsockname()[1]
-    with pytest.raises(StackError, match="asked for twice"):
+    with pytest.raises(StackError, match="given twice"):
         choose({}, {"airflow": free, "kafka": free}, NONE)
 
 

@@ -26,7 +26,7 @@ def test_the_environment_names_them_and_paths_become_absolute(tmp_path: Path, mo
     ("text", "mode", "why"),
     [
         (None, 0o600, "can't be read: No such file or directory"),
-        ("", 0o600, "is no file with a token in it"),
+        ("", 0o600, "is not a file with a token"),
         ("canary", 0o640, "others may read"),
         ("canary", 0o604, "others may read"),
     ],

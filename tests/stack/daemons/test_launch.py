@@ -59,7 +59,7 @@ def test_the_child_of_a_killed_service_is_gone_before_the_next_one_begins(tmp_pa
     assert len(group.members()) == 1
     command = [sys.executable, "-P", str(LAUNCH), "--run", str(tmp_path), "--name", "x", "--", "true"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
-    assert "ended what was left of the x before" in done.stdout
+    assert "killed leftovers of the previous x" in done.stdout
     assert group.members() == []
 
 

@@ -56,7 +56,7 @@ def test_a_hole_in_the_middle_is_told() -> None:
 
 def test_a_post_counted_twice_is_told() -> None:
     assert replace(BOOKS, ledger=replace(LEDGER, posts=81)).problems() == [
-        "90 posts and others are counted, the topic holds 89 identities"
+        "90 records are counted or listed, the topic holds 89 distinct keys"
     ]
 
 
@@ -93,7 +93,7 @@ def test_repeats_beyond_the_dedup_window_may_count_as_new_but_no_more_than_those
     within = replace(BOOKS, topic=topic, ledger=replace(LEDGER, posts=82))
     assert within.problems() == []
     assert replace(within, ledger=replace(LEDGER, posts=83)).problems() == [
-        "92 posts and others are counted, the topic holds 89 to 91 identities"
+        "92 records are counted or listed, the topic holds 89 to 91 distinct keys"
     ]
 
 

@@ -51,8 +51,8 @@ def test_a_certificate_of_our_own_needs_no_login(tmp_path: Path) -> None:
         (f'{{"sasl.password": "{CANARY}"}}', "security.protocol is missing"),
         (f'{{"security.protocol": "SASL_SSL", "x": "{CANARY}"}}', "sasl.mechanism is missing"),
         (f'{{"security.protocol": "SSL", "ssl.ca.pem": "{CANARY}"}}', "does not contain a certificate"),
-        (CANARY, "is no JSON object"),
-        (f'["{CANARY}"]', "is no JSON object"),
+        (CANARY, "is not a JSON object"),
+        (f'["{CANARY}"]', "is not a JSON object"),
     ],
 )
 def test_what_is_wrong_is_told_without_a_value(tmp_path: Path, text: str, why: str) -> None:

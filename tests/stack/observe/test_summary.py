@@ -75,7 +75,7 @@ def test_the_books_read_as_an_equation() -> None:
 def test_gaps_are_shown_where_there_are_some() -> None:
     books = replace(BOOKS, lines_read=95, ledger=replace(BOOKS.ledger, gaps=2))
     text = text_of(books_table(books))
-    assert "2" in row(text, "+ notes of gaps")
+    assert "2" in row(text, "+ gap events")
     assert "2" in row(text, "gaps")
     assert "3" in row(text, "+ sent again"), "a note is no line sent again"
 
