@@ -1,14 +1,14 @@
-# One image for every service of docker-compose.yml. docs/operations.md says what is in it and how big it is.
+# One image for every service of docker-compose.yml. docs/operations.md lists contents and size.
 # No BuildKit is needed, and nothing here depends on amd64.
 
 FROM debian:bookworm-slim AS base
-# Java's package fails where a slim base has no folder for manuals.
+# Java's package fails if a slim base has no folder for manuals.
 RUN mkdir -p /usr/share/man/man1 \
     && apt-get update \
     && apt-get install --yes --no-install-recommends openjdk-17-jre-headless python3 \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/ldconfig/aux-cache /var/log/apt /var/log/dpkg.log
 
-# The same parts as the launcher's: our hashed lock, the jars by their digests. Made anew only where a lock changes.
+# The launcher's toolchain: our hashed lock, the jars by their digests. Rebuilt only when a lock changes.
 FROM base AS parts
 RUN apt-get update && apt-get install --yes --no-install-recommends python3-venv ca-certificates
 ENV HASHTIDE_PARTS=/opt/parts
@@ -19,8 +19,8 @@ COPY stack/toolchain stack/toolchain
 RUN python3 -c "from pathlib import Path; from stack.toolchain.bootstrap import LineReport, ensure_environment; ensure_environment(Path('/opt/parts'), LineReport())" \
     && /opt/parts/venv/bin/python -m stack.toolchain \
     && rm -rf /opt/parts/uv /opt/parts/aside
-# The root file system is read-only: what is not compiled here is compiled at each start. Some packages carry templates
-# that are no Python yet, which is told and no matter.
+# The root file system is read-only: what is not compiled here is compiled at each start. Some packages contain templates
+# that are not valid Python; the errors about them do not matter.
 RUN /opt/parts/venv/bin/python -m compileall -q -j 0 /opt/parts/venv/lib > /dev/null || true
 
 FROM base
