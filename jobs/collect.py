@@ -22,12 +22,12 @@ from collecting.source_api import Source, SourceError
 from collecting.sources import addresses_of, open_source
 from collecting.sources.auto import resolve_auto
 from collecting.sources.simulator import SimulatorSource, parse_cursor
-from collecting.spool import state
-from collecting.spool.files import LockHeld
-from collecting.spool.history import note_kinds
 from collecting.spool.segments import SpoolCorrupt
 from collecting.spool.spool import Spool
-from collecting.spool.state import State
+from contract.files import LockHeld
+from contract.spool import state
+from contract.spool.collected import note_kinds
+from contract.spool.state import CollectorState
 from counting.kafka_file import KafkaFileError, read_kafka_file
 from simulation import truth
 from simulation.settings import Settings as SimulatorSettings
@@ -117,7 +117,7 @@ def _collect(given: argparse.Namespace) -> int:
             address = resolve_auto(given.source, spool.directory)
             source = _source(given, address)
         except SourceError as error:
-            State(given.source, state.FAILED, str(error)).write(spool.directory)
+            CollectorState(given.source, state.FAILED, str(error)).write(spool.directory)
             log.error("%s", error)  # noqa: TRY400
             return WRONG_ARGUMENTS
         note_kinds(spool.directory, (Address.parse(each).kind for each in addresses_of(address)), datetime.now(UTC))

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from collecting import resuming
 from collecting.publish.publisher import Publisher
 from collecting.source_api import CursorOnly, Gap, Skipping, Source, SourceError, last_error_of
-from collecting.spool import state
 from collecting.spool.segments import SpoolCorrupt
 from collecting.spool.spool import Spool
-from collecting.spool.state import State
+from contract.spool import state
+from contract.spool.state import CollectorState
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ class Collector:
         self._stop_publishing = threading.Event()
         self._publisher_error: str | None = None
 
-    def run(self, stop: threading.Event) -> State:
+    def run(self, stop: threading.Event) -> CollectorState:
         """Runs to its end and returns the last state, which is also written.
 
         `finished` when the source has ended and everything is acknowledged; `stopped` when `stop` was set, or somebody
@@ -170,14 +170,14 @@ class Collector:
             return state.FAILED
         return state.FINISHED if self._reader.ended and self._drained else state.STOPPED
 
-    def _say(self, status: str, *, final: bool = False) -> State:
+    def _say(self, status: str, *, final: bool = False) -> CollectorState:
         durable, acked = self._spool.durable, self._publisher.acked
         troubles = (
             self._publisher_error,
             self._reader.error,
             *(() if final else (self._reader.held_up or last_error_of(self._source), self._publisher.last_error)),
         )
-        now = State(
+        now = CollectorState(
             self._address,
             status,
             error="; ".join(each for each in troubles if each) or None,

@@ -12,7 +12,7 @@ from collecting.filtering.filtered import apart
 from collecting.source_api import Line, Skipping, Source
 from collecting.sources.merged import SEVERAL, cursors_of
 from collecting.spool import segments
-from collecting.spool.cursors import Cursors
+from contract.spool.cursors import read_cursors
 
 
 def cursor_for(source: Source, own: str | None, directory: Path) -> str | None:
@@ -49,9 +49,8 @@ def _newest_cursors(wanted: tuple[str, ...], directory: Path) -> Iterator[tuple[
         if source_id not in seen and _concerns(source_id, wanted) and (cursor := _last_cursor(path)):
             seen.add(source_id)
             yield source_id, _by_part(source_id, cursor, wanted)
-    for source_id, cursor in Cursors(
-        directory
-    ).newest_first():  # what is still there is newer: the oldest are removed first
+    # What is still there is newer: the oldest are removed first.
+    for source_id, cursor in reversed(read_cursors(directory).items()):
         if source_id not in seen and _concerns(source_id, wanted):
             yield source_id, _by_part(source_id, cursor, wanted)
 

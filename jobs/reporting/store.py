@@ -1,13 +1,12 @@
 """Keep a report: a revision in the books, and the two files."""
 
 import hashlib
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from psycopg2.extensions import connection
 
+from contract.files import write_atomically
 from reporting.day_rows import Position
 from reporting.load import read
 from reporting.request import ReportRequest
@@ -50,14 +49,4 @@ def record(db: connection, request: ReportRequest, position: Position, *, html: 
 def write_file(path: Path, content: bytes) -> None:
     """Write aside, then rename: a reader finds the old file or the new one, never half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)  # mkstemp makes it private; a report is to be read by others
-            os.fsync(file.fileno())
-        Path(aside).replace(path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
+    write_atomically(path, content, durably=True, mode=0o644)

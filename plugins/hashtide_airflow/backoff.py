@@ -1,9 +1,10 @@
-"""How long to wait before something is started again."""
+"""How long to wait before something is started, or asked, again."""
 
 from __future__ import annotations
 
-FIRST_S = 10.0
-LONGEST_S = 300.0
+from contract.backoff import Backoff
+
+RESTART = Backoff(10.0, 300.0, jitter=0.0)
 RESUME_AFTER_S = 7.0
 """No trigger fires sooner. In Airflow 3.3 the worker of a task that has deferred lingers for 5 s; where the task runs
 again by then, the scheduler takes the worker's end for the task's: `up_for_retry`, and the task is killed at work."""
@@ -11,12 +12,10 @@ HEALTHY_S = 600.0  # what ran this long before it failed, failed for a new reaso
 
 
 def restart_delay_s(failures: int) -> float:
-    """Seconds to wait after that many failures in a row: none, 10, 20, 40 … and never more than five minutes."""
-    if failures < 1:
-        return 0.0
-    return float(min(LONGEST_S, FIRST_S * 2 ** min(failures - 1, 10)))
+    """Seconds to wait after that many failures in a row: 0, 10, 20, 40 … and never more than five minutes."""
+    return RESTART.wait_s(failures)
 
 
 def poll_delay_s(unanswered: int, interval_s: float) -> float:
     """Seconds to wait before a service is asked again that has not answered that many times: up to half a minute."""
-    return float(min(max(30.0, interval_s), interval_s * 2 ** min(unanswered, 10)))
+    return Backoff(interval_s, max(30.0, interval_s), jitter=0.0).wait_s(unanswered + 1)

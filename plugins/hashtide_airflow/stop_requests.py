@@ -1,9 +1,9 @@
-"""The wish that a stream stops: kept in a file from when a person marks its lease as failed until it is fulfilled.
+"""Durable stop requests, written when a person marks a supervision run as failed, removed when carried out.
 
 A trigger's `on_kill` is quick, but nobody calls it while the task is queued, waits for a retry, has just been deferred,
-or while the triggerer is away. So the API server leaves a wish (`listener`), and whoever comes first fulfils it: the
-API server itself, a second later, or the next lease. A wish means what was started **before** it. So it stops a stream
-once: what the next lease starts is younger.
+or while the triggerer is away. So the API server leaves a request (`listener`), and whoever comes first carries it out:
+the API server itself, a second later, or the next run. A request applies to what was started **before** it. So it stops
+a stream once: what the next run starts is younger.
 """
 
 from __future__ import annotations
@@ -11,26 +11,24 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hashtide_airflow.hooks.process import locked
+from contract.files import FileLock, LockHeld, write_atomically
 
-FOLDER = Path(os.environ.get("AIRFLOW_HOME", tempfile.gettempdir())) / "wishes"
-_LOOK_AGAIN_S = 0.1
+FOLDER = Path(os.environ.get("AIRFLOW_HOME", tempfile.gettempdir())) / "wishes"  # a name that older versions know
 
 
 @dataclass(frozen=True)
 class StopRequest:
-    """Stop what the DAG's leases watch, if it was started before.
+    """Stop what the DAG's runs supervise, if it was started before.
 
     Attributes:
-        dag_id: whose lease was marked.
-        run_id: the run that was.
-        at: when, epoch seconds.
+        dag_id: of the run that was marked.
+        run_id: that run.
+        at: when it was marked, epoch seconds.
     """
 
     dag_id: str
@@ -38,21 +36,18 @@ class StopRequest:
     at: float
 
     def applies_to(self, started_at: float) -> bool:
-        """Whether it is about what was started then (epoch seconds)."""
+        """Whether it stops what was started then (epoch seconds)."""
         return started_at <= self.at
 
 
-def leave(wish: StopRequest) -> None:
-    """Keep the wish. A later one of the same DAG takes the place of an earlier one, which it includes."""
+def leave(request: StopRequest) -> None:
+    """Keep the request. It replaces an earlier one of the same DAG, which it includes."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    path = _path(wish.dag_id)
-    aside = path.with_suffix(f".{os.getpid()}")
-    aside.write_text(json.dumps(asdict(wish)))
-    aside.replace(path)
+    write_atomically(_path(request.dag_id), json.dumps(asdict(request)))
 
 
 def pending(dag_id: str) -> StopRequest | None:
-    """The wish that is not fulfilled yet; one that can't be read is none."""
+    """The request that is not carried out yet; one that can't be read is ignored."""
     try:
         return StopRequest(**json.loads(_path(dag_id).read_text()))
     except (FileNotFoundError, ValueError, TypeError):
@@ -61,23 +56,25 @@ def pending(dag_id: str) -> StopRequest | None:
 
 @contextmanager
 def applying(dag_id: str, within_s: float) -> Iterator[StopRequest | None]:
-    """The pending wish, for this process alone; it is gone when the block ends well, and stays when it fails.
+    """The pending request, for this process alone; removed when the block ends well, kept when it fails.
 
-    None: there is none, or another process has been at it for `within_s`.
+    None: nothing is requested, or another process has been at it for `within_s`.
     """
-    deadline = time.monotonic() + within_s
-    while pending(dag_id):
-        with locked(_path(dag_id).with_suffix(".lock")) as lock:
-            if lock is not None:
-                wish = pending(dag_id)  # another one may have fulfilled it while we waited
-                yield wish
-                if wish and pending(dag_id) == wish:
-                    _path(dag_id).unlink(missing_ok=True)
-                return
-        if time.monotonic() > deadline:
-            break
-        time.sleep(_LOOK_AGAIN_S)
-    yield None
+    lock = _lock(dag_id, within_s) if pending(dag_id) else None
+    if lock is None:
+        yield None
+        return
+    with lock:
+        request = pending(dag_id)  # another process may have carried it out while we waited
+        yield request
+        if request and pending(dag_id) == request:
+            _path(dag_id).unlink(missing_ok=True)
+
+
+def _lock(dag_id: str, within_s: float) -> FileLock | None:
+    with suppress(LockHeld):
+        return FileLock(_path(dag_id).with_suffix(".lock"), within_s=within_s)
+    return None
 
 
 def _path(dag_id: str) -> Path:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import requests
 
 from contract import names
+from contract.files import FileLock, LockHeld
+from contract.spool.lock import Holder
 from hashtide_airflow import settings, stop_requests
-from hashtide_airflow.hooks.collector import CollectorHook, Holder
+from hashtide_airflow.hooks.collector import CollectorHook
 from hashtide_airflow.hooks.hdfs import StopMarker
-from hashtide_airflow.hooks.process import locked
 from hashtide_airflow.hooks.yarn import Application, YarnHook
 
 log = logging.getLogger(__name__)
@@ -82,14 +82,11 @@ def stop_stream(generation: int, is_meant: Callable[[Application], bool], hdfs: 
         Unreachable: YARN does not answer.
         TimeoutError: a submit has held the lock for two minutes.
     """
-    deadline = time.monotonic() + SUBMIT_WITHIN_S
-    while True:
-        with locked(submit_lock(generation)) as lock:
-            if lock is not None:
-                return _stop_applications(generation, is_meant, hdfs)
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"a submit of generation {generation} does not end")
-        time.sleep(0.2)
+    try:
+        with FileLock(submit_lock(generation), within_s=SUBMIT_WITHIN_S):
+            return _stop_applications(generation, is_meant, hdfs)
+    except LockHeld:
+        raise TimeoutError(f"a submit of generation {generation} does not end") from None
 
 
 def _stop_applications(generation: int, is_meant: Callable[[Application], bool], hdfs: str) -> str:

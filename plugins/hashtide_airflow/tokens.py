@@ -15,6 +15,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
 from contract import names
+from contract.files import write_atomically
 from contract.names import MASTODON, X
 from hashtide_airflow import settings
 from hashtide_airflow.addresses import kinds_of, servers_of
@@ -128,10 +129,5 @@ def write_secret(name: str, text: str) -> str:
     path = FOLDER / name
     for folder in (FOLDER, path.parent):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.unlink(missing_ok=True)
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o400)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    aside.replace(path)
+    write_atomically(path, text, mode=0o400)
     return str(path)

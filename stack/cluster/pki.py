@@ -11,12 +11,9 @@ The superuser's password is not among Airflow's files: no process of Airflow nee
 """
 
 import argparse
-import fcntl
 import json
-import os
 import secrets as random_source
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -34,8 +31,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from contract.files import FileLock, LockHeld, write_atomically
 from stack.config.errors import StackError
-from stack.config.secrets import ADMIN_USER, MAKERS, write_private
+from stack.config.secrets import ADMIN_USER, MAKERS
 from stack.config.settings import MOST_BROKERS, Settings
 from stack.daemons.provisioning import new_cluster_id
 
@@ -263,10 +261,7 @@ def _kafka_client(user: str, ca_pem: str) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    aside = path.with_name(f".{path.name}")  # the lock is held
-    write_private(aside, text)
-    aside.chmod(0o400)
-    aside.replace(path)
+    write_atomically(path, text, durably=True, mode=0o400)
 
 
 def _sweep(folder: Path) -> None:
@@ -278,20 +273,12 @@ def _sweep(folder: Path) -> None:
 
 @contextmanager
 def _lock(path: Path, limit_s: float = _LOCK_LIMIT_S) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        give_up_at = time.monotonic() + limit_s
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > give_up_at:
-                    raise StackError(f"{path} has been locked by another run for {limit_s:.0f} s") from None
-                time.sleep(0.05)
+        lock = FileLock(path, within_s=limit_s)
+    except LockHeld as held:
+        raise StackError(f"{path} has been locked by another run (process {held.holder}) for {limit_s:.0f} s") from None
+    with lock:
         yield
-    finally:
-        os.close(descriptor)
 
 
 def main(arguments: list[str]) -> int:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import psycopg2
@@ -21,7 +20,7 @@ from stack.config.deployment import Deployment
 from stack.config.endpoints import Endpoints
 from stack.observe.lags import look
 from stack.observe.probes import ProbeError, get_json, words
-from stack.observe.stages import Collector, Stages
+from stack.observe.stages import Stages
 from stack.observe.status import ServiceStatus, Status
 
 _LIMIT_S = 5.0
@@ -199,16 +198,9 @@ def collector(endpoints: Endpoints, now_s: float | None = None) -> list[ServiceS
     found = Stages(endpoints, 0).collector()
     if found is None or found.status != "running":
         return []
-    silent_s = (time.time() if now_s is None else now_s) - _told_at_s(found)
+    silent_s = (time.time() if now_s is None else now_s) - found.updated_at
     health = HEALTHY if silent_s <= SILENT_AFTER_S else f"is silent for {silent_s:.0f} s; collect_posts restarts it"
     return [_row("collector", "Collector", health)]
-
-
-def _told_at_s(found: Collector) -> float:
-    try:
-        return datetime.fromisoformat(found.updated_at).timestamp()
-    except ValueError:
-        return 0.0
 
 
 def _row(name: str, title: str, health: str) -> ServiceStatus:

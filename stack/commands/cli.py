@@ -1,7 +1,6 @@
 """The commands of `./hashtide`."""
 
 import contextlib
-import fcntl
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
+from contract.files import FileLock, LockHeld
 from contract.names import SOURCE
 from stack.commands import down as down_
 from stack.commands import up as up_
@@ -236,11 +236,11 @@ def _existing(home: Path | None) -> StateDirectory:
 def _one_at_a_time(home: StateDirectory) -> Iterator[None]:
     """Holds the state directory's lock: `up` and `down` at the same time would interfere."""
     home.make()
-    with (home.run / "command.lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StackError(f"another command is running on {home.root}; wait until it is done") from None
+    try:
+        lock = FileLock(home.run / "command.lock")
+    except LockHeld:
+        raise StackError(f"another command is running on {home.root}; wait until it is done") from None
+    with lock:
         yield
 
 

@@ -23,7 +23,7 @@ from stack.config.variables import generation_of, read_variables, set_variable
 from stack.observe.audit import Books, close_the_books
 from stack.observe.counts_db import busiest_day, top_hashtags
 from stack.observe.progress import Steps
-from stack.observe.stages import Snapshot, Stages
+from stack.observe.stages import Snapshot, Stages, shown_source
 from stack.observe.summary import books_table, simulated_note, summary
 from stack.observe.topic_recount import TopicError
 from stack.observe.watch import Watch, describe
@@ -156,8 +156,8 @@ class _FirstRun:
                 time.sleep(LOOK_INTERVAL_S)
         self._note_first_counts()
         self._report.done(step, describe(now))
-        if now.collector and now.collector.shown_source != now.collector.source:
-            self._report.say(f"Collecting from {now.collector.shown_source}.")
+        if now.collector and shown_source(now.collector) != now.collector.source:
+            self._report.say(f"Collecting from {shown_source(now.collector)}.")
 
     def _is_done(self, now: Snapshot) -> bool:
         """Whether the source has ended, and all its posts are in the topic and all of the topic in Postgres."""

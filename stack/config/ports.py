@@ -1,12 +1,13 @@
 """The port of each service: the usual one or the next free one, then the same for the state directory's life."""
 
 import contextlib
-import fcntl
 import json
+import math
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from contract.files import FileLock, write_atomically
 from stack.config.errors import StackError
 from stack.config.state_directory import StateDirectory, private_runtime_dir
 
@@ -100,7 +101,7 @@ def settle(home: StateDirectory, fixed: Mapping[str, int]) -> dict[str, int]:
     with _registry() as homes:
         avoid = {port for other in homes if other != home.root for port in recall(StateDirectory(other)).values()}
         ports = choose(recall(home), fixed, frozenset(avoid))
-        path.write_text(json.dumps(ports, indent=1) + "\n")
+        write_atomically(path, json.dumps(ports, indent=1) + "\n")
         homes.append(home.root)
     return ports
 
@@ -121,11 +122,8 @@ def _registry() -> Iterator[list[Path]]:
     Two stacks that start at the same moment would otherwise choose the same port.
     """
     path = private_runtime_dir() / "homes"
-    with path.open("a+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        homes = [Path(line) for line in file.read().splitlines() if (Path(line) / "ports.json").exists()]
+    with FileLock(private_runtime_dir() / "homes.lock", within_s=math.inf):
+        lines = path.read_text().splitlines() if path.exists() else []
+        homes = [Path(line) for line in lines if (Path(line) / "ports.json").exists()]
         yield homes
-        file.seek(0)
-        file.truncate()
-        file.write("".join(f"{root}\n" for root in dict.fromkeys(homes)))
+        write_atomically(path, "".join(f"{root}\n" for root in dict.fromkeys(homes)))

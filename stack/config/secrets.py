@@ -6,6 +6,7 @@ import secrets as random_source
 from collections.abc import Callable
 from pathlib import Path
 
+from contract.files import write_atomically
 from stack.config.state_directory import StateDirectory
 
 ADMIN_USER = "admin"
@@ -90,10 +91,4 @@ class Secrets:
 
 def write_private(path: Path, text: str) -> None:
     """Writes a file that only its owner can read, atomically."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    write_atomically(path, text, durably=True, mode=0o600)

@@ -48,7 +48,7 @@ class Group:
 
     def write(self, path: Path) -> None:
         """Writes the group to a file, atomically."""
-        aside = path.with_suffix(".new")
+        aside = path.with_suffix(".new")  # by hand: started by its path alone, it can import nothing of ours
         aside.write_text(json.dumps(asdict(self)))
         aside.replace(path)
 

@@ -1,14 +1,12 @@
 """The running processes of the stack on one machine: those of supervisord, Airflow and YARN."""
 
-import fcntl
-import os
-import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import psutil
 
+from contract.spool.lock import holder_pid
 from stack.config.deployment import Deployment
 from stack.config.state_directory import StateDirectory
 from stack.daemons import restarts
@@ -68,12 +66,10 @@ def _unsupervised(home: StateDirectory) -> list[ServiceStatus]:
 
 def collector_process(home: StateDirectory) -> psutil.Process | None:
     """The process that holds the spool's lock (SPOOL/lock, docs/contracts.md); None if nobody does."""
-    asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    pid = holder_pid(home.spool)
     try:
-        with (home.spool / "lock").open("rb") as file:
-            kind, *_, pid = struct.unpack("hhqqi4x", fcntl.fcntl(file, fcntl.F_GETLK, asked))
-        return psutil.Process(pid) if kind != fcntl.F_UNLCK and pid else None
-    except (FileNotFoundError, psutil.NoSuchProcess):
+        return psutil.Process(pid) if pid else None
+    except psutil.NoSuchProcess:
         return None
 
 

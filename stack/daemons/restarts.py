@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault
 
+from contract.files import write_atomically
+
 REVIVE_AFTER_S = 15.0
 EVENTS = "PROCESS_STATE_EXITED,PROCESS_STATE_BACKOFF,PROCESS_STATE_FATAL"
 
@@ -48,9 +50,7 @@ def counted(tally: dict[str, Restarts], event: str, service: str, now: float) ->
 
 def write(path: Path, tally: dict[str, Restarts]) -> None:
     """Writes the tally, atomically."""
-    aside = path.with_suffix(".new")
-    aside.write_text(json.dumps({name: asdict(entry) for name, entry in tally.items()}))
-    aside.replace(path)
+    write_atomically(path, json.dumps({name: asdict(entry) for name, entry in tally.items()}))
 
 
 def revive(rpc: Any, service: str) -> None:

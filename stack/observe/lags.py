@@ -1,6 +1,5 @@
 """How far each stage is behind the previous one. None means unknown, not zero."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -12,7 +11,7 @@ from contract.manifest import Manifest, ManifestError, decode
 from contract.names import MANIFEST, ROOT, batch_folder, counts_path
 from stack.config.endpoints import Endpoints
 from stack.observe.counts_db import rows, snapshot
-from stack.observe.stages import Snapshot, Stages
+from stack.observe.stages import Snapshot, Stages, shown_source
 
 _LIMIT_S = 5.0
 
@@ -58,9 +57,9 @@ def look(endpoints: Endpoints, generation: int) -> Lags:
     compacted = now.ledger.last_batch if now.ledger else None
     day, revision, made_at, compacted_at = _postgres(endpoints, generation)
     return Lags(
-        source=now.collector.shown_source if now.collector else None,
+        source=shown_source(now.collector) if now.collector else None,
         collector=now.collector.status if now.collector else None,
-        collect_lag_records=_collect_lag(endpoints),
+        collect_lag_records=now.collector.lag_records if now.collector else None,
         stream=_stream(now),
         count_lag_records=count_lag(stages.end_offsets(), now.newest_batch, manifest),
         compact_lag_batches=None if compacted is None or now.newest_batch is None else now.newest_batch - compacted,
@@ -94,13 +93,6 @@ def _stream(now: Snapshot) -> str | None:
         return "none"
     newest = now.applications[0]
     return newest.state if newest.final_status == "UNDEFINED" else newest.final_status
-
-
-def _collect_lag(endpoints: Endpoints) -> int | None:
-    try:
-        return int(json.loads((endpoints.spool_dir / "state.json").read_bytes())["lag_records"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _manifest(endpoints: Endpoints, generation: int, batch_id: int | None) -> Manifest | None:

@@ -1,6 +1,5 @@
 """The current position of each stage of a running stack. None means unknown, not absent."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -11,6 +10,7 @@ import requests
 from kafka.errors import KafkaError
 
 from contract.names import application_tag, batch_of_folder, generation_folder
+from contract.spool.state import CollectorState, read_state
 from stack.config.endpoints import Endpoints
 from stack.config.source_address import split
 from stack.observe import topic_recount
@@ -18,36 +18,6 @@ from stack.observe.ledger import Ledger, read_ledger
 
 REQUEST_TIMEOUT_S = (5.0, 15.0)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Collector:
-    """The collector's state, from SPOOL/state.json.
-
-    Attributes:
-        source: address of the source.
-        status: `running`, `finished`, `stopped` or `failed`.
-        error: why it failed, else empty.
-        lines_read: lines taken from its sources, over the spool's life.
-        records_acked: records that Kafka has acknowledged, over the spool's life.
-        updated_at: when it wrote this, ISO 8601.
-        collects: slug of the source behind the address.
-    """
-
-    source: str
-    status: str
-    error: str
-    lines_read: int
-    records_acked: int
-    updated_at: str
-    collects: str = ""
-
-    @property
-    def shown_source(self) -> str:
-        """The addresses as a person reads them: beside `auto` it says which it is."""
-        kinds = {address.partition(":")[0] for address in split(self.source)}
-        found = [word for word in self.collects.split("-") if word in ("jetstream", "simulator")]
-        return f"{self.source} ({found[0]})" if "auto" in kinds and found else self.source
 
 
 @dataclass(frozen=True)
@@ -77,7 +47,7 @@ class Snapshot:
         ledger: what is compacted.
     """
 
-    collector: Collector | None
+    collector: CollectorState | None
     applications: tuple[Application, ...] | None
     newest_batch: int | None
     ledger: Ledger | None
@@ -106,20 +76,11 @@ class Stages:
         """All stages now."""
         return Snapshot(self.collector(), self.applications(), self.newest_batch(), self.ledger())
 
-    def collector(self) -> Collector | None:
+    def collector(self) -> CollectorState | None:
         """What the collector last wrote."""
         try:
-            found = json.loads((self._endpoints.spool_dir / "state.json").read_bytes())
-            return Collector(
-                str(found["source"]),
-                str(found["status"]),
-                str(found.get("error") or ""),
-                int(found["lines_read"]),
-                int(found["records_acked"]),
-                str(found["updated_at"]),
-                str(found.get("collects") or ""),
-            )
-        except (OSError, ValueError, KeyError, TypeError):
+            return read_state(self._endpoints.spool_dir)
+        except (OSError, ValueError):
             return None
 
     def applications(self) -> tuple[Application, ...] | None:
@@ -169,6 +130,13 @@ class Stages:
             return self._session.get(url, params=query, timeout=REQUEST_TIMEOUT_S)
         except requests.RequestException:
             return None
+
+
+def shown_source(collector: CollectorState) -> str:
+    """The collector's addresses as a person reads them: beside `auto` it says which source that is."""
+    kinds = {address.partition(":")[0] for address in split(collector.source)}
+    found = [word for word in collector.collects.split("-") if word in ("jetstream", "simulator")]
+    return f"{collector.source} ({found[0]})" if "auto" in kinds and found else collector.source
 
 
 def _unless_away(look: Callable[[], T]) -> T | None:

@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from contract.names import REPORT_STEM
+from contract.spool.state import CollectorState
 from stack.config.hints import Hints
 from stack.config.source_address import split
 from stack.observe.audit import DEDUP_WINDOW, Books
-from stack.observe.stages import Collector
+from stack.observe.stages import shown_source
 
 BAR_WIDTH = 30
 SIMULATED = "Simulated posts: made by Hashtide's simulator, not by people."
@@ -30,7 +31,7 @@ def summary(
     return Group(*above, hashtags_table(day, hashtags), Text(), where_to_go(day, hints), seconds(first_counts_s))
 
 
-def simulated_note(collector: Collector | None) -> str:
+def simulated_note(collector: CollectorState | None) -> str:
     """The note above figures of simulated posts, by the current source; empty for real ones.
 
     For a day, its report is authoritative: the ledger knows what was collected when.
@@ -38,7 +39,7 @@ def simulated_note(collector: Collector | None) -> str:
     if collector is None:
         return ""
     kinds = {re.split(r"[: ]", address)[0] for address in split(collector.source)}
-    if "auto" in kinds and collector.shown_source.endswith("(simulator)"):
+    if "auto" in kinds and shown_source(collector).endswith("(simulator)"):
         kinds = kinds - {"auto"} | {"simulator"}
     if "simulator" not in kinds:
         return ""

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from datetime import datetime
 
 from stack.config.errors import StackError
 from stack.config.hints import Hints
@@ -54,7 +53,7 @@ class Watch:
         collector = now.collector
         if collector is None or collector.source != self._source or collector.status != "failed":
             return
-        if datetime.fromisoformat(collector.updated_at).timestamp() >= self._began_at_s:
+        if collector.updated_at >= self._began_at_s:
             raise StackError(
                 f"collect_posts: the collector failed: {collector.error}; see {self._hints.logs('collect')}"
             )

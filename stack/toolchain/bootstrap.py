@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from contract.files import write_atomically
 from stack.toolchain import LineReport, ToolchainError, default_dir, locking, require_disk, uv
 from stack.toolchain.disk_space import unwritable
 
@@ -51,9 +52,7 @@ class Stamp:
 
     def write(self) -> None:
         """Puts the stamp in its venv, in one step."""
-        aside = Path(self.venv) / ".stamp.aside"
-        aside.write_text(json.dumps(asdict(self)))
-        aside.rename(Path(self.venv) / ".stamp")
+        write_atomically(Path(self.venv) / ".stamp", json.dumps(asdict(self)))
 
 
 def main(args: list[str]) -> NoReturn:

@@ -1,12 +1,10 @@
 """One at a time: two launchers in one checkout must not fill the same folder."""
 
-import fcntl
-import os
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from contract.files import FileLock, LockHeld
 from stack.toolchain.report import Report, ToolchainError
 
 WAIT_LIMIT_S = 3600.0
@@ -27,33 +25,22 @@ def held(path: Path, report: Report, wait_limit_s: float = WAIT_LIMIT_S) -> Iter
     Raises:
         ToolchainError: another process has held the lock for too long.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        if not _taken(descriptor):
-            _wait(descriptor, path, report, wait_limit_s)
-        os.truncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield descriptor
-    finally:
-        os.close(descriptor)
+        lock = FileLock(path)
+    except LockHeld as held:
+        lock = _wait(path, held.holder, report, wait_limit_s)
+    with lock:
+        yield lock.descriptor
 
 
-def _taken(descriptor: int) -> bool:
-    with suppress(BlockingIOError):
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
-
-
-def _wait(descriptor: int, path: Path, report: Report, wait_limit_s: float) -> None:
-    holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip() or "unknown"
+def _wait(path: Path, holder: str, report: Report, wait_limit_s: float) -> FileLock:
     step = f"waiting for another start (process {holder}, or what it downloads with)"
     report.started(step)
-    give_up_at = time.monotonic() + wait_limit_s
-    while not _taken(descriptor):
-        if time.monotonic() > give_up_at:
-            raise ToolchainError(f"process {holder} has held {path} for {wait_limit_s:.0f} s; stop it, then try again")
-        report.advanced(step, 0)
-        time.sleep(0.2)
+    try:
+        lock = FileLock(path, within_s=wait_limit_s, while_waiting=lambda: report.advanced(step, 0))
+    except LockHeld:
+        raise ToolchainError(
+            f"process {holder} has held {path} for {wait_limit_s:.0f} s; stop it, then try again"
+        ) from None
     report.done(step)
+    return lock

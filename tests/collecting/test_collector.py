@@ -15,7 +15,7 @@ from collecting.publish.publisher import Publisher
 from collecting.source_api import CursorOnly, Gap, Item, Line, Source, SourceError
 from collecting.sources.repeats import WithoutRepeats
 from collecting.spool.spool import Spool
-from collecting.spool.state import State
+from contract.spool.state import CollectorState
 
 Listed = Item | Exception
 
@@ -82,7 +82,7 @@ def line(number: int, raw: bytes | None = None) -> Line:
     return Line(str(number), raw if raw is not None else b"%d" % number, None)
 
 
-Run = Callable[..., State]
+Run = Callable[..., CollectorState]
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def kafka() -> ListBroker:
 
 @pytest.fixture
 def run(tmp_path: Path, kafka: ListBroker) -> Run:
-    def one_run(source: Source, *, stop: threading.Event | None = None, budget_bytes: int = 2**20) -> State:
+    def one_run(source: Source, *, stop: threading.Event | None = None, budget_bytes: int = 2**20) -> CollectorState:
         spool = Spool(tmp_path / "spool", budget_bytes=budget_bytes)
         try:
             publisher = Publisher(spool, Settings("h:1", "t"), connect=kafka.connect)
@@ -230,7 +230,7 @@ def test_reading_stops_at_the_budget_and_goes_on_when_kafka_is_back(
 ) -> None:
     kafka.away = True
     source = ListedSource(*(line(n, b"x" * 1000) for n in range(200)), replayable=replayable)
-    runs: list[State] = []
+    runs: list[CollectorState] = []
     running = threading.Thread(target=lambda: runs.append(run(source, budget_bytes=80_000)))
     running.start()
     eventually(

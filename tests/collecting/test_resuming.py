@@ -17,8 +17,8 @@ from collecting.sources.jetstream.source import JetstreamSource
 from collecting.sources.mastodon.source import MastodonSource
 from collecting.sources.merged import MergedSource
 from collecting.sources.repeats import WithoutRepeats
-from collecting.spool.cursors import Cursors
 from collecting.spool.spool import Spool
+from contract.spool.cursors import remember_cursor
 
 
 class Numbers:
@@ -198,20 +198,19 @@ def test_a_limit_of_a_list_of_servers_is_of_all_of_them_together() -> None:
 
 def test_a_source_whose_segments_are_removed_goes_on_in_whatever_company(tmp_path: Path) -> None:
     alone, company = opened(1, "a"), opened(1, "a", "b")
-    cursors = Cursors(tmp_path)
-    cursors.remember("a", "5")
+    remember_cursor(tmp_path, "a", "5")
     assert json.loads(resuming.cursor_for(company, None, tmp_path) or "{}") == {"a": "5"}
-    cursors.remember(company.source_id, json.dumps({"a": "6", "b": "7"}))
+    remember_cursor(tmp_path, company.source_id, json.dumps({"a": "6", "b": "7"}))
     assert resuming.cursor_for(alone, "5", tmp_path) == "6"
-    cursors.remember("a", "8")
+    remember_cursor(tmp_path, "a", "8")
     own = json.dumps({"a": "6", "b": "7"})
     assert json.loads(resuming.cursor_for(company, own, tmp_path) or "{}") == {"a": "8", "b": "7"}
     assert resuming.cursor_for(alone, "8", tmp_path) == "8"
 
 
 def test_what_a_segment_says_is_newer_than_what_removed_ones_left(spool: Spool) -> None:
-    Cursors(spool.directory).remember("a", "1")
-    Cursors(spool.directory).remember("b", "2")
+    remember_cursor(spool.directory, "a", "1")
+    remember_cursor(spool.directory, "b", "2")
     collect(spool, opened(5, "a"))
     found = resuming.cursor_for(opened(9, "a", "b", "c"), None, spool.directory)
     assert json.loads(found or "{}") == {"a": "4", "b": "2"}

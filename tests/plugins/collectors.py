@@ -12,12 +12,12 @@ HOLD = f"""
 import signal, sys, time
 from pathlib import Path
 sys.path.insert(0, {str(ROOT / "jobs")!r})
-from collecting.spool.files import take_lock
-from collecting.spool.state import State
+from contract.spool.lock import take
+from contract.spool.state import CollectorState
 spool = Path(sys.argv[1])
-lock = take_lock(spool / "lock")
+lock = take(spool)
 def say(status="running", error=None):
-    State(sys.argv[2], status, error).write(spool)
+    CollectorState(sys.argv[2], status, error).write(spool)
 """
 READY = "print('ready', flush=True)\n"
 WAIT = "time.sleep(60)\n"

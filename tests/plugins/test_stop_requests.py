@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from contract.files import FileLock
 from hashtide_airflow import stop_requests
-from hashtide_airflow.hooks.process import locked
 from hashtide_airflow.stop_requests import StopRequest
 
 WISH = StopRequest("collect_posts", "scheduled__1", 1000.0)
@@ -65,7 +65,7 @@ def test_of_two_who_would_fulfil_it_one_does() -> None:
 
 def test_one_does_not_wait_for_ever_for_another() -> None:
     stop_requests.leave(WISH)
-    with locked(stop_requests.FOLDER / "collect_posts.lock"), stop_requests.applying("collect_posts", 0.2) as wish:
+    with FileLock(stop_requests.FOLDER / "collect_posts.lock"), stop_requests.applying("collect_posts", 0.2) as wish:
         assert wish is None
     assert stop_requests.pending("collect_posts") == WISH
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from contract.files import FileLock
 from hashtide_airflow import stop_requests, stopping
-from hashtide_airflow.hooks.process import locked
 from hashtide_airflow.hooks.yarn import Unreachable
 from hashtide_airflow.stop_requests import StopRequest
 from tests.plugins.collectors import living
@@ -45,7 +45,7 @@ def test_what_can_not_be_stopped_from_another_container_the_lease_stops(
 ) -> None:
     stop_requests.leave(StopRequest("collect_posts", "r", time.time()))
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr("hashtide_airflow.hooks.collector.holder_of", lambda _: 0)  # nobody whom we could signal
+        elsewhere.setattr("contract.spool.lock.record_holder", lambda _: 0)  # nobody whom we could signal
         elsewhere.setattr("hashtide_airflow.hooks.collector.ASK_LIMIT_S", 0.3)
         with pytest.raises(TimeoutError, match=f"pid {collector.pid}"):
             stopping.apply_request("collect_posts")  # a stand-in that does not look for the file, as if it were stuck
@@ -88,6 +88,6 @@ def test_while_yarn_is_away_the_wish_stays(hadoop: FakeHadoop) -> None:
 def test_while_something_is_submitted_there_is_no_marker(hadoop: FakeHadoop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stopping, "SUBMIT_WITHIN_S", 0.3)
     hadoop.submit(TAG)
-    with locked(stopping.submit_lock(1)), pytest.raises(TimeoutError, match="does not end"):
+    with FileLock(stopping.submit_lock(1)), pytest.raises(TimeoutError, match="does not end"):
         stopping.stop_stream(1, lambda _: True)
     assert hadoop.files == set()

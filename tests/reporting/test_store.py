@@ -26,7 +26,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_aside(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("reporting.store.os.fsync", full)
+    monkeypatch.setattr("contract.files.os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write_file(target, b"new")
     assert target.read_bytes() == b"old"

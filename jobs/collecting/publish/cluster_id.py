@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from collecting.publish.producer import Unavailable
-from collecting.spool.files import write_atomically
+from contract.spool import choices
 
 
 class Cluster:
     """The id of the cluster that the spool was first published to, in one small file beside the segments."""
 
     def __init__(self, directory: Path) -> None:
-        self._path = directory / "cluster"
+        self._directory = directory
 
     def check(self, cluster_id: str | None) -> None:
         """Keeps the id at the first time, compares it ever after. A broker that does not say is believed.
@@ -20,12 +20,11 @@ class Cluster:
         """
         if cluster_id is None:
             return
-        if not self._path.exists():
-            write_atomically(self._path, f"{cluster_id}\n".encode(), durably=True)
-            return
-        ours = self._path.read_text().strip()
-        if cluster_id != ours:
+        ours = choices.read_cluster_id(self._directory)
+        if ours is None:
+            choices.write_cluster_id(self._directory, cluster_id)
+        elif cluster_id != ours:
             raise Unavailable(
                 f"this is cluster {cluster_id}, and the spool belongs to {ours}: nothing is sent "
-                f"(if the move is meant, remove {self._path})"
+                f"(if the move is meant, remove {choices.cluster_path(self._directory)})"
             )

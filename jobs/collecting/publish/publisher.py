@@ -12,9 +12,10 @@ from collecting.publish.cluster_id import Cluster
 from collecting.publish.producer import Headers, KafkaProducer, Producer, Settings, TooLarge, Unavailable
 from collecting.publish.window import Sent, Window
 from collecting.spool import segments
-from collecting.spool.position import Position
 from collecting.spool.segments import Record
 from collecting.spool.spool import Spool
+from contract.backoff import Backoff
+from contract.spool.position import Position
 from formats import post_key
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 COLLECTOR = b"hashtide"
 SAVE_INTERVAL_S = 0.5
 POLL_S = 0.1
-MAX_BACKOFF_S = 10.0
+BACKOFF = Backoff(0.5, 10.0, jitter=0.0)
 FINISH_S = 5.0
 QUIET_S = 5.0  # no acknowledgement for so long is worth a word; the producer itself tries on for the delivery timeout
 _OVERHEAD_BYTES = 4096  # key, headers and framing of a record, amply
@@ -67,7 +68,7 @@ class Publisher:
         Raises:
             SpoolCorrupt, OSError: the spool cannot be read.
         """
-        backoff_s = 0.5
+        failures = 1  # in a row
         while not stop.is_set():
             before = self.acked
             try:
@@ -75,10 +76,11 @@ class Publisher:
             except TooLarge as error:
                 log.warning("from record %d on: %s", self.acked.records + 1, error)
             except Unavailable as error:
-                backoff_s = 0.5 if self.acked != before else min(backoff_s * 2, MAX_BACKOFF_S)
+                failures = 1 if self.acked != before else failures + 1
+                wait_s = BACKOFF.wait_s(failures)
                 self.last_error = f"{self._where}: {error}"
-                log.warning("%s; again in %.1f s from record %d on", self.last_error, backoff_s, self.acked.records + 1)
-                stop.wait(backoff_s)
+                log.warning("%s; retrying from record %d in %.1f s", self.last_error, self.acked.records + 1, wait_s)
+                stop.wait(wait_s)
             finally:
                 self._save()
 

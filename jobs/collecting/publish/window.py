@@ -5,7 +5,7 @@ from collections import deque
 from confluent_kafka import KafkaError, Message
 
 from collecting.publish.producer import Settings, TooLarge, Unavailable, failure
-from collecting.spool.position import Position
+from contract.spool.position import Position
 
 
 class Sent:

@@ -1,6 +1,5 @@
 """`auto`: Jetstream where it answers, else the simulator."""
 
-import json
 import logging
 import threading
 import time
@@ -13,7 +12,7 @@ from collecting.addresses import Address
 from collecting.filtering.selection import Selection
 from collecting.sources import addresses_of
 from collecting.sources.jetstream.source import PUBLIC_HOSTS, subscribe_url
-from collecting.spool.files import write_atomically
+from contract.spool.choices import read_auto, write_auto
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +37,8 @@ def _one(text: str, directory: Path, within_s: float) -> str:
     address = Address.parse(text)
     if address.kind != KIND:
         return text
-    kept = directory / "auto.json"
-    if kept.exists():
-        chosen = str(json.loads(kept.read_bytes())["chosen"])
+    chosen = read_auto(directory)
+    if chosen is not None:
         log.info("auto: %s, as at this spool's first start", chosen)
     else:
         host = answering(address.items or PUBLIC_HOSTS, within_s)
@@ -48,7 +46,7 @@ def _one(text: str, directory: Path, within_s: float) -> str:
         log.info(
             "auto: %s", f"jetstream: {host} answers" if host else f"simulator: no Jetstream answers within {within_s} s"
         )
-        write_atomically(kept, json.dumps({"chosen": chosen}).encode(), durably=True)
+        write_auto(directory, chosen)
     rest = text.strip().partition(":")[2]
     if chosen == "simulator":  # which has other items and keys; the selection is everyone's
         rest = ",".join(part for part in rest.split(",") if part.partition("=")[0] in Selection.model_fields)

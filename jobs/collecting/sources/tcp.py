@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from collecting.addresses import Address, source_id
 from collecting.filtering.selection import Selection
 from collecting.source_api import Gap, Item, Line, SourceError
-from collecting.sources.backoff import Backoff
 from collecting.sources.file import DIALECTS
+from contract.backoff import Backoff, Retries
 
 CONNECT_WITHIN_S = 5.0
 LOOK_INTERVAL_S = 0.2  # how soon a stop is noticed
@@ -20,6 +20,7 @@ RECEIVE_BYTES = 256 * 1024
 MAX_LINE_BYTES = 16 * 1024 * 1024  # as for files: a longer line is left out, and says so
 # A server may be silent for hours; one that has gone without a word is noticed in about two minutes.
 _KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
+
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class TcpSource:
         self._dialect = dialect
         self._ends = ends
         self._clock = clock
-        self._backoff = backoff or Backoff()
+        self._retries = Retries(backoff)
         self._lines = 0
         self._away_since_ms: int | None = None  # when we last knew that we missed nothing; None: we never began
 
@@ -92,7 +93,7 @@ class TcpSource:
                 yield from self._received(connection, stop)
             if stop.is_set() or self._ends:
                 return
-            stop.wait(self._backoff.next_s())
+            stop.wait(self._retries.next_s())
 
     def _connected(self, stop: threading.Event) -> socket.socket | None:
         """A connection, sooner or later; None at a stop."""
@@ -100,9 +101,9 @@ class TcpSource:
             try:
                 connection = socket.create_connection(self._address, timeout=CONNECT_WITHIN_S)
             except OSError as error:
-                wait_s = self._backoff.next_s()
+                wait_s = self._retries.next_s()
                 self.last_error = f"{self._where} cannot be reached: {error.strerror or error}"
-                log.warning("%s; again in %.1f s", self.last_error, wait_s)
+                log.warning("%s; retrying in %.1f s", self.last_error, wait_s)
                 stop.wait(wait_s)
                 continue
             connection.settimeout(LOOK_INTERVAL_S)
@@ -128,7 +129,7 @@ class TcpSource:
                 why, received = f"the connection was lost: {error.strerror or error}", b""
             now_ms = self._now_ms()
             for line in buffer.lines(received):
-                self._backoff.reset()
+                self._retries.reset()
                 self._away_since_ms = now_ms
                 self._lines += 1
                 yield self._item(line)

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from collecting.spool import segments
-from collecting.spool.cursors import Cursors
-from collecting.spool.position import NOWHERE, Position
+from contract.spool.cursors import read_cursors, remember_cursor
+from contract.spool.position import NOWHERE, Position
 
 
 class Archive:
@@ -20,7 +20,6 @@ class Archive:
     def __init__(self, directory: Path) -> None:
         self.total_bytes = 0
         self._directory = directory
-        self._cursors = Cursors(directory)
         self._lock = threading.Lock()  # the sizes
         self._files = threading.Lock()  # nobody reads what is being removed
         self._sizes: dict[int, int] = {}
@@ -54,7 +53,7 @@ class Archive:
             if not any(self._source_id(later) == source_id for later in self.numbers if later > number):
                 cursor = _last_cursor(self.path(number))
                 if cursor is not None:
-                    self._cursors.remember(source_id, cursor)
+                    remember_cursor(self._directory, source_id, cursor)
             self.path(number).unlink(missing_ok=True)
             with self._lock:
                 self.total_bytes -= self._sizes.pop(number)
@@ -74,7 +73,7 @@ class Archive:
                     cursor = _last_cursor(self.path(number))
                     if cursor is not None:
                         return cursor
-            return self._cursors.get(source_id)
+            return read_cursors(self._directory).get(source_id)
 
     @contextmanager
     def nothing_removed(self) -> Iterator[None]:

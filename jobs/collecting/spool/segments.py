@@ -11,6 +11,7 @@ Frame: `<II` (length of what follows the eight bytes, CRC-32 of it), then the pa
 """
 
 import json
+import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -96,6 +97,13 @@ def encode_record(kind: int, received_at: int, cursor: str, dialect: str | None,
 
 def _frame(payload: bytes) -> bytes:
     return _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """os.write until everything is written: it may take less than it was given."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def read_header(path: Path) -> tuple[Header, int]:

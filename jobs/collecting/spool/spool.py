@@ -13,11 +13,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from collecting.source_api import Line
-from collecting.spool import process_id, segments
+from collecting.spool import segments
 from collecting.spool.archive import Archive
-from collecting.spool.files import take_lock, write_all, write_atomically
-from collecting.spool.position import NOWHERE, Position
 from collecting.spool.segments import Header, Record, SpoolCorrupt
+from contract.files import ASIDE_SUFFIX, write_atomically
+from contract.spool import lock
+from contract.spool.position import NOWHERE, Position, read_acked, write_acked
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +52,8 @@ class Spool:
         self.directory = directory
         self.budget_bytes = budget_bytes
         self._segment_bytes = max(4096, min(segment_bytes, budget_bytes // 8))
-        self._lock_file = take_lock(directory / "lock")
+        self._lock = lock.take(directory)
         self._archive = Archive(directory)
-        self._acked_path = directory / "acked.json"
         self._moved = threading.Condition()  # guards what follows up to _broken
         self._buffer: list[bytes] = []
         self._buffer_bytes = 0
@@ -71,7 +71,7 @@ class Spool:
             self._recover()
             self.acked = self._load_acked()
         except BaseException:
-            self._lock_file.close()
+            self._lock.close()
             raise
         self._trim()
         self._closing = threading.Event()
@@ -186,7 +186,7 @@ class Spool:
             if not frames:
                 return
             try:
-                write_all(self._file_descriptor, b"".join(frames))
+                segments.write_all(self._file_descriptor, b"".join(frames))
                 os.fsync(self._file_descriptor)
             except OSError as error:
                 with self._moved:
@@ -260,7 +260,7 @@ class Spool:
 
     def save_acked(self, position: Position) -> None:
         """Keeps the position up to which the broker has acknowledged everything; makes room where that is needed."""
-        write_atomically(self._acked_path, json.dumps(position._asdict()).encode())
+        write_acked(self.directory, position)
         self.acked = position
         self._trim()
 
@@ -275,7 +275,7 @@ class Spool:
     @property
     def stop_is_asked(self) -> bool:
         """Whether somebody who can't signal this process has left `stop` in the directory, and means it."""
-        return process_id.is_named_in(self.directory / "stop")
+        return lock.stop_is_requested(self.directory)
 
     def nothing_removed(self) -> AbstractContextManager[None]:
         """For whoever reads the segments of a spool that is being published: while this lasts none is removed."""
@@ -284,7 +284,7 @@ class Spool:
     # -- start and end
 
     def _recover(self) -> None:
-        for rubbish in self.directory.glob("*.tmp"):
+        for rubbish in self.directory.glob(f"*{ASIDE_SUFFIX}"):
             rubbish.unlink()
         if not self._archive.numbers:
             return
@@ -308,9 +308,9 @@ class Spool:
 
     def _load_acked(self) -> Position:
         oldest = next(iter(self._archive.numbers), 0)
-        if not self._acked_path.exists():
+        acked = read_acked(self.directory)
+        if acked is None:
             return self._archive.start_of(oldest)
-        acked = Position(**json.loads(self._acked_path.read_bytes()))
         if acked.records > self._durable.records:
             log.warning(
                 "the spool ends at %s, before the acknowledged %s: the disk lost something", self._durable, acked
@@ -330,4 +330,4 @@ class Spool:
             if self._file_descriptor >= 0:
                 os.close(self._file_descriptor)
                 self._file_descriptor = -1
-            self._lock_file.close()
+            self._lock.close()

@@ -1,69 +1,29 @@
 """The collector: a process that belongs to no task, found by the lock that it holds on its spool.
 
 The lock, not a pid, says that it lives: whoever looks may be in another container, where pids mean something else, and
-what a collector of yesterday wrote may name a process of today.
+a pid that yesterday's collector wrote may be another process's today.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
 import os
-import struct
 import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 import psutil
 from airflow.sdk import BaseHook
 
-from hashtide_airflow.hooks.process import locked
+from contract.files import FileLock, LockHeld
+from contract.spool import lock
+from contract.spool.lock import Holder
+from contract.spool.state import CollectorState, read_state
 
 LOG_BYTES = 10_000_000  # a longer log is put aside at the next start
-ASK_LIMIT_S = 30.0  # who can't signal it gives up after so long, and leaves it to the lease, which can
+ASK_LIMIT_S = 30.0  # who can't signal it gives up after so long, and leaves it to the supervision run, which can
 KILL_LIMIT_S = 5.0
-_FLOCK = "hhqqi4x"  # struct flock of fcntl(2): type, whence, start, length, pid
-
-
-@dataclass(frozen=True)
-class Holder:
-    """The collector that holds the spool, hence lives, as it named itself in `SPOOL/lock`.
-
-    Attributes:
-        pid: in its own PID namespace; with `started_at` its name for good.
-        started_at: when the process started, epoch seconds.
-        pid_here: its pid for us, as the kernel says; None where it is in a namespace that we don't see into.
-    """
-
-    pid: int
-    started_at: float
-    pid_here: int | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True)
-class CollectorState:
-    """`SPOOL/state.json`, as far as a lease needs it.
-
-    Attributes:
-        started_at: when the process started, epoch seconds.
-        status: `running`, `finished` (the source ended, all is acknowledged), `stopped`, `failed`.
-        error: why it failed; empty otherwise.
-    """
-
-    pid: int
-    started_at: float
-    source: str
-    status: str
-    error: str
-    lag_records: int
-
-    def is_of(self, holder: Holder) -> bool:
-        """Whether the one that lives wrote it; else it is an earlier one's, whatever it says."""
-        return (self.pid, self.started_at) == (holder.pid, holder.started_at)
 
 
 class CollectorHook(BaseHook):
@@ -88,22 +48,7 @@ class CollectorHook(BaseHook):
         Raises:
             ValueError: the file is there and isn't the collector's.
         """
-        path = self.spool / "state.json"
-        try:
-            found = json.loads(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        try:
-            return CollectorState(
-                pid=int(found["pid"]),
-                started_at=_epoch_s(found["pid_started_at"]),
-                source=str(found["source"]),
-                status=str(found["status"]),
-                error=str(found.get("error") or ""),
-                lag_records=int(found.get("lag_records") or 0),
-            )
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"{path}: {error!r}") from error
+        return read_state(self.spool)
 
     def holder(self) -> Holder | None:
         """The collector that lives; None where there is none, or it does not hold its spool yet.
@@ -111,22 +56,7 @@ class CollectorHook(BaseHook):
         Raises:
             ValueError: the lock is held by somebody who is no collector.
         """
-        path = self.spool / "lock"
-        try:
-            with path.open("rb") as file:
-                line, pid = file.read(), holder_of(file.fileno())
-                file.seek(0)
-                if pid is None:
-                    return None
-                if line != file.read():  # one ended and the next began in between
-                    return self.holder()
-        except FileNotFoundError:
-            return None
-        try:
-            found = json.loads(line)
-            return Holder(int(found["pid"]), float(found["started_at"]), pid or None)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is held, and names no collector: {error!r}") from error
+        return lock.holder(self.spool)
 
     def start(self, command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """Start it in a session of its own, so that no task's and no service's end takes it along."""
@@ -145,14 +75,14 @@ class CollectorHook(BaseHook):
             )
 
     def stop(self, timeout_s: float, only: Holder | None = None) -> bool:
-        """End it, so that it acknowledges what it has: by SIGTERM, and SIGKILL if that takes too long; or by asking.
+        """End it, after it has published what it has: by SIGTERM, and by SIGKILL if that takes too long.
 
-        Asked by `SPOOL/stop` is one whom we can't signal; there is no more than that then.
-        Where another one is already at it, this only waits: a second SIGTERM would end it at once.
+        One that we can't signal is asked by `SPOOL/stop`, and never killed.
+        While another process is stopping it, this only waits: a second SIGTERM would end it at once.
 
         Args:
             timeout_s: how long it may take.
-            only: the one that is meant; None: whoever it is.
+            only: stop this collector and no other; None: any.
 
         Returns:
             False where there was nothing to stop.
@@ -165,9 +95,8 @@ class CollectorHook(BaseHook):
             return False
         deadline = time.monotonic() + (timeout_s if meant.pid_here else min(timeout_s, ASK_LIMIT_S))
         while self.holder() == meant and time.monotonic() < deadline:
-            with locked(self.spool / "stop.lock") as lock:
-                if lock is not None:
-                    self._end(meant, deadline) if meant.pid_here else self._ask(meant, deadline)
+            with contextlib.suppress(LockHeld), FileLock(self.spool / "stop.lock"):
+                self._end(meant, deadline) if meant.pid_here else self._ask(meant, deadline)
             time.sleep(0.05)
         if self.holder() == meant:
             raise TimeoutError(f"the collector (pid {meant.pid}) does not end")
@@ -180,19 +109,17 @@ class CollectorHook(BaseHook):
                 return
             process.terminate()
             if not _ends(process, deadline):
-                self.log.warning("the collector (pid %s) does not end: SIGKILL", process.pid)
+                self.log.warning("the collector (pid %s) does not end; sending SIGKILL", process.pid)
                 process.kill()
                 _ends(process, time.monotonic() + KILL_LIMIT_S)
 
     def _ask(self, meant: Holder, deadline: float) -> None:
-        path, aside = self.spool / "stop", self.spool / "stop.new"
-        aside.write_text(json.dumps({"pid": meant.pid, "started_at": meant.started_at}))
-        aside.replace(path)
+        lock.request_stop(self.spool, meant)
         try:
             while self.holder() == meant and time.monotonic() < deadline:
                 time.sleep(0.1)
         finally:
-            path.unlink(missing_ok=True)
+            lock.withdraw_stop(self.spool)
 
     def last_words(self, lines: int = 15) -> str:
         """The end of its log."""
@@ -202,16 +129,6 @@ class CollectorHook(BaseHook):
                 return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
         except FileNotFoundError:
             return ""
-
-
-def holder_of(descriptor: int) -> int | None:
-    """Who holds the file's record lock (fcntl's): 0 if in a PID namespace that we don't see into; None: nobody.
-
-    Asking takes nothing, so it is in no starting collector's way, and no earlier or other process can answer.
-    """
-    asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-    kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
-    return None if kind == fcntl.F_UNLCK else int(pid)
 
 
 def _ends(process: psutil.Process, deadline: float) -> bool:
@@ -224,13 +141,3 @@ def _ends(process: psutil.Process, deadline: float) -> bool:
             return True
         time.sleep(0.1)
     return False
-
-
-def _epoch_s(value: float | str) -> float:
-    """A moment as epoch seconds, from the same or from ISO 8601."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return datetime.fromisoformat(value).timestamp()
-    return float(value)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 from airflow.providers.standard.hooks.subprocess import SubprocessHook, SubprocessResult, working_directory
 
@@ -17,11 +14,11 @@ KILL_AFTER_S = 3.0  # Airflow's supervisor kills the task itself 5 s after its S
 
 
 class ProcessHook(SubprocessHook):
-    """Airflow's own hook, and three things more: locks that live as long as the child, and an end that is one.
+    """Airflow's own hook, with locks that live as long as the child, and an `end` that leaves nobody behind.
 
     Args:
-        keep_open: file descriptors that the child inherits. A lock (`locked`) given so is held until the child has
-            ended too, even where the task that started it was killed.
+        keep_open: file descriptors that the child inherits. The lock of one (`FileLock`) is held until the child
+            has ended too, even where the task that started it was killed.
     """
 
     def __init__(self, keep_open: tuple[int, ...] = ()) -> None:
@@ -35,7 +32,7 @@ class ProcessHook(SubprocessHook):
         output_encoding: str = "utf-8",
         cwd: str | None = None,
     ) -> SubprocessResult:
-        """Run it to its end; its output goes to the task's log, the last line of it is returned."""
+        """Run it to its end; its output goes to the task's log, the last line is returned."""
         self.log.info("Running: %s", command)
         line = ""
         with working_directory(cwd=cwd) as folder:
@@ -68,25 +65,12 @@ class ProcessHook(SubprocessHook):
                 process.poll()
                 os.killpg(process.pid, 0)
                 time.sleep(0.05)
-            self.log.warning("process group %s does not end: SIGKILL", process.pid)
+            self.log.warning("process group %s does not end; sending SIGKILL", process.pid)
             os.killpg(process.pid, signal.SIGKILL)
 
 
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[int | None]:
-    """Hold a lock of this host, without waiting: the lock's descriptor, or None where someone else holds it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield None
-            return
-        yield file.fileno()
-
-
 def environment(**secrets: str) -> dict[str, str]:
-    """A child's environment: ours without Airflow's own, which holds keys and connections, and with what is given."""
+    """A child's environment: ours less Airflow's own variables, which hold keys and connections, and the `secrets`."""
     airflows = ("AIRFLOW__", "_AIRFLOW", "AIRFLOW_CONN_", "AIRFLOW_VAR_")
     ours = {name: value for name, value in os.environ.items() if not name.startswith(airflows)}
     return {**ours, "PYTHONUNBUFFERED": "1", **secrets}

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk.exceptions import AirflowException
 
 from contract import names
+from contract.files import FileLock, LockHeld
 from hashtide_airflow import kafka_file, settings
 from hashtide_airflow.archive import zip_packages
 from hashtide_airflow.backoff import restart_delay_s
 from hashtide_airflow.commands import submit_command
 from hashtide_airflow.hooks.hdfs import StopMarker
-from hashtide_airflow.hooks.process import ProcessHook, environment, locked
+from hashtide_airflow.hooks.process import ProcessHook, environment
 from hashtide_airflow.hooks.yarn import Application, Unreachable, YarnHook, failures_in_a_row
 from hashtide_airflow.operators.supervise import SuperviseOperator, is_marked_failed
 from hashtide_airflow.stopping import submit_lock
@@ -55,10 +56,12 @@ class SuperviseStream(SuperviseOperator):
 
     def _start(self, context: Context, generation: int) -> datetime | None:
         """Submits if it is time to; otherwise returns when it will be."""
-        with locked(submit_lock(generation)) as lock:
-            if lock is None:
-                self.log.info("a submit is under way on this host; looking again in %s s", BUSY_S)
-                return datetime.now(UTC) + timedelta(seconds=BUSY_S)
+        try:
+            lock = FileLock(submit_lock(generation))
+        except LockHeld:
+            self.log.info("a submit is under way on this host; looking again in %s s", BUSY_S)
+            return datetime.now(UTC) + timedelta(seconds=BUSY_S)
+        with lock:
             # Under the lock, so that a submit by another process is seen.
             found = YarnHook().applications(names.application_tag(generation))
             if found and found[0].active:
@@ -68,7 +71,7 @@ class SuperviseStream(SuperviseOperator):
                 self.log.warning("%s; the next submit is due at %s", found[0].diagnostics, due.isoformat())
                 return due
             counting = settings.counting().model_copy(update={"kafka_config": kafka_file.for_readers()})
-            self._submit(context, counting, lock)
+            self._submit(context, counting, lock.descriptor)
         return None
 
     def _submit(self, context: Context, counting: settings.Counting, lock: int) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
+from contract.spool.lock import Holder
 from hashtide_airflow import backoff, settings
-from hashtide_airflow.hooks.collector import CollectorHook, Holder
+from hashtide_airflow.hooks.collector import CollectorHook
 from hashtide_airflow.stopping import stop_collector
 from hashtide_airflow.triggers.stopping import manual_run_waits, shielded, wants_stop
 

@@ -4,8 +4,8 @@ import threading
 from pathlib import Path
 
 from collecting.spool.archive import Archive
-from collecting.spool.position import NOWHERE, Position
 from collecting.spool.segments import LINE, NOTE, PASSED, Header, encode_header, encode_record, segment_path
+from contract.spool.position import NOWHERE, Position
 
 
 def write_segment(directory: Path, number: int, source_id: str, *records: tuple[int, str]) -> int:

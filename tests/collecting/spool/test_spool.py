@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from collecting.source_api import Line
+from collecting.spool import segments
 from collecting.spool import spool as spooling
-from collecting.spool.files import LockHeld
-from collecting.spool.position import NOWHERE, Position
 from collecting.spool.segments import SpoolCorrupt, segment_numbers, segment_path
 from collecting.spool.spool import Spool
+from contract.files import LockHeld
+from contract.spool.position import NOWHERE, Position
 
 BUDGET = 64 * 2**20
 Opener = Callable[..., Spool]
@@ -239,7 +240,7 @@ def test_an_unwritable_disk_is_said_and_what_was_written_stays(opened: Opener, m
     def full(_descriptor: int, _data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(spooling, "write_all", full)
+    monkeypatch.setattr(segments, "write_all", full)
     spool.append(Line("c3", b"3", None), 0)
     with pytest.raises(OSError, match="No space left"):
         put(spool, range(4, 5))

@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hashtide_airflow.hooks.collector import CollectorHook, Holder
+from contract.spool.lock import Holder
+from hashtide_airflow.hooks.collector import CollectorHook
 from tests.plugins.collectors import HOLD, OBEDIENT, READY, SILENT, STUBBORN, WAIT, command, living
 
 
@@ -132,7 +133,7 @@ def test_one_that_ends_while_it_is_looked_at_does_not_lend_its_name_to_the_next(
         lock.write_text(next_line)
         return 8
 
-    monkeypatch.setattr("hashtide_airflow.hooks.collector.holder_of", holder_of)
+    monkeypatch.setattr("contract.spool.lock.record_holder", holder_of)
     assert hook.holder() == Holder(8, 2.0)
 
 
@@ -196,7 +197,7 @@ def test_a_start_written_as_text_is_understood(hook: CollectorHook) -> None:
     write_state(hook, 1, "2026-01-01T00:00:00+00:00")
     state = hook.state()
     assert state is not None
-    assert state.started_at == 1767225600.0
+    assert state.pid_started_at == 1767225600.0
 
 
 def test_a_state_that_is_not_one_is_an_error_that_names_the_file(hook: CollectorHook) -> None:

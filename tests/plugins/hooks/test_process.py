@@ -2,16 +2,14 @@
 
 import contextlib
 import os
-import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import psutil
 import pytest
 
-from hashtide_airflow.hooks.process import ProcessHook, environment, locked
+from hashtide_airflow.hooks.process import ProcessHook, environment
 
 # Its child stays when it goes itself, unless the whole group is ended.
 FAMILY = (
@@ -49,28 +47,6 @@ def test_the_end_reaches_the_whole_group() -> None:
 
 def family(pid: int) -> list[psutil.Process]:
     return psutil.Process(pid).children()
-
-
-def test_a_second_holder_does_not_wait(tmp_path: Path) -> None:
-    with locked(tmp_path / "l") as first, locked(tmp_path / "l") as second:
-        assert first is not None
-        assert second is None
-    with locked(tmp_path / "l") as again:
-        assert again is not None
-
-
-def test_a_lock_lives_as_long_as_the_child_that_inherited_it(tmp_path: Path) -> None:
-    with locked(tmp_path / "l") as lock:
-        assert lock is not None
-        orphan = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], pass_fds=(lock,))
-    try:
-        with locked(tmp_path / "l") as second:
-            assert second is None
-    finally:
-        orphan.kill()
-        orphan.wait()
-    with locked(tmp_path / "l") as free:
-        assert free is not None
 
 
 def test_a_child_does_not_get_airflows_keys(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,17 +23,18 @@ from hashtide_airflow.triggers.collector import CollectorTrigger
 COLLECTOR = """
 import pathlib, signal, sys, time
 sys.path.insert(0, JOBS)
-from collecting.spool.files import LockHeld, take_lock
-from collecting.spool.state import State
+from contract.files import LockHeld
+from contract.spool.lock import take
+from contract.spool.state import CollectorState
 source, spool = sys.argv[sys.argv.index("--source") + 1], pathlib.Path(sys.argv[sys.argv.index("--spool") + 1])
 with spool.joinpath("starts").open("a") as starts:
     starts.write(source + "\\n")
 try:
-    lock = take_lock(spool / "lock")
+    lock = take(spool)
 except LockHeld as error:
     sys.exit(str(error))
 def say(status, error=""):
-    State(source, status, error).write(spool)
+    CollectorState(source, status, error).write(spool)
 if source.startswith("mute"):
     sys.exit("no such source")
 if source.startswith("bad"):

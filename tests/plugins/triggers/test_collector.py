@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from airflow.sdk._shared.module_loading import import_string
 
-from hashtide_airflow.hooks.collector import CollectorHook, Holder
+from contract.spool.lock import Holder
+from hashtide_airflow.hooks.collector import CollectorHook
 from hashtide_airflow.triggers.collector import CollectorTrigger, snapshot
 from tests.plugins.collectors import HOLD, READY, SILENT, WAIT, living
 
@@ -221,7 +222,7 @@ def test_the_next_one_is_not_stopped_for_what_was_meant_for_the_last(
 def test_one_that_can_not_be_stopped_from_here_is_left_to_the_lease(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, collector: subprocess.Popen[bytes]
 ) -> None:
-    monkeypatch.setattr("hashtide_airflow.hooks.collector.holder_of", lambda _: 0)  # as in another container
+    monkeypatch.setattr("contract.spool.lock.record_holder", lambda _: 0)  # as in another container
     killed(tmp_path, monkeypatch, "failed", CollectorHook(tmp_path).holder(), 0.3)
     assert collector.poll() is None
 

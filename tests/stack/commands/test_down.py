@@ -20,8 +20,8 @@ HOLD = f"""
 import signal, sys, time
 from pathlib import Path
 sys.path.insert(0, {str(JOBS)!r})
-from collecting.spool.files import take_lock
-lock = take_lock(Path(sys.argv[1]) / "lock")
+from contract.spool.lock import take
+lock = take(Path(sys.argv[1]))
 if len(sys.argv) > 2:
     signal.signal(15, signal.SIG_IGN)
 print("ready", flush=True)

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from contract.names import COMPACT_DAG, REPORT_DAG
+from contract.spool.state import CollectorState
 from stack.commands import first_run
 from stack.commands.airflow_api import AirflowAwayError, FailedTask, Run
 from stack.commands.first_run import DAGS, Options, run
@@ -20,7 +21,7 @@ from stack.config.variables import read_variables, set_variable
 from stack.observe.audit import Books
 from stack.observe.ledger import Ledger, LedgerRange
 from stack.observe.progress import Steps
-from stack.observe.stages import Application, Collector, Snapshot
+from stack.observe.stages import Application, Snapshot
 from stack.observe.topic_recount import PartitionRecount, TopicRecount
 
 SOURCE = "simulator:posts=100"
@@ -100,9 +101,9 @@ class FakeStages:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def collector(self) -> Collector:
+    def collector(self) -> CollectorState:
         status = "finished" if self.world.finished else "running"
-        return Collector(self.world.source, status, "", self.world.lines, self.world.lines, "2026-01-31T00:00:00+00:00")
+        return CollectorState(self.world.source, status, None, "", self.world.lines, self.world.lines)
 
     def newest_batch(self) -> int:
         return self.world.batches - 1

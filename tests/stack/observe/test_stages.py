@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from contract.spool.state import CollectorState
 from stack.config.endpoints import Endpoints
 from stack.observe.ledger import Ledger
-from stack.observe.stages import Collector, Snapshot, Stages
+from stack.observe.stages import Snapshot, Stages, shown_source
 from tests.http_answers import HttpAnswers
 
 pytest_plugins = ["tests.http_answers"]
@@ -80,7 +81,9 @@ def test_no_submits_is_known_and_empty(endpoints: Endpoints, http_answers: HttpA
 
 def test_the_collectors_words_are_read(endpoints: Endpoints) -> None:
     (endpoints.spool_dir / "state.json").write_text(json.dumps(STATE))
-    assert Stages(endpoints, 1).collector() == Collector("file:a", "running", "", 7, 5, STATE["updated_at"])  # type: ignore[arg-type]
+    assert Stages(endpoints, 1).collector() == CollectorState(
+        "file:a", "running", None, "", 7, 5, pid=1, pid_started_at=0.0, updated_at=1769817600.0
+    )
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"source": "file:a"}'])
@@ -96,9 +99,9 @@ def test_services_that_do_not_answer_are_unknown(endpoints: Endpoints) -> None:
 
 
 def test_a_heartbeat_is_no_progress() -> None:
-    collector = Collector("file:a", "running", "", 7, 5, "earlier")
+    collector = CollectorState("file:a", "running", None, "", 7, 5, updated_at=1.0)
     earlier = Snapshot(collector, (), 1, Ledger())
-    assert replace(earlier, collector=replace(collector, updated_at="later")).progress() == earlier.progress()
+    assert replace(earlier, collector=replace(collector, updated_at=2.0)).progress() == earlier.progress()
     assert replace(earlier, collector=replace(collector, lines_read=8)).progress() != earlier.progress()
 
 
@@ -112,4 +115,4 @@ def test_a_heartbeat_is_no_progress() -> None:
     ],
 )
 def test_of_auto_one_sees_which_it_is(source: str, collects: str, shown: str) -> None:
-    assert Collector(source, "running", "", 0, 0, "", collects).shown_source == shown
+    assert shown_source(CollectorState(source, "running", collects=collects)) == shown

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console, RenderableType
 
+from contract.spool.state import CollectorState
 from stack.config.endpoints import Endpoints
 from stack.config.hints import Hints
 from stack.observe.audit import Books
 from stack.observe.ledger import Ledger
-from stack.observe.stages import Collector
 from stack.observe.summary import (
     PARTLY_SIMULATED,
     SIMULATED,
@@ -101,7 +101,7 @@ def test_repeats_beyond_the_dedup_window_are_told() -> None:
     ],
 )
 def test_what_the_simulator_makes_is_called_simulated(source: str, collects: str, note: str) -> None:
-    assert simulated_note(Collector(source, "running", "", 1, 1, "now", collects)) == note
+    assert simulated_note(CollectorState(source, "running", collects=collects)) == note
 
 
 def test_the_note_stands_above_the_figures() -> None:

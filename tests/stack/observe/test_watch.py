@@ -6,16 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from contract.spool.state import CollectorState
 from stack.config.endpoints import Endpoints
 from stack.config.errors import StackError
 from stack.config.hints import Hints
 from stack.observe.ledger import Ledger
-from stack.observe.stages import Application, Collector, Snapshot
+from stack.observe.stages import Application, Snapshot
 from stack.observe.watch import FAILED_SUBMITS, Watch, describe
 
 BEGAN = datetime(2026, 1, 31, 12, tzinfo=UTC)
-AFTER, BEFORE = "2026-01-31T12:00:05+00:00", "2026-01-31T11:59:55+00:00"
-COLLECTOR = Collector("file:a", "running", "", 10, 5, AFTER)
+AFTER, BEFORE = (datetime(2026, 1, 31, 12, tzinfo=UTC).timestamp() + late_s for late_s in (5, -5))
+COLLECTOR = CollectorState("file:a", "running", None, "", 10, 5, updated_at=AFTER)
 NOWHERE = Path("/nowhere")
 HINTS = Hints(Endpoints(NOWHERE, "", NOWHERE, "", "posts", "", "", "", NOWHERE, NOWHERE, NOWHERE, NOWHERE))
 NOW = Snapshot(COLLECTOR, (), -1, Ledger())
@@ -50,7 +51,7 @@ def test_a_collector_that_failed_since_we_began_ends_the_wait(watch: Watch) -> N
 
 
 @pytest.mark.parametrize("collector", [replace(COLLECTOR, updated_at=BEFORE), replace(COLLECTOR, source="file:b")])
-def test_an_old_failure_or_another_sources_does_not(watch: Watch, collector: Collector) -> None:
+def test_an_old_failure_or_another_sources_does_not(watch: Watch, collector: CollectorState) -> None:
     watch.check(replace(NOW, collector=replace(collector, status="failed")))
 
 
@@ -69,7 +70,7 @@ def test_submits_that_failed_before_we_began_or_stopped_by_wish_do_not(watch: Wa
 def test_nothing_moving_ends_the_wait(watch: Watch, clock: Clock) -> None:
     watch.check(NOW)
     clock.now = 299.0
-    watch.check(replace(NOW, collector=replace(COLLECTOR, updated_at="2026-01-31T13:00:00+00:00")))
+    watch.check(replace(NOW, collector=replace(COLLECTOR, updated_at=AFTER + 3600)))
     clock.now = 301.0
     with pytest.raises(StackError, match="nothing has moved for 300 s"):
         watch.check(NOW)

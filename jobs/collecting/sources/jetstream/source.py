@@ -16,9 +16,10 @@ from websockets.sync.client import ClientConnection, connect
 from collecting.addresses import Address, source_id
 from collecting.filtering.selection import Selection
 from collecting.source_api import Gap, Item, Line, SourceError
-from collecting.sources.backoff import Backoff, asked_wait_s
 from collecting.sources.jetstream.events import Place, Recent
+from collecting.sources.retry_after import asked_wait_s
 from collecting.sources.values import seconds
+from contract.backoff import Backoff, Retries
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class JetstreamSource:
         self._collections = collections
         self._overlap_us = int(overlap_s * 1_000_000)
         self._silence_s = silence_s
-        self._backoff = backoff or Backoff()
+        self._retries = Retries(backoff)
         self._clock = clock
         self._recent = Recent(2 * self._overlap_us)  # twice: another host's clock may differ
         self._last: Place | None = None  # the newest event that we had
@@ -109,12 +110,12 @@ class JetstreamSource:
             except (OSError, TimeoutError, WebSocketException) as error:  # OSError: also no address, TLS
                 failures += 1
                 if self._clock() - began_s >= STEADY_S:
-                    self._backoff.reset()
+                    self._retries.reset()
                 why, wait_s = self._failed(error)
                 self.last_error = f"{host}: {why}"
                 if wait_s or failures % len(self._hosts) == 0:
-                    wait_s = max(wait_s, self._backoff.next_s())
-                log.warning("%s; the next one in %.1f s", self.last_error, wait_s)
+                    wait_s = max(wait_s, self._retries.next_s())
+                log.warning("%s; trying the next host in %.1f s", self.last_error, wait_s)
                 stop.wait(wait_s)
             else:
                 return

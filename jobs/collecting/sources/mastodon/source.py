@@ -18,10 +18,11 @@ from urllib3.exceptions import HTTPError
 from collecting.addresses import Address, source_id
 from collecting.filtering.selection import Selection
 from collecting.source_api import CursorOnly, Gap, Item, Line, SourceError
-from collecting.sources.backoff import Backoff, asked_wait_s
 from collecting.sources.mastodon.sse import EventBlocks, EventTooLong
 from collecting.sources.mastodon.tokens import TOKEN_FILE, token_for
+from collecting.sources.retry_after import asked_wait_s
 from collecting.sources.values import seconds
+from contract.backoff import Backoff, Retries
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ class MastodonSource:
         self._path = f"/api/v1/streaming/{path}" + (f"?{urlencode(query)}" if query else "")
         self.source_id = source_id("mastodon", self._host, self._server, self._path)
         self._silence_s = silence_s
-        self._backoff = backoff or Backoff(longest_s=60.0)
+        self._retries = Retries(backoff or Backoff(longest_s=60.0))
         self._clock = clock
         self._streaming: str | None = None  # the URL's beginning, once it is known
         self._heard_ms: int | None = None
@@ -131,10 +132,10 @@ class MastodonSource:
             except _Lost as lost:
                 why = str(lost)
                 if time.monotonic() - began_s >= STEADY_S:
-                    self._backoff.reset()
-                wait_s = max(lost.wait_s, self._backoff.next_s())
+                    self._retries.reset()
+                wait_s = max(lost.wait_s, self._retries.next_s())
                 self.last_error = f"{self._host}: {why}"
-                log.warning("%s; again in %.1f s", self.last_error, wait_s)
+                log.warning("%s; retrying in %.1f s", self.last_error, wait_s)
                 yield from self._told_so_far(why)
                 stop.wait(wait_s)
             except SourceError as error:

@@ -4,11 +4,12 @@ Sources: X developer documentation, "Handling disconnections" and "Rate limits" 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from collecting.source_api import SourceError
+from contract.backoff import Backoff
 
 UNAUTHORIZED, RATE_LIMITED = 401, (420, 429)
 PASSING = (408, 409, 425)  # 409: rules just added are not known everywhere yet
@@ -55,26 +56,13 @@ class Failed(Exception):  # noqa: N818 - it says what is the matter
 
 
 @dataclass(frozen=True)
-class Backoff:
-    """Doubles from `first_s` to `most_s`; of that between the half and the whole, by chance."""
-
-    first_s: float
-    most_s: float
-
-    def after(self, failures: int, random: Callable[[], float]) -> float:
-        """The wait after so many failures in a row (1: the first)."""
-        whole = min(self.first_s * 2.0 ** min(failures - 1, 60), self.most_s)
-        return whole * (0.5 + random() / 2)
-
-
-@dataclass(frozen=True)
 class Policy:
     """What X asks of its clients: at the network's failures soon again, at 5xx later, at limits much later."""
 
-    network: Backoff = Backoff(0.25, 16)
-    server: Backoff = Backoff(5, 320)
-    limited: Backoff = Backoff(60, 900)
-    too_many_connections: Backoff = Backoff(10, 300)
+    network: Backoff = field(default=Backoff(0.25, 16))
+    server: Backoff = field(default=Backoff(5, 320))
+    limited: Backoff = field(default=Backoff(60, 900))
+    too_many_connections: Backoff = field(default=Backoff(10, 300))
 
     def wait_s(self, failed: Failed, failures: int, now: float, random: Callable[[], float]) -> float:
         """Seconds to wait before the next try.
@@ -90,20 +78,20 @@ class Policy:
         """
         status = failed.status
         if status is None:
-            return self.network.after(failures, random)
+            return self.network.wait_s(failures, random)
         if status in RATE_LIMITED:
             return self._rate_limited_s(failed, failures, now, random)
         if status in PASSING or status >= 500:
-            return self.server.after(failures, random)
+            return self.server.wait_s(failures, random)
         raise SourceError(_fatal(failed, now))
 
     def _rate_limited_s(self, failed: Failed, failures: int, now: float, random: Callable[[], float]) -> float:
         if failed.too_many_connections:
-            return self.too_many_connections.after(failures, random)
+            return self.too_many_connections.wait_s(failures, random)
         server_now = failed.server_time if failed.server_time is not None else now
         left_s = max((failed.reset_at or 0) - server_now, failed.retry_after_s or 0)
         if left_s <= 0:
-            return self.limited.after(failures, random)
+            return self.limited.wait_s(failures, random)
         return min(left_s, LONGEST_RATE_WAIT_S) * (1 + random() / 20)  # never before, and not all at once
 
 

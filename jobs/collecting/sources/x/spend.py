@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from collecting.source_api import SourceError
 from collecting.sources.x.policy import utc
-from collecting.spool.files import LockHeld, take_lock, write_atomically
+from contract.files import FileLock, LockHeld, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Spending:
         self._clock = clock
         self._ahead = 0  # posts that the file has and that were not delivered yet
         self._warned: set[tuple[str, str]] = set()
-        self._lock: IO[str] | None = None
+        self._lock: FileLock | None = None
         self._day, self._month = _Tally(""), _Tally("")
         if path is not None:
             self._open(path)
@@ -163,7 +163,7 @@ class Spending:
     def _open(self, path: Path) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = take_lock(path.with_name(path.name + ".lock"))
+            self._lock = FileLock(path.with_name(path.name + ".lock"))
             if path.exists():
                 self._day, self._month = _read(path)
         except LockHeld as error:
@@ -178,7 +178,7 @@ class Spending:
             name: {"since": tally.since, "posts": tally.posts, "usd": str(tally.usd)}
             for name, tally in (("day", self._day), ("month", self._month))
         }
-        written = json.dumps(content | {"posts_in_advance": self._ahead}).encode() + b"\n"
+        written = json.dumps(content | {"posts_in_advance": self._ahead}) + "\n"
         try:
             write_atomically(self._path, written, durably=True)
         except OSError as error:

@@ -10,9 +10,9 @@ import pytest
 from collecting.addresses import Address
 from collecting.filtering.selection import Selection
 from collecting.source_api import SourceError
-from collecting.sources.backoff import Backoff
 from collecting.sources.jetstream import source as jetstream
 from collecting.sources.jetstream.source import JetstreamSource
+from contract.backoff import Backoff
 from tests.collecting.sources.reading import Reading, eventually
 from tests.fakes.jetstream_server import EventLog, FakeJetstream, post
 from tests.formats.recorded import DATA

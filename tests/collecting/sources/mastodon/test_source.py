@@ -12,10 +12,10 @@ from collecting.addresses import Address
 from collecting.filtering.selection import Selection
 from collecting.source_api import CursorOnly, SourceError
 from collecting.sources import open_source
-from collecting.sources.backoff import Backoff
 from collecting.sources.mastodon import source as mastodon
 from collecting.sources.mastodon.source import MastodonSource
 from collecting.sources.mastodon.tokens import TOKEN_FILE, token_for
+from contract.backoff import Backoff
 from tests.collecting.sources.reading import Reading, eventually
 from tests.fakes.mastodon_server import FakeMastodon, event, status
 from tests.formats.recorded import DATA

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from collecting.spool.position import NOWHERE
 from collecting.spool.spool import Spool
+from contract.spool.position import NOWHERE
 from tests.collecting.sources.x.x_reading import CANARY, give_token
 from tests.fakes.x_server import FakeX
 

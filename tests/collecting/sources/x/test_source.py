@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from collecting.source_api import Line, SourceError
-from collecting.sources.x.policy import Backoff, Failed, Policy, utc
+from collecting.sources.x.policy import Failed, Policy, utc
 from collecting.sources.x.spend import Exhausted, Spending
 from collecting.sources.x.splitter import Splitter
+from contract.backoff import Backoff
 from tests.collecting.sources.x.x_reading import CANARY, Reading, give_token, make
 from tests.fakes.x_server import RULES, STREAM, FakeX
 

@@ -178,6 +178,7 @@ def test_a_damaged_account_is_no_empty_one(tmp_path: Path, content: bytes) -> No
 
 def test_an_account_that_cannot_be_written_stops_the_spending(tmp_path: Path) -> None:
     account = Spending(tmp_path / "deep" / "a.json", Budget(posts_day=1), Clock())
-    (tmp_path / "deep" / "a.json.tmp").mkdir()
+    (tmp_path / "deep" / "a.json").unlink(missing_ok=True)
+    (tmp_path / "deep" / "a.json").mkdir()
     with pytest.raises(SourceError, match="HASHTIDE_SPEND_FILE"):
         account.add()

@@ -11,8 +11,9 @@ import pytest
 from collecting.addresses import Address
 from collecting.filtering.selection import Selection
 from collecting.source_api import CursorOnly, Gap, Item, Line
-from collecting.sources.x.policy import Backoff, Policy
+from collecting.sources.x.policy import Policy
 from collecting.sources.x.source import Timing, XSource
+from contract.backoff import Backoff
 from tests.fakes.x_server import FakeX
 
 CANARY = "canary-AAAA%2Fbbbb"

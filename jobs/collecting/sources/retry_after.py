@@ -1,33 +1,10 @@
-"""How long to wait before a network is asked again."""
+"""How long a server asks us to stay away."""
 
-import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 LONGEST_ASKED_S = 900.0  # a server that asks for more is asked again all the same
-
-
-class Backoff:
-    """Waits that double with each failure, with jitter: a server that comes back is not met by everyone at once."""
-
-    def __init__(
-        self, first_s: float = 0.5, longest_s: float = 30.0, random: Callable[[], float] = random.random
-    ) -> None:
-        self._first_s = first_s
-        self._longest_s = longest_s
-        self._random = random
-        self._failures = 0
-
-    def next_s(self) -> float:
-        """The wait after one more failure: between half of and the whole of what is due, seconds."""
-        due_s = min(self._first_s * 2.0 ** min(self._failures, 30), self._longest_s)
-        self._failures += 1
-        return due_s * (0.5 + self._random() / 2)
-
-    def reset(self) -> None:
-        """It worked: the next failure is the first one again."""
-        self._failures = 0
 
 
 def asked_wait_s(headers: Mapping[str, str], now: datetime) -> float | None:

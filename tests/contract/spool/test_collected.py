@@ -1,18 +1,14 @@
 """Which kinds of sources a spool has held: a line a change, and it is there before any record is published."""
 
 import json
-import subprocess
-import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from collecting.spool.history import note_kinds
+from contract.spool.collected import Collected, note_kinds, read_collected
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
-REPO = Path(__file__).resolve().parents[3]
 
 
 def noted(directory: Path) -> list[tuple[str, list[str]]]:
@@ -53,20 +49,7 @@ def test_a_new_file_outlives_a_power_cut_name_and_all(tmp_path: Path, monkeypatc
     assert synced == [tmp_path / "collected.jsonl", tmp_path]
 
 
-def test_the_collector_writes_it_before_it_publishes(tmp_path: Path) -> None:
-    """Nobody listens there, so nothing is published; and `auto` has decided what it is."""
-    (tmp_path / "auto.json").write_text('{"chosen": "simulator"}')
-    words = ["--source", "auto tcp:127.0.0.1:1", "--spool", str(tmp_path), "--bootstrap-servers", "127.0.0.1:1"]
-    command = [sys.executable, str(REPO / "jobs" / "collect.py"), *words, "--duration", "1"]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as collector:
-        try:
-            for _ in range(300):
-                if (tmp_path / "collected.jsonl").exists():
-                    break
-                collector.poll()
-                if collector.returncode is not None:
-                    break
-                time.sleep(0.1)
-        finally:
-            collector.kill()
-    assert [kinds for _, kinds in noted(tmp_path)] == [["simulator", "tcp"]]
+def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
+    assert read_collected(tmp_path) == []
+    note_kinds(tmp_path, ["x", "file"], NOW)
+    assert read_collected(tmp_path) == [Collected(NOW, ("file", "x"))]

@@ -1,21 +1,10 @@
-"""Waits between tries."""
+"""How long a server asks us to stay away."""
 
 from datetime import UTC, datetime
 
-from collecting.sources.backoff import LONGEST_ASKED_S, Backoff, asked_wait_s
+from collecting.sources.retry_after import LONGEST_ASKED_S, asked_wait_s
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
-
-
-def test_waits_double_up_to_the_longest_and_begin_anew_after_a_success() -> None:
-    backoff = Backoff(1.0, 5.0, random=lambda: 1.0)
-    assert [backoff.next_s() for _ in range(5)] == [1.0, 2.0, 4.0, 5.0, 5.0]
-    backoff.reset()
-    assert backoff.next_s() == 1.0
-
-
-def test_jitter_takes_up_to_half_of_the_wait() -> None:
-    assert Backoff(4.0, 60.0, random=lambda: 0.0).next_s() == 2.0
 
 
 def test_a_server_asks_by_seconds_by_a_date_or_by_the_time_of_its_reset() -> None:

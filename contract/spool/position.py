@@ -1,0 +1,41 @@
+"""A point in the spool. SPOOL/acked.json: the one up to which Kafka has acknowledged everything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from contract.files import write_atomically
+
+
+class Position(NamedTuple):
+    """A point between two records.
+
+    Attributes:
+        segment: number of the segment.
+        offset: byte offset in it.
+        records: how many records the spool took before this point, over its life.
+        notes: how many of them were events of the collector's own.
+    """
+
+    segment: int
+    offset: int
+    records: int
+    notes: int
+
+
+NOWHERE = Position(0, 0, 0, 0)
+
+
+def read_acked(directory: Path) -> Position | None:
+    """The acknowledged position; None before the first acknowledgement."""
+    try:
+        return Position(**json.loads((directory / "acked.json").read_bytes()))
+    except FileNotFoundError:
+        return None
+
+
+def write_acked(directory: Path, position: Position) -> None:
+    """Keeps the acknowledged position. Not fsynced: after a power cut some records are sent again."""
+    write_atomically(directory / "acked.json", json.dumps(position._asdict()))

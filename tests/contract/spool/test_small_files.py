@@ -1,0 +1,39 @@
+"""Cursors, the acknowledged position and what is decided once: read as they were written, absent before."""
+
+from pathlib import Path
+
+from contract.spool import choices
+from contract.spool.cursors import read_cursors, remember_cursor
+from contract.spool.position import Position, read_acked, write_acked
+
+
+def test_cursors_are_kept_by_source_the_latest_last(tmp_path: Path) -> None:
+    assert read_cursors(tmp_path) == {}
+    for source_id, cursor in (("a", "1"), ("b", "2"), ("a", "3")):
+        remember_cursor(tmp_path, source_id, cursor)
+    assert list(read_cursors(tmp_path).items()) == [("b", "2"), ("a", "3")]
+
+
+def test_the_acknowledged_position_is_kept(tmp_path: Path) -> None:
+    assert read_acked(tmp_path) is None
+    write_acked(tmp_path, Position(3, 4096, 17, 2))
+    assert read_acked(tmp_path) == Position(3, 4096, 17, 2)
+
+
+def test_an_acknowledged_position_of_an_older_version_is_read(tmp_path: Path) -> None:
+    (tmp_path / "acked.json").write_text('{"segment": 1, "offset": 99, "records": 5, "notes": 1}')
+    assert read_acked(tmp_path) == Position(1, 99, 5, 1)
+
+
+def test_what_auto_stands_for_is_kept(tmp_path: Path) -> None:
+    assert choices.read_auto(tmp_path) is None
+    choices.write_auto(tmp_path, "jetstream")
+    assert choices.read_auto(tmp_path) == "jetstream"
+
+
+def test_the_cluster_is_kept_until_its_file_is_removed(tmp_path: Path) -> None:
+    assert choices.read_cluster_id(tmp_path) is None
+    choices.write_cluster_id(tmp_path, "AbC")
+    assert choices.read_cluster_id(tmp_path) == "AbC"
+    choices.cluster_path(tmp_path).unlink()
+    assert choices.read_cluster_id(tmp_path) is None
