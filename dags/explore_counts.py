@@ -41,7 +41,7 @@ with DAG(
     max_active_runs=1,
     params=PARAMS,
     default_args={"owner": "hashtide"},
-    tags=["hashtide", "look"],
+    tags=["hashtide", "preview"],
     doc_md=DOC,
 ) as dag:
     JobOperator(
@@ -54,5 +54,5 @@ with DAG(
         retries=0,
         # The longest preview, plus a start on a busy machine.
         execution_timeout=timedelta(minutes=70),
-        doc_md="Runs `jobs/count.py --mode …` on this worker (`local[2]`) as requested.",
+        doc_md="Runs `jobs/preview.py` on this worker (`local[2]`) as requested.",
     )

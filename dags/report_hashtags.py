@@ -59,7 +59,7 @@ with DAG(
     )
     report = JobOperator(
         task_id="report",
-        command=lambda context: report_command(**dict(request_of(context)), out=settings.reports_dir()),
+        command=lambda context: report_command(request_of(context), settings.reports_dir()),
         secrets={"HASHTIDE_REPORTER_DSN": names.REPORTER},
         inlets=[Asset("counts", uri="hashtide://postgres/counts")],
         outlets=[Asset("report", uri="hashtide://reports/hashtags")],

@@ -9,7 +9,6 @@ argument). The last line on stdout is JSON that says what was done. Exit status 
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -17,10 +16,11 @@ from pathlib import Path
 
 import psycopg2
 
+from contract.job import JobFailedError, JobParser, job_main
+from contract.requests import ReportRequest
 from reporting.errors import ReportError
-from reporting.load import connect, one_line, read_day
+from reporting.load import connect, read_day
 from reporting.page import as_html
-from reporting.request import ReportRequest, parse_arguments
 from reporting.simulated import NOTES
 from reporting.store import advisory_lock, record, write_file
 from reporting.summarise import summarise
@@ -30,25 +30,34 @@ log = logging.getLogger("report")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Parse arguments → read → summarise → write; return the exit status."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    request, out = parse_arguments(argv)
-    dsn = os.environ.get("HASHTIDE_REPORTER_DSN")
-    if not dsn:
-        log.error("HASHTIDE_REPORTER_DSN is not set: the connection string of the role that reads the books")
-        return 2
-    try:
-        done = make_report(dsn, request, out)
-    except ReportError as error:
-        log.error("%s", error)  # noqa: TRY400  one clear line
-    except psycopg2.Error as error:
-        log.error("the books can't be read or written: %s", one_line(error))  # noqa: TRY400
-    except OSError as error:
-        log.error("the report can't be written: %s", error)  # noqa: TRY400
-    else:
+    """Load the day → summarise → render → store; return the exit status."""
+
+    def report() -> None:
+        dsn, request, out = parse_arguments(argv)
+        try:
+            done = make_report(dsn, request, out)
+        except psycopg2.Error as error:
+            raise JobFailedError(f"the books can't be read or written: {error}") from error
+        except OSError as error:
+            raise JobFailedError(f"the report can't be written: {error}") from error
         sys.stdout.write(json.dumps(done) + "\n")
-        return 0
-    return 1
+
+    return job_main("report", report, ReportError)
+
+
+def parse_arguments(argv: Sequence[str] | None = None) -> tuple[str, ReportRequest, Path]:
+    """Where the books are, what was asked for, and the folder to write into.
+
+    Raises:
+        SystemExit: with status 2 and one line on stderr, for anything that is not a valid request.
+    """
+    parser = JobParser("report.py", __doc__, allow_abbrev=False)
+    ReportRequest.add_to(parser)
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="files go to DIR/YYYY-MM-DD/")
+    options = parser.parse_args(argv)
+    request = ReportRequest.given(parser, options)
+    dsn = parser.environment("HASHTIDE_REPORTER_DSN", "the connection string of the role that reads the books")
+    return dsn, request, options.out
 
 
 def make_report(dsn: str, request: ReportRequest, out: Path) -> dict[str, object]:

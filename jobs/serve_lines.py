@@ -1,7 +1,7 @@
 """A line server over TCP: replays a file, one line each few seconds, to one client after another.
 
-Each client gets the file from its beginning. It waits 10 s for a client, and ends when none comes. What its source
-`tcp:HOST:PORT` reads, netcat reads too.
+Each client gets the file from its beginning. The server waits 10 s for a client and ends when none comes. The source
+`tcp:HOST:PORT` reads from it, and so does netcat.
 """
 
 import argparse
@@ -15,18 +15,19 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from contract.job import DONE, FAILED, JobFailedError, JobParser, job_main
+
 CLIENT_WITHIN_S = 10.0
 LOOK_INTERVAL_S = 0.2
-DONE, FAILED = 0, 1
 log = logging.getLogger("serve_lines")
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line; `-h` is the host, as netcat's users know it."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0], add_help=False)
-    parser.add_argument("--help", action="help", help="show this and end")
+    parser = JobParser("serve_lines.py", __doc__, add_help=False)
+    parser.add_argument("--help", action="help", help="show this and exit")
     parser.add_argument("-h", "--host", default="127.0.0.1", help="where to listen  [default: %(default)s]")
-    parser.add_argument("-p", "--port", type=int, default=5555, help="0: any free one  [default: %(default)s]")
+    parser.add_argument("-p", "--port", type=int, default=5555, help="0: any free port  [default: %(default)s]")
     parser.add_argument("-f", "--file", type=Path, required=True, help="lines to replay")
     parser.add_argument(
         "-d", "--delay", type=float, default=4.0, metavar="S", help="seconds after each line  [default: %(default)s]"
@@ -43,7 +44,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 class Lines:
-    """What a file has to send.
+    """The lines of a file.
 
     Attributes:
         broken: lines that were left out so far: no JSON object, or without the field.
@@ -79,7 +80,7 @@ def _field(line: bytes, name: str) -> bytes | None:
 
 
 def serve(listener: socket.socket, lines: Lines, delay_s: float, stop: threading.Event) -> int:
-    """Serves one client after another until none comes for a while, or `stop`; how many it has served."""
+    """Serves one client after another until none comes for a while, or `stop`; returns how many it has served."""
     served = 0
     while (client := _next_client(listener, stop)) is not None:
         served += 1
@@ -98,7 +99,7 @@ def serve(listener: socket.socket, lines: Lines, delay_s: float, stop: threading
 
 
 def _send(client: socket.socket, line: bytes, stop: threading.Event) -> None:
-    """Sends all of it, however slowly the client reads; less of it at a stop."""
+    """Sends the whole line, however slowly the client reads, unless asked to stop."""
     left = memoryview(line)
     while left and not stop.is_set():
         with suppress(TimeoutError):
@@ -123,8 +124,10 @@ def _next_client(listener: socket.socket, stop: threading.Event) -> socket.socke
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the server; 0: it has served somebody or was stopped, 1: nobody came, or it cannot listen."""
-    given = arguments(argv)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    return job_main("serve_lines", lambda: _listen(arguments(argv)))
+
+
+def _listen(given: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -134,8 +137,7 @@ def main(argv: list[str] | None = None) -> int:
             log.info("listening on %s:%d", *listener.getsockname()[:2])
             served = serve(listener, Lines(given.file, given.field), given.delay, stop)
     except OSError as error:
-        log.error("%s:%d: %s", given.host, given.port, error.strerror or error)  # noqa: TRY400 - one line for a person
-        return FAILED
+        raise JobFailedError(f"{given.host}:{given.port}: {error.strerror or error}") from error
     return DONE if served or stop.is_set() else FAILED
 
 

@@ -1,6 +1,6 @@
-"""Show the newest records of the topic as a person reads them: time, network, author, text.
+"""Show the newest records of the topic for people: time, network, author, text.
 
-Texts come from strangers: nothing of them reaches the terminal but printable characters on one line.
+Texts come from strangers: only printable characters on one line reach the terminal.
 """
 
 import argparse
@@ -20,6 +20,8 @@ from rich.console import Console
 from rich.text import Text
 
 import formats
+from contract.job import JobFailedError, JobParser, job_main
+from contract.names import TOPIC
 from counting.kafka_consumer import open_consumer
 from counting.kafka_file import PLAIN, KafkaClientConfig, KafkaFileError, read_kafka_file
 from formats.details import NO_NAME, Details
@@ -27,7 +29,6 @@ from formats.hashtags import extract_with_indices
 from formats.parsed import Parsed
 from formats.terms import identity
 
-DONE, FAILED = 0, 1
 PATIENCE_S = 20.0
 POLL_MS = 500
 MAX_RECORDS = 100_000
@@ -60,12 +61,14 @@ class Seen(NamedTuple):
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = JobParser("tail.py", __doc__)
     parser.add_argument("--bootstrap-servers", required=True, metavar="H:P", help="Kafka; several with commas")
-    parser.add_argument("--kafka-config", type=Path, metavar="FILE", help="who we are to Kafka (0400 or 0600)")
-    parser.add_argument("--topic", default="posts")
+    parser.add_argument(
+        "--kafka-config", type=Path, metavar="FILE", help="Kafka client configuration with credentials (0400 or 0600)"
+    )
+    parser.add_argument("--topic", default=TOPIC)
     parser.add_argument("-n", "--lines", type=int, default=20, help="how many of the newest  [default: %(default)s]")
-    parser.add_argument("-f", "--follow", action="store_true", help="go on as they come")
+    parser.add_argument("-f", "--follow", action="store_true", help="then show new ones as they come")
     given = parser.parse_args(argv)
     if not 0 <= given.lines <= MAX_RECORDS:
         parser.error(f"-n must be between 0 and {MAX_RECORDS}")
@@ -77,7 +80,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def one_line(text: str) -> str:
-    """The text on one line; what is not to be printed is made visible, or gone."""
+    """The text on one line; what is not printable is made visible, or removed."""
     return " ".join(text.split()).translate(_MADE_VISIBLE)
 
 
@@ -142,8 +145,8 @@ class Topic:
         """Connects.
 
         Raises:
-            OSError: nobody answers, or takes us in.
-            LookupError: there is no such topic, or none that we may see.
+            OSError: no broker answers, or it refuses the credentials.
+            LookupError: the topic does not exist, or these credentials may not see it.
         """
         self._consumer = open_consumer(bootstrap_servers, login, PATIENCE_S)
         numbers = self._consumer.partitions_for_topic(name)
@@ -158,7 +161,7 @@ class Topic:
         """The newest records of all partitions, oldest first.
 
         Raises:
-            TimeoutError: the broker has stopped to answer.
+            TimeoutError: the broker has stopped answering.
         """
         beginnings = self._consumer.beginning_offsets(self._partitions)
         ends = self._consumer.end_offsets(self._partitions)
@@ -176,7 +179,7 @@ class Topic:
         return found
 
     def follow(self) -> Iterator[Seen]:
-        """Yields what comes after, for ever."""
+        """Yields new records as they come, for ever."""
         while True:
             yield from sorted(self._poll())
 
@@ -195,8 +198,11 @@ def _dialect(headers: Iterable[tuple[str, bytes]]) -> str | None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Shows them; 0 done, 1 with one line where Kafka or the topic is not there, 2 for a wrong argument."""
-    given = arguments(argv)
+    """Shows the newest records; 0 done, 1 with one line where Kafka or the topic is away, 2 for a wrong argument."""
+    return job_main("tail", lambda: _show(arguments(argv)))
+
+
+def _show(given: argparse.Namespace) -> None:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # one line of ours, not its hundred
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
@@ -208,15 +214,12 @@ def main(argv: list[str] | None = None) -> int:
         if given.follow:
             for record in topic.follow():
                 console.print(rendered(record))
-    except (KafkaError, LookupError, OSError, ValueError) as error:
-        if isinstance(error, BrokenPipeError):  # whoever reads has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return DONE
-        sys.stderr.write(f"tail: {given.bootstrap_servers}: {' '.join(str(error).split()) or type(error).__name__}\n")
-        return FAILED
+    except BrokenPipeError:  # whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         pass
-    return DONE
+    except (KafkaError, LookupError, OSError, ValueError) as error:
+        raise JobFailedError(f"{given.bootstrap_servers}: {str(error) or type(error).__name__}") from error
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from collecting.source_api import Line
 from collecting.sources import open_source
 
 SCRIPT = Path(__file__).resolve().parent.parent / "jobs" / "serve_lines.py"
+LOGGED = r"\S+ \S+ INFO serve_lines: "
 Started = tuple[subprocess.Popen[str], int]
 
 
@@ -29,7 +30,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Started]]:
         server = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
         running.append(server)
         assert server.stderr is not None
-        found = re.fullmatch(r"listening on 127\.0\.0\.1:(\d+)\n", server.stderr.readline())
+        found = re.fullmatch(rf"{LOGGED}listening on 127\.0\.0\.1:(\d+)\n", server.stderr.readline())
         assert found
         return server, int(found[1])
 
@@ -63,8 +64,8 @@ def test_a_field_of_json_lines_is_sent_on_one_line_and_broken_lines_are_counted(
     server, port = serve(content, "-d", "0", "--field", "reviewText")
     assert received(port).decode() == "good thing\né\n"
     assert server.stderr is not None
-    assert server.stderr.readline().startswith("serving")
-    assert server.stderr.readline() == "2 lines sent, 6 broken ones left out\n"
+    assert re.match(rf"{LOGGED}serving", server.stderr.readline())
+    assert re.fullmatch(rf"{LOGGED}2 lines sent, 6 broken ones left out\n", server.stderr.readline())
 
 
 def test_a_line_is_sent_each_delay(serve: Callable[..., Started]) -> None:

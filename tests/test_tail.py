@@ -176,7 +176,8 @@ def test_a_kafka_file_that_cannot_be_used_is_a_wrong_argument_and_no_value_of_it
     assert not (tmp_path / "spool").exists()
 
 
-def test_nobody_who_answers_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nobody_who_answers_is_one_line(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(tail, "PATIENCE_S", 1.0)
     assert tail.main(["--bootstrap-servers", "127.0.0.1:9"]) == 1
-    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert len(caplog.text.splitlines()) == 1
+    assert "127.0.0.1:9: " in caplog.text

@@ -1,20 +1,16 @@
 """The counting rules of a generation: the two settings that change what its counts mean."""
 
 import json
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from contract.names import RETWEETS, WORDS, Retweets, Words
 from formats import words
 from formats.parsed import Parsed
 
 if TYPE_CHECKING:
     from counting.files import Files  # the driver's: executors need no JVM for this
-
-Retweets = Literal["full", "own"]
-Words = Literal["plain", "clean"]
-RETWEETS: tuple[str, ...] = get_args(Retweets)
-WORDS: tuple[str, ...] = get_args(Words)
 
 
 class CountingRules(BaseModel):
@@ -27,8 +23,8 @@ class CountingRules(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    retweets: Retweets = "full"
-    words: Words = "plain"
+    retweets: Retweets = RETWEETS[0]
+    words: Words = WORDS[0]
 
     def hashtags(self, parsed: Parsed) -> tuple[str, ...]:
         """A post's hashtags as they were written."""

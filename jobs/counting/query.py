@@ -9,11 +9,11 @@ from counting.batches import CountLog
 from counting.checkpoint import Checkpoint
 from counting.counts import counts
 from counting.kafka_file import KafkaClientConfig
-from counting.settings import Settings
+from counting.settings import CountSettings
 
 
 class TopicSettings(Protocol):
-    """What reading the topic needs to know."""
+    """The settings for reading the topic."""
 
     @property
     def bootstrap_servers(self) -> str | None:
@@ -21,15 +21,15 @@ class TopicSettings(Protocol):
 
     @property
     def topic(self) -> str:
-        """Its name."""
+        """The topic's name."""
 
     @property
     def max_records_per_batch(self) -> int:
-        """Over all partitions."""
+        """At most so many records in a batch, over all partitions."""
 
     @property
     def kafka_config(self) -> KafkaClientConfig:
-        """As whom."""
+        """Kafka client configuration with credentials."""
 
 
 def read_topic(spark: SparkSession, settings: TopicSettings, starting_offsets: str) -> DataFrame:
@@ -47,10 +47,10 @@ def read_topic(spark: SparkSession, settings: TopicSettings, starting_offsets: s
     )
 
 
-def start(records: DataFrame, settings: Settings, checkpoint: Checkpoint, count_log: CountLog) -> StreamingQuery:
-    """Starts counting. Update mode: a batch has the keys that it changed, with absolute counts."""
+def start(records: DataFrame, settings: CountSettings, checkpoint: Checkpoint, count_log: CountLog) -> StreamingQuery:
+    """Starts counting. Update mode: a batch has the keys it changed, with absolute counts."""
     writer = (
-        counts(records, settings.horizon_min, settings.meaning)
+        counts(records, settings.dedup_window_min, settings.rules)
         .writeStream.queryName(settings.name)
         .outputMode("update")
         .option("checkpointLocation", checkpoint.url)

@@ -1,10 +1,17 @@
 """The Spark session of the count stage: each setting with its reason."""
 
+import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
+
+from contract.job import JobFailedError
+from counting.settings import SparkOptions
 
 _STATE = "org.apache.spark.sql.execution.streaming.state"
 
@@ -35,12 +42,12 @@ SPARK_SETTINGS: dict[str, str] = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
     # INFO is a screenful each trigger in the driver; what we say ourselves is logged by Python.
     "spark.log.level": "WARN",
-    # What a plan or a log may not say of a source's options: who we are to Kafka (`kafka_file.KafkaClientConfig`).
+    # What a plan or a log must not show of a source's options: Kafka's credentials (`kafka_file.KafkaClientConfig`).
     "spark.sql.redaction.options.regex": REDACTED,
     "spark.redaction.regex": REDACTED,
-    # A bar on a terminal that nobody looks at.
+    # A progress bar for a terminal that nobody watches.
     "spark.ui.showConsoleProgress": "false",
-    # Progress of the last batches is what we watch; a hundred plans in memory is what we don't need.
+    # We watch the progress of the last batches, and don't need a hundred plans in memory.
     "spark.sql.streaming.numRecentProgressUpdates": "20",
     "spark.sql.ui.retainedExecutions": "5",
     "spark.ui.retainedJobs": "20",
@@ -49,9 +56,30 @@ SPARK_SETTINGS: dict[str, str] = {
 }
 
 
-def default_shuffle_partitions() -> int:
-    """Half of the cores: state lives in each partition, and 200 of them are three to four times slower than two."""
-    return max(1, (os.cpu_count() or 2) // 2)
+@contextmanager
+def session(name: str, options: SparkOptions) -> Iterator[SparkSession]:
+    """A session for one job, stopped at the end.
+
+    Raises:
+        JobFailedError: a query failed; Spark has logged the trace.
+    """
+    # Their INFO is a screenful for each batch.
+    for library in ("kafka", "py4j"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    spark = start_session(name, options.master, options.shuffle_partitions, options.local_jars)
+    try:
+        yield spark
+    except StreamingQueryException as error:
+        raise JobFailedError(f"the query failed: {_cause(error)}") from error
+    finally:
+        spark.stop()
+
+
+def _cause(error: StreamingQueryException) -> str:
+    """The first line, which names the query, and the innermost cause."""
+    lines = str(error).splitlines()
+    causes = [line for line in lines if line.startswith("Caused by: ")]
+    return " ".join([lines[0], *causes[-1:]])
 
 
 def start_session(name: str, master: str | None, shuffle_partitions: int, connector_jars: Path | None) -> SparkSession:
@@ -68,7 +96,7 @@ def start_session(name: str, master: str | None, shuffle_partitions: int, connec
         builder = builder.config(key, value)
     builder = builder.config("spark.sql.shuffle.partitions", str(shuffle_partitions))
     if master is not None:
-        # Workers import `counting` too; on YARN --py-files sees to that.
+        # Workers import `counting` too; on YARN --py-files provides it.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_JOBS), os.environ.get("PYTHONPATH")]))
         builder = builder.master(master).config("spark.ui.enabled", "false")

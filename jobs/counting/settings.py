@@ -1,19 +1,28 @@
-"""The count job's command line as one frozen, checked object."""
+"""The count job's command line as one frozen, checked object, and what it shares with the preview's."""
 
 import argparse
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from counting.counting_rules import RETWEETS, WORDS, CountingRules, Retweets, Words
-from counting.kafka_file import KafkaClientConfig, read_kafka_file
-from counting.session import default_shuffle_partitions
+from contract import names
+from contract.job import JobParser
+from contract.names import RETWEETS, WORDS, Retweets, Words
+from contract.options import Options
+from counting.counting_rules import CountingRules
+from counting.kafka_file import PLAIN, KafkaClientConfig, read_kafka_file
 
 EARLIEST = "earliest"
 FromFile = Annotated[KafkaClientConfig, BeforeValidator(read_kafka_file)]
+
+
+def default_shuffle_partitions() -> int:
+    """Half of the cores: state lives in each partition, and 200 of them are three to four times slower than two."""
+    return max(1, (os.cpu_count() or 2) // 2)
 
 
 def _starting_offsets(value: str) -> str:
@@ -29,97 +38,95 @@ def _starting_offsets(value: str) -> str:
     return value
 
 
-class Settings(BaseModel):
-    """What one run of the job is told. The table of the options is `count.py --help`."""
+class _Moved(argparse.Action):
+    """Refuses as soon as it is read, before other options are missed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        parser.error("--mode: a preview is a job of its own: python jobs/preview.py, with the same options")
 
-    root: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*://")]
-    generation: Annotated[int, Field(ge=1)]
-    bootstrap_servers: Annotated[str, Field(min_length=1)]
-    kafka_config: FromFile
-    topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
-    trigger_interval_s: Annotated[float, Field(ge=0)]
-    starting_offsets: Annotated[str, AfterValidator(_starting_offsets)]
-    retweets: Retweets
-    words: Words
-    horizon_min: Annotated[int, Field(ge=1)]
-    max_records_per_batch: Annotated[int, Field(ge=1)]
-    shuffle_partitions: Annotated[int, Field(ge=1)]
-    master: str | None
-    connector_jars: Path | None
-    until_caught_up: bool
+
+class SparkOptions(Options):
+    """How a Spark job that counts records runs, whatever it does with the counts."""
+
+    former_options: ClassVar[dict[str, str]] = {"dedup_window_min": "--horizon-min"}
+
+    kafka_config: FromFile = Field(
+        default=PLAIN, description="Kafka client configuration with credentials (mode 0400 or 0600)"
+    )
+    topic: str = Field(
+        default=names.TOPIC, pattern=r"^[A-Za-z0-9._-]{1,249}$", description="the Kafka topic of the posts"
+    )
+    retweets: Retweets = Field(default=RETWEETS[0], description="whose text and hashtags a repost counts")
+    words: Words = Field(default=WORDS[0], description="split on white space, or without URLs, stop words …")
+    dedup_window_min: int = Field(
+        default=names.DEDUP_WINDOW_MIN, ge=1, description="minutes for which repeats of a post are recognised"
+    )
+    max_records_per_batch: int = Field(default=names.MAX_RECORDS_PER_BATCH, ge=1, description="over all partitions")
+    shuffle_partitions: int = Field(
+        default_factory=default_shuffle_partitions, ge=1, description="of a new checkpoint: half of the cores"
+    )
+    master: str | None = Field(default=None, description="local[2] and the like; spark-submit sets it otherwise")
+    connector_jars: Path | None = Field(
+        default=None, description="the Kafka connector's folder, with --master (else $HASHTIDE_PARTS)"
+    )
+    until_caught_up: bool = Field(default=False, description="count what is there now, then end")
 
     @property
-    def name(self) -> str:
-        """The application's name in YARN."""
-        return f"hashtide count generation={self.generation}"
-
-    @property
-    def meaning(self) -> CountingRules:
+    def rules(self) -> CountingRules:
         """What is counted of a post."""
         return CountingRules(retweets=self.retweets, words=self.words)
 
     @property
-    def meaning_file(self) -> str:
-        """The file below root that holds what the generation's counts mean."""
-        return f"{self.checkpoint}.settings"
+    def local_jars(self) -> Path | None:
+        """Where a local run finds the Kafka connector; on YARN spark.yarn.jars has it."""
+        if self.master is None or self.connector_jars is not None:
+            return self.connector_jars
+        parts = os.environ.get("HASHTIDE_PARTS")
+        return Path(parts) / "jars" / "connector" if parts else None
+
+
+class CountSettings(SparkOptions):
+    """What one run of the streaming job counts, and where it writes. `count.py --help` lists the options."""
+
+    root: str = Field(
+        pattern=r"^[a-z][a-z0-9+.-]*://", description="hdfs://host:port/folder or file:///folder of the count log"
+    )
+    generation: int = Field(default=names.FIRST_GENERATION, ge=1, description="one checkpoint's life")
+    bootstrap_servers: str = Field(min_length=1, description="Kafka's host:port[,host:port]")
+    trigger_interval_s: float = Field(default=names.TRIGGER_INTERVAL_S, ge=0, description="seconds from batch to batch")
+    starting_offsets: Annotated[str, AfterValidator(_starting_offsets)] = Field(
+        default=EARLIEST, description="of a new checkpoint: earliest, or JSON of each partition's first offset"
+    )
+
+    @property
+    def name(self) -> str:
+        """The application's name in YARN."""
+        return names.application_name(self.generation)
+
+    @property
+    def rules_file(self) -> str:
+        """The file below root that holds the generation's counting rules."""
+        return names.rules_path(self.generation)
 
     @property
     def checkpoint(self) -> str:
         """The checkpoint's folder below root."""
-        return f"checkpoint/generation={self.generation}"
+        return names.checkpoint_path(self.generation)
 
     @property
     def dropped_marker(self) -> str:
-        """The file below root that says that the generation's counts are no longer whole."""
-        return f"{self.checkpoint}.dropped"
+        """The file below root that marks the generation's counts as no longer whole."""
+        return names.dropped_marker(self.generation)
 
     @property
     def stop_marker(self) -> str:
         """The file below root that ends the job."""
-        return f"stop/generation={self.generation}"
+        return names.stop_marker(self.generation)
 
 
-def parse_arguments(argv: Sequence[str] | None = None) -> Settings:
+def parse_arguments(argv: Sequence[str] | None = None) -> CountSettings:
     """The settings of a command line; a wrong one ends the process with status 2 and one clear line."""
-    parser = argparse.ArgumentParser(
-        prog="count.py", description="Counts hashtags and words of a Kafka topic into the count log."
-    )
-    parser.add_argument("--root", required=True, help="hdfs://host:port/folder or file:///folder of the count log")
-    parser.add_argument("--generation", type=int, default=1, help="one checkpoint's life (default 1)")
-    parser.add_argument("--bootstrap-servers", required=True, help="Kafka's host:port[,host:port]")
-    parser.add_argument("--kafka-config", type=Path, help="file that says who we are to Kafka (0400 or 0600)")
-    parser.add_argument("--topic", default="posts")
-    parser.add_argument("--trigger-interval-s", type=float, default=10, help="seconds from batch to batch (default 10)")
-    parser.add_argument(
-        "--starting-offsets",
-        default=EARLIEST,
-        help="of a new checkpoint: `earliest`, or JSON of each partition's first offset",
-    )
-    parser.add_argument(
-        "--retweets", choices=RETWEETS, default="full", help="whose text and hashtags a repost counts (default full)"
-    )
-    parser.add_argument(
-        "--words", choices=WORDS, default="plain", help="split on white space, or without URLs, stop words … (plain)"
-    )
-    parser.add_argument("--horizon-min", type=int, default=120, help="minutes over which repeats are known")
-    parser.add_argument("--max-records-per-batch", type=int, default=500_000)
-    parser.add_argument(
-        "--shuffle-partitions", type=int, default=default_shuffle_partitions(), help="of a new checkpoint (cores / 2)"
-    )
-    parser.add_argument("--master", help="`local[*]` for development; spark-submit says it otherwise")
-    parser.add_argument(
-        "--connector-jars", type=Path, help="the Kafka connector's folder, with --master (else $HASHTIDE_PARTS)"
-    )
-    parser.add_argument("--until-caught-up", action="store_true", help="count what the topic holds now, then end")
-    try:
-        return Settings.model_validate(vars(parser.parse_args(argv)))
-    except ValueError as error:
-        parser.error("; ".join(_complaints(error)))
-
-
-def _complaints(error: ValueError) -> list[str]:
-    errors = error.errors() if hasattr(error, "errors") else []
-    told = [f"--{str(each['loc'][0]).replace('_', '-')}: {each['msg']}" for each in errors]
-    return [each.replace(": Value error, ", ": ", 1) for each in told] or [str(error)]
+    parser = JobParser("count.py", "Counts hashtags and words of a Kafka topic into the count log.")
+    parser.add_argument("--mode", action=_Moved, help="gone: previews have a job of their own, preview.py")
+    CountSettings.add_to(parser)
+    return CountSettings.given(parser, parser.parse_args(argv))

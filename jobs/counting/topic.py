@@ -1,4 +1,4 @@
-"""What the broker says of the topic, before Spark reads it."""
+"""Asks the broker about the topic, before Spark reads it."""
 
 import json
 
@@ -54,14 +54,12 @@ def _bounds(bootstrap_servers: str, topic: str, login: KafkaClientConfig) -> tup
         if topic not in consumer.topics():
             raise TopicUnreadable(
                 f"topic '{topic}' does not exist on {bootstrap_servers}: create it, or start the collector"
-                + (" (or this login may not see it: let it describe and read it)" if login.settings else "")
+                + (" (or this login may not see it: allow it to describe and read it)" if login.settings else "")
             )
         partitions = [TopicPartition(topic, each) for each in sorted(consumer.partitions_for_topic(topic) or ())]
         first, last = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
     except (KafkaError, ValueError, OSError) as error:
-        raise TopicUnreadable(
-            f"Kafka at {bootstrap_servers} did not tell the offsets of '{topic}': {error!r}"
-        ) from error
+        raise TopicUnreadable(f"Kafka at {bootstrap_servers} gave no offsets of '{topic}': {error!r}") from error
     finally:
         consumer.close()
     return {each.partition: first[each] for each in partitions}, {each.partition: last[each] for each in partitions}

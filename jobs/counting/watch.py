@@ -1,4 +1,4 @@
-"""Watching the running query: when to end it, and when it must not go on."""
+"""Watches the running query: when to end it, and when it must not continue."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from counting.files import Files
 
 CHECK_INTERVAL_S = 1
 BATCH_LIMIT_S = 120.0
-"""How long the batch under way may take when the job is asked to end; then it is cut off, to run again."""
+"""How long the current batch may take when the job is asked to stop; then it is cut off and will run again."""
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +45,13 @@ def watch(query: StreamingQuery, files: Files, stop_marker: str, asked_to_end: C
     """Returns when the query has ended, by itself or because it was asked to by the marker or a signal.
 
     Raises:
-        RowsDropped: see there.
+        RowsDropped: the watermark has dropped records, so the counts are no longer whole.
         StreamingQueryException: the query failed.
     """
     while not query.awaitTermination(CHECK_INTERVAL_S):
         check_dropped(_progress(query))
         if asked_to_end() or _marked(files, stop_marker):
-            log.info("ending after the batch under way")
+            log.info("stopping after the current batch")
             _end_after_batch(query)
             break
     check_dropped(_progress(query))
@@ -79,18 +79,18 @@ def _marked(files: Files, stop_marker: str) -> bool:
     try:
         return files.exists(stop_marker)
     except OSError as error:
-        # An outage of the file system ends the query if it lasts; looking for the marker must not do it sooner.
-        log.warning("can't look for the stop marker: %s", error)
+        # A lasting outage of the file system ends the query; looking for the marker must not end it sooner.
+        log.warning("looking for the stop marker failed: %s; trying again in %d s", error, CHECK_INTERVAL_S)
         return False
 
 
 def _end_after_batch(query: StreamingQuery) -> None:
-    """Stops the query when the batch under way has committed, or none is under way, or it takes too long."""
+    """Stops the query when the current batch has committed, when there is none, or when it takes too long."""
     deadline = time.monotonic() + BATCH_LIMIT_S
     committed = _last_batch(query)
     while query.isActive and query.status["isTriggerActive"] and _last_batch(query) == committed:
         if time.monotonic() > deadline:
-            log.warning("the batch under way takes more than %d s and is cut off; it will run again", BATCH_LIMIT_S)
+            log.warning("the current batch takes more than %d s: cutting it off; it will run again", BATCH_LIMIT_S)
             break
         time.sleep(0.05)
     query.stop()

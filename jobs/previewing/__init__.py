@@ -1,1 +1,1 @@
-"""Counting to look at: the same parse and the same terms as the books', shown as they come, and kept nowhere."""
+"""Previews: the same parse and the same terms as the count stage's, shown as they come, kept in no books."""

@@ -1,4 +1,4 @@
-"""Lines of files as records, and records as parsed rows: what runs in the Python workers of a look."""
+"""Lines of files as records, and records as parsed rows: what runs in the Python workers of a preview."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -39,10 +39,10 @@ def number_lines(batches: Iterator[pa.RecordBatch], task: int) -> Iterator[pa.Re
         yield pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
-def parse_with_authors(batches: Iterator[pa.RecordBatch], meaning: CountingRules) -> Iterator[pa.RecordBatch]:
+def parse_with_authors(batches: Iterator[pa.RecordBatch], rules: CountingRules) -> Iterator[pa.RecordBatch]:
     """As `parse_batches`, with PARSED_WITH_AUTHOR's further column."""
     for batch in batches:
-        (parsed,) = parse_batches(iter([batch]), meaning)
+        (parsed,) = parse_batches(iter([batch]), rules)
         authors = [
             _author(_dialect(headers), value, source)
             for headers, value, source in zip(

@@ -1,4 +1,4 @@
-"""Where a look's records come from: the topic, or files (which a TCP server's lines are, once they have come)."""
+"""Where a preview's records come from: the topic, or files (which a TCP server's lines are, once they have come)."""
 
 import re
 
@@ -15,39 +15,40 @@ _ANY_AGE = "36500d"
 _HEADERS = "array<struct<key string, value binary>>"
 
 
-def read(spark: SparkSession, look: PreviewSettings, files: Files, *, is_new: bool, received: str) -> DataFrame:
+def read(spark: SparkSession, settings: PreviewSettings, files: Files, *, is_new: bool, received: str) -> DataFrame:
     """The source's records as a stream, in the topic's columns.
 
     Args:
         spark: the session.
-        look: what was asked for.
+        settings: what was asked for.
         files: of the checkpoint.
-        is_new: whether the look begins.
+        is_new: whether the preview begins.
         received: the folder below `files` that a receiver fills.
 
     Raises:
         TopicUnreadable: the topic does not exist, or no broker answers.
         ValueError: the file or folder does not exist.
     """
-    if look.reads.kind == "tcp":
-        return read_lines(spark, files.url(received), look.max_files_per_batch)
-    if look.reads.kind == "file":
-        return _read_place(spark, look.reads.place, look.max_files_per_batch)
-    servers = look.bootstrap_servers or ""
-    offsets = look.first_offsets
+    if settings.reads.kind == "tcp":
+        return read_lines(spark, files.url(received), settings.max_files_per_batch)
+    if settings.reads.kind == "file":
+        return _read_path(spark, settings.reads.where, settings.max_files_per_batch)
+    servers = settings.bootstrap_servers or ""
+    offsets = settings.first_offsets
     if is_new:
-        return read_topic(spark, look, resolve_starting_offsets(servers, look.topic, offsets, look.kafka_config))
-    require_topic(servers, look.topic, look.kafka_config)
-    return read_topic(spark, look, offsets)  # not used: the checkpoint says where it is
+        first = resolve_starting_offsets(servers, settings.topic, offsets, settings.kafka_config)
+        return read_topic(spark, settings, first)
+    require_topic(servers, settings.topic, settings.kafka_config)
+    return read_topic(spark, settings, offsets)  # not used: the checkpoint says where it is
 
 
-def _read_place(spark: SparkSession, place: str, max_files_per_batch: int) -> DataFrame:
-    if not Files(spark, place).exists(""):
-        raise ValueError(f"--source: {place} does not exist")
-    if Files(spark, place).is_folder(""):
-        return read_lines(spark, place, max_files_per_batch)
+def _read_path(spark: SparkSession, path: str, max_files_per_batch: int) -> DataFrame:
+    if not Files(spark, path).exists(""):
+        raise ValueError(f"--source: {path} does not exist")
+    if Files(spark, path).is_folder(""):
+        return read_lines(spark, path, max_files_per_batch)
     # Spark streams folders only: of the file's own, just the file.
-    folder, _, name = place.rpartition("/")
+    folder, _, name = path.rpartition("/")
     return read_lines(spark, folder, max_files_per_batch, only=re.sub(r"([\\*?\[\]{}^,])", r"\\\1", name))
 
 

@@ -1,6 +1,6 @@
 """Lines of a TCP server, put into small files: the query reads those, so a kill or a restart counts each line once.
 
-Spark's own socket source forgets what it has read when it ends and refuses to go on from a checkpoint.
+Spark's own socket source forgets what it has read when it ends and refuses to resume from a checkpoint.
 """
 
 import itertools
@@ -28,7 +28,7 @@ class _Unkept(Exception):  # noqa: N818 - it states a condition
 
 
 class Receiver:
-    """Reads a line server in a thread of its own, connects again when it goes, and files what came each second.
+    """Reads a line server in a thread of its own, reconnects when it goes away, and files what came each second.
 
     A full disk or a file system that is away ends the thread; `failed` has the reason.
     """
@@ -40,7 +40,7 @@ class Receiver:
             files: where `received/` is.
             host: the server's.
             port: the server's.
-            tell: takes one line about what was missed, for whoever looks.
+            tell: takes one line about what was missed, for the user.
         """
         self.failed: OSError | None = None
         self._files = files
@@ -80,10 +80,10 @@ class Receiver:
                     why = str(error)
                 self._file(whole=True)
                 if not self._ending.wait(wait_s):
-                    log.warning("%s: %s; connecting again", name, why)
+                    log.warning("%s failed: %s; reconnecting", name, why)
                 wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
         except _Unkept as error:
-            self.failed = OSError(f"{name}: what came can't be kept: {error}")
+            self.failed = OSError(f"{name}: storing the lines failed: {error}")
             log.error("%s", self.failed)  # noqa: TRY400 - the message says it
 
     def _read(self, connection: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""Where a look shows its tables: on the console, or saved, one for each batch."""
+"""Where a preview shows its tables: on the console, or saved, one for each batch."""
 
 import sys
 from datetime import UTC, datetime
@@ -7,19 +7,19 @@ from typing import NamedTuple, Protocol, TextIO
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from counting.files import Files
-from previewing.settings import Place
+from previewing.settings import Endpoint
 
 _LONGEST = 60
 _ASIDE = "_aside"
 
 
 class Shown(NamedTuple):
-    """One table of a look.
+    """One table of a preview.
 
     Attributes:
         title: what is counted, over what.
         batch_id: of the query.
-        at_ms: the time that it is of, epoch milliseconds.
+        at_ms: the time it is for, epoch milliseconds.
         books: records of each kind, see `tallies.books`.
         ranked: the rows, see `tallies.ranked`.
     """
@@ -38,23 +38,23 @@ class Sink(Protocol):
         """Takes one; of a batch that runs again the last one stands."""
 
 
-def open_sink(spark: SparkSession, writes: Place, top: int, *, is_new: bool) -> Sink:
+def open_sink(spark: SparkSession, writes: Endpoint, top: int, *, is_new: bool) -> Sink:
     """The sink that was asked for.
 
     Args:
         spark: the session.
         writes: console, text or parquet, and where.
-        top: rows of a table on the console; saved are all.
-        is_new: whether the look begins: then the folder has to be empty.
+        top: rows of a table on the console; all are saved.
+        is_new: whether the preview begins: then the folder has to be empty.
 
     Raises:
         ValueError: the folder holds something.
     """
     if writes.kind == "console":
         return _Console(top, sys.stdout)
-    files = Files(spark, writes.place)
+    files = Files(spark, writes.where)
     if is_new and files.names(""):
-        raise ValueError(f"--sink: {writes.place} is not empty; a look begins in an empty folder")
+        raise ValueError(f"--sink: {writes.where} is not empty; a preview begins in an empty folder")
     return _Text(files) if writes.kind == "text" else _Parquet(files)
 
 
@@ -94,13 +94,13 @@ class _Console:
 
     def write(self, shown: Shown) -> None:
         at = datetime.fromtimestamp(shown.at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        self._out.write(f"\n{at} UTC · batch {shown.batch_id} · {shown.title} · {told(shown.books)}\n")
+        self._out.write(f"\n{at} UTC · batch {shown.batch_id} · {shown.title} · {summary_line(shown.books)}\n")
         rows = shown.ranked.limit(self._top).collect()
         self._out.writelines(f"{line}\n" for line in table(rows))
         self._out.flush()
 
 
-def told(books: dict[str, int]) -> str:
+def summary_line(books: dict[str, int]) -> str:
     """The records in a line: posts, and what else there was."""
     late = f" ({books['late']:,} late)" if books["late"] else ""
     others = [f"{number:,} {kind}" for kind, number in books.items() if number and kind not in ("post", "late")]
@@ -116,11 +116,14 @@ def table(rows: list[Row]) -> list[str]:
     head = f"{'friends':>12}{'followers':>12}{'posts':>10}  author"
     return [
         head,
-        *(f"{_said(row.friends):>12}{_said(row.followers):>12}{row.posts:>10,}  {_plain(row.name)}" for row in rows),
+        *(
+            f"{_number(row.friends):>12}{_number(row.followers):>12}{row.posts:>10,}  {_plain(row.name)}"
+            for row in rows
+        ),
     ]
 
 
-def _said(number: int | None) -> str:
+def _number(number: int | None) -> str:
     return "?" if number is None else f"{number:,}"
 
 

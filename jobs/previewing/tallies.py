@@ -1,7 +1,7 @@
 """From records to tallies: pure functions of DataFrames, with the main job's own parse, dedupe and explode.
 
-A tally has one row a (metric, term): posts, and of authors the latest that is known. Beside the metric that is looked
-at it has a row (term empty) for each kind of record: `post`, `late`, `control`, `gap`, `dead`.
+A tally has one row a (metric, term): posts, and of authors the latest that is known. Beside the metric that is
+previewed it has a row (term empty) for each kind of record: `post`, `late`, `control`, `gap`, `dead`.
 """
 
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from contract.requests import Metric
 from counting import counts
 from counting.counting_rules import CountingRules
 from counting.records import PARSED, parse_batches
 from previewing.lines import PARSED_WITH_AUTHOR, number_lines, parse_with_authors
-from previewing.settings import Metric
 
 KINDS = ("post", "late", "control", "gap", "dead")
 AUTHOR = "author"
@@ -24,15 +24,15 @@ _LATEST = "struct<at timestamp, record_id string, name string, friends bigint, f
 _KEY = ("metric", "term")
 
 
-def parse(records: DataFrame, meaning: CountingRules, metric: Metric, *, of_files: bool) -> DataFrame:
-    """One row a record, as the main job has it; with `author` where these are looked at."""
+def parse(records: DataFrame, rules: CountingRules, metric: Metric, *, of_files: bool) -> DataFrame:
+    """One row a record, as the main job has it; with `author` where authors are previewed."""
     with_authors = metric == AUTHOR
 
     def parsed(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         if of_files:
             context = TaskContext.get()
             batches = number_lines(batches, context.partitionId() if context is not None else 0)
-        return parse_with_authors(batches, meaning) if with_authors else parse_batches(batches, meaning)
+        return parse_with_authors(batches, rules) if with_authors else parse_batches(batches, rules)
 
     schema = PARSED_WITH_AUTHOR if with_authors else PARSED
     return counts.with_processed_at(records).mapInArrow(parsed, from_arrow_schema(schema, prefer_timestamp_ntz=False))

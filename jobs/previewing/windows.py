@@ -20,7 +20,7 @@ class _Pane(NamedTuple):
 
 
 class Windows:
-    """The windows of one look; its panes are on disk, beside the checkpoint, so they outlive a kill.
+    """The windows of one preview; its panes are on disk, beside the checkpoint, so they outlive a kill.
 
     Batches begin at multiples of the slide, give or take what starting one takes: a batch belongs to the slot
     `floor(its time / slide)`, and a window is `window / slide` slots, the last of which is the batch's own.

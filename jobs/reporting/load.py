@@ -10,12 +10,13 @@ import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED, ISOLATION_LEVEL_REPEATABLE_READ, connection
 from psycopg2.extras import RealDictCursor
 
+from contract.job import one_line
+from contract.requests import ReportRequest
 from reporting.completeness import LATE_AFTER
 from reporting.day_rows import Arrivals, Collected, ControlCount, DayBooks, Gap, Position, PostCount, Tally
 from reporting.errors import ReportError
 from reporting.gaps import join_adjacent
 from reporting.ranking import Rank, TermCount, by_hour
-from reporting.request import ReportRequest
 
 SQL_FOLDER = Path(__file__).resolve().parents[2] / "sql" / "reporting"
 TOP_WORDS = 20
@@ -40,11 +41,6 @@ def connect(dsn: str) -> connection:
         raise ReportError("HASHTIDE_REPORTER_DSN is not a Postgres DSN") from None
     except psycopg2.OperationalError as error:
         raise ReportError(f"Postgres can't be reached: {one_line(error)}") from error
-
-
-def one_line(error: Exception) -> str:
-    """An error's message without its line breaks."""
-    return " ".join(str(error).split())
 
 
 def read(db: connection, statement: str, parameters: Mapping[str, object]) -> list[Row]:

@@ -7,9 +7,9 @@ from pathlib import Path
 from psycopg2.extensions import connection
 
 from contract.files import write_atomically
+from contract.requests import ReportRequest
 from reporting.day_rows import Position
 from reporting.load import read
-from reporting.request import ReportRequest
 
 
 @dataclass(frozen=True)

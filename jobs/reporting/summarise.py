@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from contract.requests import ReportRequest
 from reporting.completeness import Completeness, completeness
 from reporting.day_rows import DayBooks
 from reporting.ranking import RankedTerm, ranked, shares_by
-from reporting.request import ReportRequest
 from reporting.simulated import Simulated, simulated
 
 TOP_LANGUAGES = 10

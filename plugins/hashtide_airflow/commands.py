@@ -6,11 +6,10 @@ No secret may stand in one: they go by the environment (`JobOperator`).
 from __future__ import annotations
 
 import sys
-from datetime import date
 from pathlib import Path
 
 from contract import names
-from hashtide_airflow.preview_request import PreviewRequest
+from contract.requests import PreviewRequest, ReportRequest
 from hashtide_airflow.settings import JOBS, Collecting, Counting, CountLog
 
 PYTHON = sys.executable
@@ -32,7 +31,7 @@ def collect_command(collecting: Collecting) -> list[str]:
 
 
 def check_command(source: str) -> list[str]:
-    """The collector's own word on an address, without collecting; it ends within seconds."""
+    """Asks the collector whether it understands an address, without collecting; ends within seconds."""
     return [PYTHON, str(JOBS / "collect.py"), "--check", "--source", source]
 
 
@@ -48,33 +47,19 @@ def compact_command(count_log: CountLog, generation: int) -> list[str]:
     return command
 
 
-def report_command(day: date, top: int, source: str | None, lang: str | None, out: Path) -> list[str]:
-    """One report. The arguments are validated already (`report_request`)."""
-    command = [PYTHON, str(JOBS / "report.py"), "--day", day.isoformat(), "--top", str(top)]
-    if source:
-        command += ["--source", source]
-    if lang:
-        command += ["--lang", lang]
-    return [*command, "--out", str(out)]
+def report_command(request: ReportRequest, out: Path) -> list[str]:
+    """One report."""
+    return [PYTHON, str(JOBS / "report.py"), *request.arguments(), "--out", str(out)]
 
 
 def preview_command(
-    look: PreviewRequest, bootstrap_servers: str, topic: str, kafka_config: Path | None = None
+    request: PreviewRequest, bootstrap_servers: str, topic: str, kafka_config: Path | None = None
 ) -> list[str]:
-    """A look at the counts on the console. The arguments are validated already (`explore_request`)."""
+    """A preview of the counts on the console."""
     return [
-        PYTHON,
-        str(JOBS / "count.py"),
-        *("--mode", look.mode),
-        *("--source", look.source),
+        *(PYTHON, str(JOBS / "preview.py")),
+        *request.arguments(),
         *("--sink", "console"),
-        *("--metric", look.metric),
-        *("--top", str(look.top)),
-        *("--window-s", str(look.window_s)),
-        *("--slide-s", str(look.slide_s)),
-        *("--duration-s", str(look.seconds)),
-        *("--words", look.words),
-        *("--retweets", look.retweets),
         *("--bootstrap-servers", bootstrap_servers),
         *(("--kafka-config", str(kafka_config)) if kafka_config else ()),
         *("--topic", topic),
@@ -83,14 +68,15 @@ def preview_command(
 
 
 def submit_command(counting: Counting, py_files: Path) -> list[str]:
-    """The streaming job's submit; the site's settings (jars, Python, sizes of the containers) come by SPARK_CONF_DIR.
+    """The streaming job's submit.
 
-    What the job needs of Spark SQL it sets itself.
+    Settings of the deployment (jars, Python, sizes of the containers) come by SPARK_CONF_DIR.
+    The job sets its own Spark SQL settings.
     """
     settings = {
-        # The lease finds it by its tag before any submit.
+        # The supervision finds it by its tag before any submit.
         "spark.yarn.tags": names.application_tag(counting.generation),
-        # The client goes when YARN has it: a trigger watches, no process has to.
+        # The client ends when YARN has the job: a trigger watches it, no process has to.
         "spark.yarn.submit.waitAppCompletion": "false",
         # YARN itself starts a failed driver again; only failures within ten minutes count.
         "spark.yarn.maxAppAttempts": "10",

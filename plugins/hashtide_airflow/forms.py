@@ -1,17 +1,35 @@
-"""What the DAGs' forms have in common: a field ends where it ends, and what is refused says which field it was."""
+"""What the DAGs' forms have in common: fields made from a request's class, and refusals that name the field."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 from pydantic import BaseModel, ValidationError
 
 END = r"$(?!\n)"
 """JSON Schema's patterns are JavaScript's in the form and Python's in the API: this is the very end in both."""
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def params_of(request: type[BaseModel], **fields: Mapping[str, Any]) -> dict[str, Param]:
+    """The form of a request: one field for each of its own, with its title, help, default and limits.
+
+    Args:
+        request: the class of the request.
+        fields: what a field of the form says otherwise or beside, in JSON Schema's words, by the field's name.
+    """
+    properties = request.model_json_schema()["properties"]
+    return {name: _param({**schema, **fields.get(name, {})}) for name, schema in properties.items()}
+
+
+def _param(schema: dict[str, Any]) -> Param:
+    if "type" in schema:
+        schema.pop("anyOf", None)  # how pydantic writes "or None"
+    return Param(schema.pop("default", None), **schema)
 
 
 def refuse_unknown(conf: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
@@ -22,6 +40,21 @@ def refuse_unknown(conf: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
     """
     if unknown := sorted(set(conf) - set(fields)):
         raise AirflowFailException(f"unknown parameters {unknown}; there are {sorted(fields)}")
+
+
+def checked_fields(params: Mapping[str, Any], fields: Mapping[str, Param]) -> dict[str, Any]:
+    """The form's values, those that are missing by their defaults, checked once more against the form.
+
+    Raises:
+        AirflowFailException: says what was wrong with which field; no retry can help.
+    """
+    found = {}
+    for name, field in fields.items():
+        try:
+            found[name] = field.__copy__().resolve(params.get(name, field.value))
+        except ParamValidationError as error:
+            raise AirflowFailException(f"refused: {name}: {str(error).splitlines()[0]}") from None
+    return found
 
 
 def validated(model: type[Model], values: Mapping[str, Any]) -> Model:

@@ -1,64 +1,42 @@
-"""What report a person or the schedule asks for: validated here, before it can reach a command line, a path or SQL."""
+"""The form of a report: what a person or the schedule asks for, checked before it can reach a command line."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, get_args
 
-from airflow.sdk import Param
-from airflow.sdk.exceptions import AirflowFailException
-from pydantic import Field, field_validator
-
-from hashtide_airflow.forms import END, refuse_unknown, validated
-from hashtide_airflow.settings import Frozen
+from contract.requests import DAY, LANG, LONGEST_LANG, ReportRequest, Source
+from hashtide_airflow.forms import END, checked_fields, params_of, refuse_unknown, validated
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 ALL = "all"
-SOURCES = (ALL, "x", "jetstream", "mastodon", "text")
-DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}" + END
-LANG = r"^(all|[a-z]{2,3}(-[a-z0-9]{2,8})*)" + END
-LONGEST_LANG = 35  # what BCP 47 asks an implementation to hold
 
-PARAMS = {
-    "day": Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        pattern=DAY,
-        title="Day (UTC)",
-        description="Empty: today, as far as it has come (a scheduled run: the day before).",
-    ),
-    "top": Param(50, type="integer", minimum=1, maximum=1000, title="Top N", description="How many hashtags."),
-    "source": Param(ALL, type="string", enum=list(SOURCES), title="Source", description="One source only, or all."),
-    "lang": Param(
-        ALL,
-        type="string",
-        pattern=LANG,
-        maxLength=LONGEST_LANG,
-        title="Language",
-        description="One language only, as the posts name it (en, pt-br, und), or all.",
-    ),
-}
-
-
-class ReportRequest(Frozen):
-    """One report: of a day, so long, of one source and language or all (None)."""
-
-    day: date
-    top: int = Field(ge=1, le=1000, strict=True)
-    source: Literal["x", "jetstream", "mastodon", "text"] | None
-    lang: str | None
-
-    @field_validator("lang")
-    @classmethod
-    def _is_language(cls, lang: str | None) -> str | None:
-        if lang is not None and (len(lang) > LONGEST_LANG or not re.fullmatch(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", lang)):
-            raise ValueError("not a language tag")
-        return lang
+PARAMS = params_of(
+    ReportRequest,
+    day={
+        "type": ["null", "string"],
+        "format": "date",
+        "pattern": f"^{DAY}{END}",
+        "title": "Day (UTC)",
+        "description": "Empty: today, as far as it has come (a scheduled run: the day before).",
+    },
+    source={
+        "type": "string",
+        "enum": [ALL, *get_args(Source)],
+        "default": ALL,
+        "description": "One source only, or all.",
+    },
+    lang={
+        "type": "string",
+        "pattern": f"^({ALL}|{LANG}){END}",
+        "maxLength": LONGEST_LANG,
+        "default": ALL,
+        "description": "One language only, as the posts name it (en, pt-br, und), or all.",
+    },
+)
 
 
 def request_of(context: Context) -> ReportRequest:
@@ -92,8 +70,6 @@ def checked(params: Mapping[str, Any], conf: Mapping[str, Any], default_day: dat
         AirflowFailException: says what was wrong with which field.
     """
     refuse_unknown(conf, PARAMS)
-    day = params.get("day")
-    if day and not (isinstance(day, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", day)):
-        raise AirflowFailException(f"day: {day!r} is not a date like 2026-01-31")
-    chosen = {name: None if params.get(name) in (ALL, None) else params[name] for name in ("source", "lang")}
-    return validated(ReportRequest, {"day": day or default_day, "top": params.get("top", 50), **chosen})
+    fields = checked_fields(params, PARAMS)
+    chosen = {name: None if fields[name] == ALL else fields[name] for name in ("source", "lang")}
+    return validated(ReportRequest, {**fields, **chosen, "day": fields["day"] or default_day})

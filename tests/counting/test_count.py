@@ -16,7 +16,7 @@ from kafka import KafkaProducer
 from pyspark.sql import SparkSession
 
 from count import run
-from counting.settings import Settings, parse_arguments
+from counting.settings import CountSettings, parse_arguments
 from counting.topic import TopicUnreadable
 from counting.watch import RowsDropped
 from tests.brokers import Broker
@@ -130,7 +130,7 @@ def test_counts_equal_a_recount_after_kill_9_and_after_a_lost_commit(job: Job, b
     assert not (job.log / "_aside").exists() or not list((job.log / "_aside").iterdir())
 
 
-def settings(root: Path, broker: Broker, topic: str, **changed: object) -> Settings:
+def settings(root: Path, broker: Broker, topic: str, **changed: object) -> CountSettings:
     options = ["--root", root.as_uri(), "--bootstrap-servers", broker.bootstrap_servers, "--topic", topic]
     return parse_arguments([*options, "--until-caught-up"]).model_copy(update=changed)
 

@@ -11,8 +11,9 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
+from contract.names import Retweets
 from counting import counts
-from counting.counting_rules import CountingRules, Retweets
+from counting.counting_rules import CountingRules
 from tests.counting.test_records import POST, RETWEET, record
 
 pytestmark = pytest.mark.spark

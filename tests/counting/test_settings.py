@@ -7,7 +7,7 @@ import pytest
 
 from contract.names import VERSION
 from counting.settings import parse_arguments
-from previewing.settings import parse_arguments as parse_look
+from previewing.settings import parse_arguments as parse_preview
 
 NEEDED = ["--root", "hdfs://127.0.0.1:8020/hashtide", "--bootstrap-servers", "127.0.0.1:9092"]
 
@@ -15,7 +15,7 @@ NEEDED = ["--root", "hdfs://127.0.0.1:8020/hashtide", "--bootstrap-servers", "12
 def test_the_defaults_are_those_of_the_contract() -> None:
     settings = parse_arguments(NEEDED)
     assert (settings.generation, settings.topic, settings.trigger_interval_s) == (1, "posts", 10)
-    assert (settings.horizon_min, settings.max_records_per_batch, settings.starting_offsets) == (
+    assert (settings.dedup_window_min, settings.max_records_per_batch, settings.starting_offsets) == (
         120,
         500_000,
         "earliest",
@@ -29,7 +29,7 @@ def test_names_and_paths_carry_the_generation() -> None:
     settings = parse_arguments([*NEEDED, "--generation", "7"])
     assert settings.name == "hashtide count generation=7"
     assert settings.checkpoint == "checkpoint/generation=7"
-    assert settings.meaning_file == "checkpoint/generation=7.settings"
+    assert settings.rules_file == "checkpoint/generation=7.settings"
     assert settings.stop_marker == "stop/generation=7"
 
 
@@ -42,7 +42,7 @@ def test_names_and_paths_carry_the_generation() -> None:
         (["--starting-offsets", "latest"], "--starting-offsets: "),
         (["--starting-offsets", '{"0": -1}'], "--starting-offsets: "),
         (["--starting-offsets", "{}"], "--starting-offsets: "),
-        (["--horizon-min", "0"], "--horizon-min: "),
+        (["--dedup-window-min", "0"], "--dedup-window-min: "),
         (["--max-records-per-batch", "0"], "--max-records-per-batch: "),
         (["--trigger-interval-s", "-1"], "--trigger-interval-s: "),
     ],
@@ -56,20 +56,31 @@ def test_a_wrong_argument_is_one_clear_line_and_status_2(
     assert f"count.py: error: {complaint}" in capsys.readouterr().err.splitlines()[-1]
 
 
-@pytest.mark.parametrize("mode", [[], ["--mode", "batch"]])
+def test_the_former_name_of_the_dedup_window_is_understood() -> None:
+    assert parse_arguments([*NEEDED, "--horizon-min", "7"]).dedup_window_min == 7
+
+
+@pytest.mark.parametrize("mode", ["--mode=batch", "--mode window --source file:/a"])
+def test_a_preview_is_refused_by_the_name_of_its_job(mode: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse_arguments(mode.split())
+    assert ended.value.code == 2
+    assert "python jobs/preview.py" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("job", ["count.py", "preview.py"])
 def test_a_kafka_file_that_cannot_be_used_is_a_wrong_argument_and_no_value_of_it_is_told(
-    mode: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    job: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "kafka.json"
     path.write_text('{"security.protocol": "SASL_SSL", "sasl.pasword": "canary-0123456789"}')
     path.chmod(0o600)
-    words = [*mode, "--bootstrap-servers", "127.0.0.1:9092"] if mode else NEEDED
-    parse = parse_look if mode else parse_arguments
+    parse, needed = (parse_preview, NEEDED[2:]) if job == "preview.py" else (parse_arguments, NEEDED)
     with pytest.raises(SystemExit) as ended:
-        parse([*words, "--kafka-config", str(path)])
+        parse([*needed, "--kafka-config", str(path)])
     said = capsys.readouterr().err
     assert ended.value.code == 2
-    assert f"count.py: error: --kafka-config: {path}: sasl.pasword: is none of " in said.splitlines()[-1]
+    assert f"{job}: error: --kafka-config: {path}: sasl.pasword: is none of " in said.splitlines()[-1]
     assert "canary" not in said
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from contract.requests import ReportRequest
 from hashtide_airflow import commands, settings
 from hashtide_airflow.services import Access
 
@@ -54,8 +55,8 @@ def test_compact_reads_the_count_log_over_webhdfs() -> None:
 def test_report_leaves_out_what_was_not_asked() -> None:
     day = date(2026, 1, 31)
     start = [PY, f"{JOBS}/report.py", "--day", "2026-01-31", "--top", "50"]
-    assert commands.report_command(day, 50, None, None, Path("/r")) == [*start, "--out", "/r"]
-    assert commands.report_command(day, 50, "x", "en", Path("/r")) == [
+    assert commands.report_command(ReportRequest(day=day), Path("/r")) == [*start, "--out", "/r"]
+    assert commands.report_command(ReportRequest(day=day, source="x", lang="en"), Path("/r")) == [
         *start,
         "--source",
         "x",

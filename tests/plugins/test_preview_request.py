@@ -1,4 +1,4 @@
-"""What may be looked at, and what is refused before it is a command."""
+"""What may be previewed, and what is refused before it is a command."""
 
 from typing import Any
 
@@ -6,8 +6,9 @@ import pytest
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException
 
+from contract.requests import PreviewRequest
 from hashtide_airflow import commands
-from hashtide_airflow.preview_request import PARAMS, PreviewRequest, checked
+from hashtide_airflow.preview_request import PARAMS, checked
 
 HOSTILE: list[dict[str, Any]] = [
     {"mode": "drop"},
@@ -33,7 +34,7 @@ def by_the_form(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_form_as_it_stands_is_a_request() -> None:
-    assert checked(by_the_form({}), {}) == PreviewRequest()
+    assert checked(by_the_form({}), {}) == PreviewRequest(duration_s=60)
 
 
 @pytest.mark.parametrize("source", ["kafka", "tcp:localhost:5555", "file:/data/posts.jsonl"])
@@ -56,7 +57,7 @@ def test_the_task_refuses_it_too(values: dict[str, Any]) -> None:
 def test_windows_with_holes_between_them_are_refused() -> None:
     with pytest.raises(AirflowFailException, match="would be in none"):
         checked({"window_s": 5, "slide_s": 10}, {})
-    with pytest.raises(AirflowFailException, match="no multiple of slide_s"):
+    with pytest.raises(AirflowFailException, match="a window of 25 s is not a multiple of its slide of 10 s"):
         checked({"mode": "window", "window_s": 25, "slide_s": 10}, {})
 
 
@@ -66,10 +67,10 @@ def test_unknown_fields_are_refused() -> None:
 
 
 def test_the_command_says_everything_that_was_asked() -> None:
-    look = PreviewRequest(mode="window", metric="word", top=5, words="clean")
-    command = commands.preview_command(look, "k:9092", "posts")
-    assert command[1].endswith("/jobs/count.py")
+    request = PreviewRequest(mode="window", metric="word", top=5, words="clean", duration_s=60)
+    command = commands.preview_command(request, "k:9092", "posts")
+    assert command[1].endswith("/jobs/preview.py")
     assert " ".join(command[2:]) == (
-        "--mode window --source kafka --sink console --metric word --top 5 --window-s 20 --slide-s 10 --duration-s 60"
-        " --words clean --retweets full --bootstrap-servers k:9092 --topic posts --master local[2]"
+        "--mode window --source kafka --metric word --top 5 --window-s 20 --slide-s 10 --duration-s 60"
+        " --words clean --retweets full --sink console --bootstrap-servers k:9092 --topic posts --master local[2]"
     )

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 
-from hashtide_airflow.report_request import PARAMS, ReportRequest, checked, day_of_run, request_of
+from contract.requests import ReportRequest
+from hashtide_airflow.report_request import PARAMS, checked, day_of_run, request_of
 
 TODAY = date(2026, 3, 1)
 FORM = {"day": None, "top": 50, "source": "all", "lang": "all"}
@@ -23,6 +24,8 @@ HOSTILE: list[tuple[str, Any]] = [
     ("day", "٢٠٢٦-٠١-٠١"),
     ("day", "--help"),
     ("day", 20260101),
+    ("day", "1969-12-31"),
+    ("day", "9999-12-31"),
     ("day", ["2026-01-01"]),
     ("top", 0),
     ("top", 1001),

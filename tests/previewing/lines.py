@@ -1,4 +1,4 @@
-"""Lines for looks, and what a plain recount says of them."""
+"""Lines for previews, and what a plain recount says of them."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Looks as they are run: a process, files or a line server, and kill -9."""
+"""Previews as they are run: a process, files or a line server, and kill -9."""
 
 import os
 import signal
@@ -23,11 +23,11 @@ from tests.previewing.lines import author_line, lines, tallied
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(400)]
 
-JOB = Path(__file__).resolve().parents[2] / "jobs" / "count.py"
+JOB = Path(__file__).resolve().parents[2] / "jobs" / "preview.py"
 WITHIN_S = 150
 
 
-def look(*options: str) -> "subprocess.Popen[str]":
+def preview(*options: str) -> "subprocess.Popen[str]":
     command = [sys.executable, str(JOB), *options, "--master", "local[2]", "--shuffle-partitions", "2"]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
@@ -84,13 +84,13 @@ def test_totals_go_on_from_the_checkpoint_after_kill_9_and_equal_a_recount(tmp_p
     parts, out = filled(tmp_path / "in", 8), tmp_path / "out"
     options = ["--mode", "totals", "--source", f"file:{tmp_path / 'in'}", "--sink", f"text:{out}"]
     options += ["--checkpoint", (tmp_path / "checkpoint").as_uri(), "--max-files-per-batch", "1", "--until-caught-up"]
-    first = look(*options)
+    first = preview(*options)
     try:
         wait_for(lambda: (out / "batch=2.txt").exists())
     finally:
         kill(first)
     assert len(list(out.glob("batch=*"))) < 7, "the kill came too late to show anything"
-    ended(look(*options))
+    ended(preview(*options))
     # How many batches there are depends on the kill: one that was not yet planned has its file and the next one's.
     assert saved(newest(out)) == tallied(line for part in parts for line in part)
     ranks = [int(line.split("\t")[0]) for line in newest(out).read_text().splitlines()]
@@ -145,15 +145,15 @@ def test_lines_of_a_server_are_counted_in_windows_until_the_time_is_over(
     server.close()
 
 
-def test_another_look_does_not_go_on_from_a_checkpoint(spark: SparkSession, tmp_path: Path) -> None:
+def test_another_preview_does_not_resume_from_a_checkpoint(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(lines(1, 20)[0])
     options = ["--mode", "totals", "--source", f"file:{tmp_path / 'a'}"]
     options += ["--checkpoint", (tmp_path / "checkpoint").as_uri()]
     caught_up(spark, *options)
-    other = look(*options, "--metric", "word", "--until-caught-up")
+    other = preview(*options, "--metric", "word", "--until-caught-up")
     output, _ = other.communicate(timeout=WITHIN_S)
     assert other.returncode == 1
-    assert "is of another look, metric hashtag (asked for: word)" in output.splitlines()[-1]
+    assert "is of another preview, metric hashtag (asked for: word)" in output.splitlines()[-1]
 
 
 def test_a_file_that_is_not_there_is_named(spark: SparkSession, tmp_path: Path) -> None:

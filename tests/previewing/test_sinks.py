@@ -1,8 +1,8 @@
-"""What a look's tables look like."""
+"""The tables of a preview."""
 
 from pyspark.sql import Row
 
-from previewing.sinks import table, told
+from previewing.sinks import summary_line, table
 
 NONE = {"post": 0, "late": 0, "control": 0, "gap": 0, "dead": 0}
 
@@ -23,5 +23,5 @@ def test_authors_have_friends_followers_and_posts_and_what_is_not_known_is_a_que
 
 
 def test_the_books_of_a_table_name_what_there_was() -> None:
-    assert told(NONE | {"post": 1200, "late": 3, "dead": 1}) == "1,200 posts (3 late), 1 dead"
-    assert told(NONE) == "0 posts"
+    assert summary_line(NONE | {"post": 1200, "late": 3, "dead": 1}) == "1,200 posts (3 late), 1 dead"
+    assert summary_line(NONE) == "0 posts"

@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from contract.requests import ReportRequest
 from reporting.day_rows import Arrivals, ControlCount, DayBooks, Gap, Position, PostCount, Tally
 from reporting.ranking import Rank, TermCount
-from reporting.request import ReportRequest
 
 DAY = date(2026, 1, 31)
 START = datetime(2026, 1, 31, tzinfo=UTC)
@@ -52,4 +52,4 @@ def day_books(**changes: Any) -> DayBooks:
     return replace(books, **changes)
 
 
-REQUEST = ReportRequest(DAY)
+REQUEST = ReportRequest(day=DAY)

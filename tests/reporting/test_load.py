@@ -7,18 +7,18 @@ from datetime import UTC, datetime, timedelta
 import psycopg2
 import pytest
 
+from contract.requests import ReportRequest
 from reporting.day_rows import Arrivals, Collected, ControlCount, DayBooks, Gap, Position, PostCount, Tally
 from reporting.errors import ReportError
 from reporting.load import connect, read_day
 from reporting.ranking import Rank, TermCount
-from reporting.request import ReportRequest
 from tests.postgres import Database, execute
 from tests.reporting.samples import DAY, END, START, at, hours
 from tests.reporting.seeding import EPOCH, Books, seed
 
 pytestmark = pytest.mark.postgres
 
-REQUEST = ReportRequest(DAY)
+REQUEST = ReportRequest(day=DAY)
 BEGAN = START - timedelta(hours=2)
 LAST = END + timedelta(minutes=3)
 
@@ -101,7 +101,7 @@ def test_hashtags_are_summed_over_sources_and_languages_and_cut_after_the_top(da
     for term, posts in (("b", 3), ("a", 3), ("é", 3), ("Z", 3), ("few", 1)):
         books.count("hashtag", at("10:00"), term, posts=posts)
     seed(database.migrator, books)
-    found = read(database, ReportRequest(DAY, top=4))
+    found = read(database, ReportRequest(day=DAY, top=4))
     assert found.hashtags == (
         TermCount("tide", 7, 3),
         TermCount("Z", 3, 0),
@@ -118,7 +118,7 @@ def test_of_many_equal_ones_the_first_by_code_point_are_read(database: Database)
         books.count("hashtag", at("10:00"), term, lang=("en", "ja")[int(term[-1]) % 2])
     seed(database.migrator, books)
     execute(database.admin, "analyze")  # now the planner groups by hash, in no order at all
-    assert [count.term for count in read(database, ReportRequest(DAY, top=10)).hashtags] == terms[:10]
+    assert [count.term for count in read(database, ReportRequest(day=DAY, top=10)).hashtags] == terms[:10]
 
 
 def test_a_selection_counts_only_what_was_asked_for(database: Database) -> None:
@@ -128,14 +128,14 @@ def test_a_selection_counts_only_what_was_asked_for(database: Database) -> None:
             books.count(metric, at("09:00"), term, posts=posts, lang=lang, source=source)
             books.count(metric, at("09:00") - timedelta(days=1), term, posts=posts * 10, lang=lang, source=source)
     seed(database.migrator, books)
-    by_source = read(database, ReportRequest(DAY, source="x"))
+    by_source = read(database, ReportRequest(day=DAY, source="x"))
     assert (by_source.hashtags, by_source.words) == ((TermCount("tide", 6, 0),), (TermCount("the", 6, 0),))
     assert by_source.previous == {"tide": Rank(1, 60)}
     assert by_source.hashtag_hours["tide"] == hours(h9=6)
-    both = read(database, ReportRequest(DAY, source="x", lang="ja"))
+    both = read(database, ReportRequest(day=DAY, source="x", lang="ja"))
     assert (both.hashtags[0].posts, both.post_hours, both.hashtag_hours["tide"]) == (2, hours(h9=2), hours(h9=2))
     assert (both.every_post, both.all_hours) == (7, hours(h9=7))
-    assert read(database, ReportRequest(DAY, source="mastodon")).previous is None
+    assert read(database, ReportRequest(day=DAY, source="mastodon")).previous is None
 
 
 def test_places_of_the_day_before_are_among_all_of_its_hashtags(database: Database) -> None:
@@ -241,8 +241,8 @@ def test_a_hashtag_is_shown_as_most_of_those_asked_for_spell_it(database: Databa
     books.count("hashtag", at("09:00"), "old", posts=1)
     seed(database.migrator, books)
     assert read(database).spellings == {"tide": "TIDE"}  # of equals (4 each) the first by bytes
-    assert read(database, replace(REQUEST, source="x")).spellings == {"tide": "Tide"}
-    assert read(database, replace(REQUEST, lang="ja")).spellings == {}
+    assert read(database, REQUEST.model_copy(update={"source": "x"})).spellings == {"tide": "Tide"}
+    assert read(database, REQUEST.model_copy(update={"lang": "ja"})).spellings == {}
 
 
 def test_times_come_in_utc_even_where_the_role_is_set_to_another_zone(database: Database) -> None:
@@ -288,9 +288,9 @@ def test_terms_are_parameters_and_never_sql(database: Database) -> None:
 
 def test_a_day_far_away_is_read_as_empty(database: Database) -> None:
     seed(database.migrator, ledger())
-    far = ReportRequest(datetime(9998, 12, 31, tzinfo=UTC).date())
+    far = ReportRequest(day=datetime(9998, 12, 31, tzinfo=UTC).date())
     assert read(database, far).every_post == 0
-    assert read(database, ReportRequest(EPOCH.date())).every_post == 0
+    assert read(database, ReportRequest(day=EPOCH.date())).every_post == 0
 
 
 @pytest.mark.parametrize("dsn", ["no dsn, but a secret", "host=/nowhere dbname=x password=secret"])

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from contract.requests import ReportRequest
 from reporting.day_rows import Arrivals, ControlCount, DayBooks, Gap, Position
 from reporting.page import as_html
 from reporting.ranking import TermCount
-from reporting.request import ReportRequest
 from reporting.summarise import summarise
 from tests.reporting.html_reading import elements_of, texts_of
 from tests.reporting.samples import REQUEST, at, day_books, gap, hours
@@ -58,7 +58,7 @@ PAGES = [
     pytest.param(page(eventful()), id="eventful"),
     pytest.param(page(empty()), id="empty"),
     pytest.param(page(before_the_first_batch()), id="before the first batch"),
-    pytest.param(page(request=replace(REQUEST, source="x", lang="ja")), id="selection"),
+    pytest.param(page(request=REQUEST.model_copy(update={"source": "x", "lang": "ja"})), id="selection"),
     pytest.param(page(day_books(all_hours=(0,) * 24, post_hours=(0,) * 24, hashtag_hours={})), id="hours not kept"),
     pytest.param(page(day_books(hashtags=(TermCount(NASTY, 1, 0),), words=(TermCount(NASTY, 1, 0),))), id="nasty"),
 ]
@@ -154,7 +154,7 @@ def test_without_counts_of_the_day_before_nothing_is_called_new() -> None:
 
 
 def test_a_selection_has_its_own_denominator_and_says_that_completeness_is_of_everything() -> None:
-    text = texts_of(page(request=replace(REQUEST, source="x", lang="en")), "main")[0]
+    text = texts_of(page(request=REQUEST.model_copy(update={"source": "x", "lang": "en"})), "main")[0]
     assert "it is in 12 of 30 posts from X in English (en) (40.00%)" in text
     assert "All of this is said of the whole stream, not of the selection alone." in text
     assert "48 posts written on this day are counted" in text

@@ -15,7 +15,7 @@ import psycopg2
 import pytest
 
 import report
-from reporting.request import ReportRequest
+from contract.requests import ReportRequest
 from tests.postgres import Database, execute
 from tests.reporting.samples import DAY, END, START, at
 from tests.reporting.seeding import Books, seed
@@ -23,7 +23,7 @@ from tests.reporting.seeding import Books, seed
 pytestmark = pytest.mark.postgres
 
 REPO = Path(__file__).resolve().parents[2]
-REQUEST = ReportRequest(DAY)
+REQUEST = ReportRequest(day=DAY)
 
 
 def known_books(posts: int = 40) -> Books:
@@ -136,7 +136,12 @@ def test_books_that_changed_make_a_new_revision_and_keep_the_old_one(database: D
 
 def test_every_setting_has_revisions_and_files_of_its_own(database: Database, tmp_path: Path) -> None:
     seed(database.migrator, known_books())
-    for request in (REQUEST, ReportRequest(DAY, top=2), ReportRequest(DAY, source="x"), ReportRequest(DAY, lang="ar")):
+    for request in (
+        REQUEST,
+        ReportRequest(day=DAY, top=2),
+        ReportRequest(day=DAY, source="x"),
+        ReportRequest(day=DAY, lang="ar"),
+    ):
         assert report.make_report(database.reporter, request, tmp_path)["revision"] == 1
     assert len(revisions(database)) == 4
     assert len(list((tmp_path / "2026-01-31").iterdir())) == 8

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from dataclasses import replace
 
 import pytest
 
@@ -48,6 +47,6 @@ def test_a_day_without_hashtags_is_a_header_alone() -> None:
 
 
 def test_a_selection_stands_in_every_line() -> None:
-    rows = rows_of(as_csv(summarise(day_books(), replace(REQUEST, source="x", lang="en"))))
+    rows = rows_of(as_csv(summarise(day_books(), REQUEST.model_copy(update={"source": "x", "lang": "en"}))))
     assert {(row["source"], row["lang"]) for row in rows} == {("x", "en")}
     assert rows[0]["share"] == "0.40000000"  # 12 of the 30 posts from X in English
