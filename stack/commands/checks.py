@@ -72,31 +72,15 @@ class Runner:
         _say(f"── {check.name}: {tally} · {time.monotonic() - began:.1f} s\n")
 
 
-def run(fast: bool, selected: list[str], *, recorded: bool = False) -> int:
-    """Runs the checks with live output; `fast` leaves the flow test out.
-
-    `selected` (pytest paths) replaces the stages, and so does `recorded`: only the tests of the recorded data.
+def run(fast: bool, selected: list[str]) -> int:
+    """Runs the checks with live output; `fast` omits the flow test, `selected` (pytest paths) replaces the stages.
 
     The last line is `N passed, N failed, N skipped`.
 
     Returns:
         The exit status: 0 only if something was checked and nothing failed.
     """
-    began = time.monotonic()
-    report = LineReport()
-    try:
-        python = ensure_environment(default_dir(), report, with_tests=True)
-        parts = fetch(default_dir(), report, with_tests=True)
-    except ToolchainError as error:
-        report.broke_off()
-        sys.stderr.write(f"hashtide: {error}\n")
-        return 1
-    runner = Runner(python, _environment(python, parts.java_home))
-    for check in chosen(fast, selected, recorded=recorded):
-        runner.run(check)
-    _say(f"{time.monotonic() - began:.0f} s in all")
-    _say(str(runner.tally))
-    return int(runner.tally.failed > 0 or runner.tally.passed == 0)
+    return _run_all(chosen(fast, selected), with_jars=True)
 
 
 def run_cluster(core_only: bool, selected: Sequence[str]) -> int:
@@ -112,20 +96,28 @@ def run_cluster(core_only: bool, selected: Sequence[str]) -> int:
     Raises:
         StackError: no Docker engine answers, or there is no compose program.
     """
+    _say(f"with {' '.join(compose_program())}")
+    marks = "cluster_core" if core_only else "cluster"
+    arguments = ("-m", marks, *LIVE_LOG, *(selected or ["tests/cluster"]))
+    return _run_all([Check("tests: cluster", "pytest", arguments)], with_jars=False)
+
+
+def _run_all(checks: Sequence[Check], *, with_jars: bool) -> int:
     began = time.monotonic()
-    program = compose_program()
-    report = LineReport()
+    report, env = LineReport(), command_environment(default_dir())
     try:
         python = ensure_environment(default_dir(), report, with_tests=True)
+        if with_jars:
+            java_home = fetch(default_dir(), report, with_tests=True).java_home
+            path = f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+            env |= {"JAVA_HOME": str(java_home), "PATH": path}
     except ToolchainError as error:
         report.broke_off()
         sys.stderr.write(f"hashtide: {error}\n")
         return 1
-    _say(f"with {' '.join(program)}")
-    runner = Runner(python, command_environment(default_dir()))
-    marks = "cluster_core" if core_only else "cluster"
-    paths = selected or ["tests/cluster"]
-    runner.run(Check("tests: cluster", "pytest", ("-m", marks, *LIVE_LOG, *paths)))
+    runner = Runner(python, env)
+    for check in checks:
+        runner.run(check)
     _say(f"{time.monotonic() - began:.0f} s in all")
     _say(str(runner.tally))
     return int(runner.tally.failed > 0 or runner.tally.passed == 0)
@@ -164,11 +156,6 @@ def read_tally(report: Path, status: int) -> Tally:
             tally += Tally(passed, failed, skipped)
     broke_off = status not in (0, NO_TESTS_COLLECTED) and not tally.failed
     return tally + Tally(failed=int(broke_off))
-
-
-def _environment(python: Path, java_home: Path) -> dict[str, str]:
-    path = f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    return command_environment(default_dir()) | {"JAVA_HOME": str(java_home), "PATH": path}
 
 
 def _say(line: str) -> None:

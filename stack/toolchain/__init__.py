@@ -1,6 +1,6 @@
-"""The parts that the stack is made of and git does not bring: the environment, a Java, the daemons' jars.
+"""The toolchain, which git does not bring: the Python environment, a Java, the daemons' jars.
 
-Importing this takes the standard library only: the launcher uses it before anything is installed.
+Imports the standard library only: the launcher uses it before anything is installed.
 """
 
 from stack.toolchain.disk_space import require_disk, require_memory

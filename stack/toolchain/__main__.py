@@ -1,4 +1,4 @@
-"""`python -m stack.toolchain`: fetches the parts and says where they are, without starting anything."""
+"""`python -m stack.toolchain`: fetches the toolchain and prints its paths, without starting anything."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The certificate authorities that this machine trusts, for programs that would not look for them themselves."""
+"""The CA bundle that this machine trusts, for programs that do not look for it themselves."""
 
 import os
 import ssl
@@ -14,7 +14,7 @@ CUSTOMARY_BUNDLES = (
 
 
 def system_bundle(env: Mapping[str, str] = os.environ) -> Path | None:
-    """The PEM file of the authorities that the user or the system names, None where there is none."""
+    """The PEM file with the CAs of the user or the system; None if there is none."""
     named = [env.get(name, "") for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")]
     paths = ssl.get_default_verify_paths()
     for candidate in (*named, paths.cafile or "", *CUSTOMARY_BUNDLES):
@@ -24,8 +24,8 @@ def system_bundle(env: Mapping[str, str] = os.environ) -> Path | None:
 
 
 def environment(env: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """`env` with what makes pip and uv trust the authorities that the system trusts."""
+    """`env` with variables that make pip and uv trust the system's CAs."""
     bundle, more = system_bundle(env), {}
-    if bundle is not None:  # without one, uv and pip have bundles of their own
+    if bundle is not None:  # without one, uv and pip use bundles of their own
         more = {"SSL_CERT_FILE": str(bundle), "PIP_CERT": str(bundle), "UV_SYSTEM_CERTS": "1"}
     return {**more, **env}

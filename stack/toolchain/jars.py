@@ -1,4 +1,4 @@
-"""The daemons' jars: an explicit list of coordinates, each checked by its SHA-256 before it has its name."""
+"""The daemons' jars: an explicit list of coordinates, each file checked against its SHA-256 before it is used."""
 
 import csv
 import hashlib
@@ -12,14 +12,14 @@ from stack.toolchain.report import ToolchainError
 
 LOCK = Path(__file__).parent / "jars.lock.tsv"
 TEST_LOCK = Path(__file__).parent / "connect.lock.tsv"
-"""Kafka Connect: what only tests need."""
+"""Kafka Connect, which only tests need."""
 FOLDERS = ("connect", "connector", "hadoop", "kafka")
 PARALLEL = 8
 """Downloads at a time."""
 
 
 class WrongDigestError(ToolchainError):
-    """A fetched jar is not the one that the list means."""
+    """A downloaded jar differs from the list's digest."""
 
 
 class StoppedError(ToolchainError):
@@ -28,7 +28,7 @@ class StoppedError(ToolchainError):
 
 @dataclass(frozen=True)
 class Jar:
-    """One line of the list: where it goes, its Maven coordinates, what it must be."""
+    """One line of the list: folder, Maven coordinates, digest and size."""
 
     folder: str
     group: str
@@ -40,17 +40,17 @@ class Jar:
 
     @property
     def file_name(self) -> str:
-        """As Maven names it: artifact-version[-classifier].jar."""
+        """Maven's file name: artifact-version[-classifier].jar."""
         return "-".join(part for part in (self.artifact, self.version, self.classifier) if part) + ".jar"
 
     @property
     def path(self) -> Path:
-        """Where it is below the jars' folder."""
+        """Its path below the jars' folder."""
         return Path(self.folder) / self.file_name
 
     @property
     def url_path(self) -> str:
-        """Where it is below a Maven repository's root."""
+        """Its path below a Maven repository's root."""
         return f"{self.group.replace('.', '/')}/{self.artifact}/{self.version}/{self.file_name}"
 
     def __str__(self) -> str:
@@ -58,10 +58,10 @@ class Jar:
 
 
 def read_lock(path: Path = LOCK) -> list[Jar]:
-    """The list, in its order.
+    """The jars in the list's order.
 
     Raises:
-        ToolchainError: a line does not hold what it should, or two lines name the same file.
+        ToolchainError: a line is invalid, or two lines name the same file.
     """
     jars: list[Jar] = []
     with path.open(newline="", encoding="utf-8") as file:
@@ -93,19 +93,19 @@ def sha256_of(path: Path) -> str:
 
 
 def is_right(jar: Jar, path: Path) -> bool:
-    """Whether the file is there, whole, and the one that the list means."""
+    """Whether the file is there with the list's size and digest."""
     return path.is_file() and path.stat().st_size == jar.size_bytes and sha256_of(path) == jar.sha256
 
 
 def missing(jars: Sequence[Jar], root: Path) -> list[Jar]:
-    """Those that are not at their place below `root`, or are there with other bytes. 164 MB take 0.2 s."""
+    """The jars that are missing below `root` or have other bytes. Checking 165 MB takes 0.2 s."""
     with ThreadPoolExecutor(4) as pool:
         right = pool.map(lambda jar: is_right(jar, root / jar.path), jars)
         return [jar for jar, is_there in zip(jars, right, strict=True) if not is_there]
 
 
 def remove_unlisted(jars: Sequence[Jar], root: Path) -> None:
-    """Removes jars of an older list from the list's folders: the daemons' class paths take a folder whole."""
+    """Removes jars of an older list: the daemons' class paths contain whole folders."""
     listed = {root / jar.path for jar in jars}
     for folder in sorted({jar.folder for jar in jars}):
         for path in (root / folder).glob("*.jar"):
@@ -136,8 +136,8 @@ def fetch_all(wanted: Sequence[Jar], fetch: Callable[[Jar], None], stop: threadi
 
     Args:
         wanted: the jars to fetch.
-        fetch: brings one jar to its place; ends with StoppedError once `stop` is set.
-        stop: is set at the first error.
+        fetch: fetches one jar; ends with StoppedError once `stop` is set.
+        stop: set at the first error.
 
     Raises:
         ToolchainError: the first error; the other downloads are ended.

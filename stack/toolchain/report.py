@@ -1,4 +1,4 @@
-"""How the fetching of parts is told: the protocol, the one error, and a drawing that needs no library."""
+"""Progress of fetching the toolchain: the protocol, the errors, and a display without libraries."""
 
 import sys
 import time
@@ -11,30 +11,30 @@ SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
 class ToolchainError(Exception):
-    """A part can't be had; the message is one line that says what to do."""
+    """The toolchain is incomplete; the message is one line that says why and what to do."""
 
 
 class UnreachableError(ToolchainError):
-    """No registry answers: worth another attempt after a while."""
+    """No registry answers; a retry may succeed."""
 
 
 class Report(Protocol):
-    """What the command line draws while parts are fetched. Steps come one after the other."""
+    """The display of progress; one step after the other."""
 
     def started(self, step: str, total_bytes: int | None = None) -> None:
-        """A step begins; `total_bytes` is given where it downloads a known amount."""
+        """A step begins; `total_bytes` is the size of a download, if known."""
 
     def advanced(self, step: str, by_bytes: int) -> None:
-        """So many more bytes are here."""
+        """More bytes have arrived."""
 
     def done(self, step: str, detail: str = "") -> None:
-        """The step is over; `detail` is short, such as `Java 17.0.15` or `already there`."""
+        """The step is done; `detail` is short, such as `Java 17.0.15` or `already there`."""
 
 
 class LineReport:
-    """Draws steps with the standard library only, for the time before the venv and its libraries exist.
+    """Displays steps with the standard library only, before the venv exists.
 
-    On a terminal one line is drawn over and over; elsewhere (CI, a file) a line is printed at most every ten seconds.
+    On a terminal one line is redrawn; elsewhere (CI, a file) a line is printed at most every ten seconds.
     """
 
     def __init__(self, out: TextIO | None = None) -> None:
@@ -55,17 +55,17 @@ class LineReport:
         self.ticked(step)
 
     def advanced(self, step: str, by_bytes: int) -> None:
-        """So many more bytes are here."""
+        """More bytes have arrived."""
         self._bytes += by_bytes
         self.ticked(step)
 
     def noted(self, step: str, note: str) -> None:
-        """Something a person may want to see while the step goes on."""
+        """A detail to show while the step runs."""
         self._note = note
         self.ticked(step)
 
     def ticked(self, step: str) -> None:
-        """Time has passed; draws when it is time to."""
+        """Redraws the line if it is time to."""
         now = time.monotonic()
         if now - self._drawn_at < (LIVE_INTERVAL_S if self._live else PLAIN_INTERVAL_S):
             return
@@ -80,7 +80,7 @@ class LineReport:
         self._out.flush()
 
     def done(self, step: str, detail: str = "") -> None:
-        """The step is over."""
+        """The step is done."""
         seconds = time.monotonic() - self._started_at
         clear = "\r\x1b[2K" if self._live else ""
         line = (
@@ -89,7 +89,7 @@ class LineReport:
         print(f"{clear}{line}", file=self._out, flush=True)
 
     def broke_off(self) -> None:
-        """Leaves the live line, so that what is printed next starts on a line of its own."""
+        """Clears the live line, so that the next output starts on a line of its own."""
         if self._live:
             self._out.write("\r\x1b[2K")
             self._out.flush()

@@ -1,4 +1,4 @@
-"""Runs the programs that fetch for us (pip, uv) with a limit, and explains what they failed of."""
+"""Runs installers (pip, uv) with a time limit, and explains their failures."""
 
 import os
 import re
@@ -28,12 +28,12 @@ WRONG_DIGEST = re.compile(r"hash mismatch|hashes? .*(do|does) not match|do not m
 
 
 def _ignore(_line: str) -> None:
-    """For callers to whom the tail is enough."""
+    """For callers that need only the tail."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a program ended: its exit status and the last lines that it wrote, both streams together."""
+    """A program's exit status and its last lines of output, both streams together."""
 
     status: int
     tail: list[str]
@@ -52,14 +52,14 @@ def run(
 
     Args:
         command: program and arguments.
-        env: its whole environment.
-        on_line: gets each line as it is written.
+        env: its complete environment.
+        on_line: called with each line.
         on_tick: called several times a second.
         keep_open: descriptors that it inherits, such as the lock's.
-        time_limit_s: it is ended after so long.
+        time_limit_s: it is ended after this time.
 
     Raises:
-        ToolchainError: it can't be started, or has not ended in time.
+        ToolchainError: it can't be started, or does not end in time.
     """
     try:
         child = subprocess.Popen(
@@ -87,7 +87,7 @@ def run(
 
 
 def explain(what: str, outcome: Outcome, needed: str) -> ToolchainError:
-    """The one line that says why `what` failed and what to do about it; `needed` says how much disk it takes."""
+    """The error that says why `what` failed and what to do; `needed` says how much disk it takes."""
     text = "\n".join(outcome.tail)
     if NO_SPACE.search(text):
         return ToolchainError(f"{what}: the disk is full; {needed}")
@@ -95,10 +95,10 @@ def explain(what: str, outcome: Outcome, needed: str) -> ToolchainError:
         return ToolchainError(f"{what}: a file differs from the lock's digest: {_telling(outcome.tail, WRONG_DIGEST)}")
     if UNREACHABLE.search(text):
         return UnreachableError(
-            f"{what}: no package registry answers ({_telling(outcome.tail, UNREACHABLE)}); look at the network, "
+            f"{what}: no package registry answers ({_telling(outcome.tail, UNREACHABLE)}); check the network, "
             "https_proxy, SSL_CERT_FILE, or a mirror in UV_DEFAULT_INDEX, then try again"
         )
-    last = " / ".join(line.strip() for line in outcome.tail[-4:] if line.strip()) or "it said nothing"
+    last = " / ".join(line.strip() for line in outcome.tail[-4:] if line.strip()) or "no output"
     return ToolchainError(f"{what}: failed with status {outcome.status}: {last}")
 
 

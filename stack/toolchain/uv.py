@@ -1,4 +1,4 @@
-"""uv, the installer: a hashed package of PyPI itself, in a small venv of its own."""
+"""uv, the installer: itself a hashed package from PyPI, in a small venv of its own."""
 
 import hashlib
 import importlib.util
@@ -29,8 +29,8 @@ def digest(*files: Path) -> str:
 class Uv:
     """Installs packages of hashed locks.
 
-    Its cache lies beside the parts, on the same disk, so that files are linked and not copied; what an interrupted run
-    has downloaded is in it for the next. `forget_cache` removes it when all is installed: 2.4 GB.
+    Its cache is on the same disk, so that files are linked and not copied, and it keeps the downloads of an
+    interrupted run. `forget_cache` removes it (2.4 GB) when everything is installed.
     """
 
     def __init__(self, parts_dir: Path, lock_descriptor: int) -> None:
@@ -39,7 +39,7 @@ class Uv:
         self._keep_open = (lock_descriptor,)
 
     def ensure(self, on_note: Callable[[str], None]) -> None:
-        """Makes uv's own venv, unless it is there and bears the lock's stamp.
+        """Creates uv's own venv, unless it is there with the lock's stamp.
 
         Raises:
             ToolchainError: Python lacks venv or ensurepip, or uv can't be fetched.
@@ -54,38 +54,38 @@ class Uv:
         making: list[str | Path] = [sys.executable, "-m", "venv", self._home]
         options = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--progress-bar=off", "--no-cache-dir"]
         installing: list[str | Path] = [python, "-m", "pip", "install", *options, "--requirement", UV_LOCK]
-        told = partial(on_note, "fetching uv, the installer")
+        note = partial(on_note, "fetching uv, the installer")
         for command in (making, installing):
-            outcome = running.run(command, env=env, on_tick=told, keep_open=self._keep_open)
+            outcome = running.run(command, env=env, on_tick=note, keep_open=self._keep_open)
             if outcome.status != 0:
                 raise running.explain("installing uv", outcome, NEEDED)
         stamp.write_text(wanted)
 
     def __call__(self, what: str, arguments: list[str | Path], on_note: Callable[[str], None]) -> None:
-        """Runs uv; `what` names the doing in errors, `on_note` gets what to show, several times a second.
+        """Runs uv; `what` names the action in errors, `on_note` gets the text to show, several times a second.
 
         Raises:
             ToolchainError: it failed; the message says why.
         """
-        told = "uv"
+        doing = "uv"
 
         def hear(line: str) -> None:
-            nonlocal told
+            nonlocal doing
             if re.match(r"\s*(Resolved|Downloading|Building|Prepared|Installed|Uninstalled) ", line):
-                told = line.strip()[0].lower() + line.strip()[1:]
+                doing = line.strip()[0].lower() + line.strip()[1:]
 
         outcome = running.run(
             [self._program, *arguments],
             env=self._environment(),
             on_line=hear,
-            on_tick=lambda: on_note(told),
+            on_tick=lambda: on_note(doing),
             keep_open=self._keep_open,
         )
         if outcome.status != 0:
             raise running.explain(what, outcome, NEEDED)
 
     def forget_cache(self) -> None:
-        """Removes what was only needed to install."""
+        """Removes the cache, which is only needed to install."""
         shutil.rmtree(self._cache, ignore_errors=True)
 
     @property
@@ -108,7 +108,7 @@ class Uv:
         }
 
     def _mirror(self, env: dict[str, str]) -> str:
-        """The index that pip is set to use, since uv does not read pip's settings; empty where there is none."""
+        """The index in pip's settings, which uv does not read; empty if there is none."""
         if "UV_DEFAULT_INDEX" in env or "UV_INDEX_URL" in env:
             return ""
         asked = [str(self._home / "bin" / "python"), "-m", "pip", "config", "get", "global.index-url"]
@@ -117,18 +117,18 @@ class Uv:
 
 
 def require_ensurepip(os_release: Path = Path("/etc/os-release")) -> None:
-    """Refuses a Python that can't make a venv.
+    """Refuses a Python that can't create a venv.
 
     Raises:
-        ToolchainError: it lacks venv or ensurepip; the message has the one command that mends it.
+        ToolchainError: it lacks venv or ensurepip; the message has the command that installs them.
     """
     if all(importlib.util.find_spec(module) for module in ("venv", "ensurepip")):
         return
-    raise ToolchainError(f"this Python ({sys.executable}) has no venv/ensurepip; run: {mending_command(os_release)}")
+    raise ToolchainError(f"this Python ({sys.executable}) has no venv/ensurepip; run: {install_command(os_release)}")
 
 
-def mending_command(os_release: Path) -> str:
-    """The command that gives this machine's Python its ensurepip."""
+def install_command(os_release: Path) -> str:
+    """The command that installs ensurepip for this machine's Python."""
     text = os_release.read_text() if os_release.is_file() else ""
     ids = " ".join(re.findall(r'^ID(?:_LIKE)?="?([^"\n]*)"?$', text, re.MULTILINE)).split()
     sudo = "" if os.geteuid() == 0 else "sudo "

@@ -242,7 +242,7 @@ def test_a_moved_checkout_makes_its_venv_anew(clone: Clone, tmp_path: Path) -> N
 def test_a_venv_that_is_someone_elses_is_left_alone(clone: Clone) -> None:
     shutil.copytree(clone.parts / "uv", clone.parts / "venv", symlinks=True)  # made by python -m venv, not by us
     (clone.parts / "venv" / ".stamp").unlink()
-    with pytest.raises(ToolchainError, match="was not made by hashtide"):
+    with pytest.raises(ToolchainError, match="was not created by hashtide"):
         clone.start()
     assert (clone.parts / "venv" / "pyvenv.cfg").is_file()
 
