@@ -189,7 +189,7 @@ def test_a_stop_does_not_claim_that_it_heard_what_came_in_a_silence(server: Fake
 def test_what_our_own_stop_tears_is_no_line_and_lies_in_the_gap(server: FakeMastodon) -> None:
     with Reading(source_of(server)) as before:
         first = server.wait_for_connection()
-        server.thump_s = 60.0
+        server.keep_alive_s = 60.0
         time.sleep(0.3)
         server.send_torn(update(1)[:40])
         time.sleep(0.3)
