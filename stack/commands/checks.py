@@ -72,15 +72,17 @@ class Runner:
         _say(f"── {check.name}: {tally} · {time.monotonic() - began:.1f} s\n")
 
 
-def run(fast: bool, selected: list[str]) -> int:
-    """Runs the checks with live output; `fast` omits the flow test, `selected` (pytest paths) replaces the stages.
+def run(fast: bool, selected: list[str], *, recorded: bool = False) -> int:
+    """Runs the checks with live output; `fast` omits the flow test.
+
+    `selected` (pytest paths) replaces the stages, and so does `recorded`: only the tests of the recorded data.
 
     The last line is `N passed, N failed, N skipped`.
 
     Returns:
         The exit status: 0 only if something was checked and nothing failed.
     """
-    return _run_all(chosen(fast, selected), with_jars=True)
+    return _run_all(chosen(fast, selected, recorded=recorded), with_jars=True)
 
 
 def run_cluster(core_only: bool, selected: Sequence[str]) -> int:
