@@ -1,7 +1,7 @@
-"""Envelopes that Kafka Connect's converters put around a record: what is inside is what somebody sent.
+"""Unwraps the envelopes that Kafka Connect's converters put around a record.
 
-JsonConverter writes `{"schema":…,"payload":…}` and nothing beside them, or, without schemas, the raw value: of a line
-a JSON string. StringConverter and ByteArrayConverter write the line itself.
+JsonConverter writes exactly `{"schema":…,"payload":…}` or, without schemas, the raw value: for a line, a JSON string.
+StringConverter and ByteArrayConverter write the line itself.
 """
 
 import base64
@@ -22,9 +22,9 @@ _decoder = msgspec.json.Decoder(_Envelope)
 
 
 def unwrap(raw: bytes) -> bytes | None:
-    """The record inside of an envelope or a JSON string; the bytes themselves where they are neither.
+    """The record inside an envelope or a JSON string; bytes that are neither are returned unchanged.
 
-    None where an envelope holds nothing: Connect's tombstone.
+    None for an empty envelope: Connect's tombstone.
     """
     try:
         return _content(lenient.value(raw), None) if raw.startswith(b'"') else _open(raw)

@@ -1,4 +1,4 @@
-"""What a post says beside what is counted: who wrote it, and where. For selections and author counts."""
+"""A post's author and place: not counted by the streaming job, but used by filters and author counts."""
 
 import unicodedata
 
@@ -13,15 +13,15 @@ _BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and symbols that sh
 
 
 class Author(msgspec.Struct, gc=False, frozen=True):
-    """Who wrote a post; for a repost who repeats it.
+    """A post's author; for a repost, the one who reposts.
 
     Attributes:
-        id: the network's own; None where it says none.
-        name: as it is shown, emoji kept, without control characters; `No name` where it is blank or not said.
-        handle: what the author is called by (`@` left out); empty where the network says none.
-        friends: how many they follow; None where the network doesn't say.
-        followers: how many follow them; None where the network doesn't say.
-        location: what they give as their place, free text; empty where they give none.
+        id: the network's own; None if it gives none.
+        name: as displayed, emoji kept, without control characters; `No name` if blank or missing.
+        handle: the user name without `@`; empty if the network gives none.
+        friends: how many they follow; None if unknown.
+        followers: how many follow them; None if unknown.
+        location: free text by the author; empty if missing.
     """
 
     id: str | None = None
@@ -37,9 +37,9 @@ class Details(msgspec.Struct, gc=False, frozen=True):
 
     Attributes:
         author: who wrote it.
-        url: where people can read it; empty where that is not known.
+        url: where people can read it; empty if unknown.
         coordinates: (longitude, latitude) of the post, degrees.
-        place_box: (west, south, east, north) of the place that it names, degrees.
+        place_box: (west, south, east, north) of the place named in it, degrees.
     """
 
     author: Author = Author()
@@ -49,7 +49,7 @@ class Details(msgspec.Struct, gc=False, frozen=True):
 
 
 def name(given: str | None) -> str:
-    """A name as it is shown: emoji kept, without control characters; `No name` where nobody would see any."""
+    """A name as displayed: emoji kept, without control characters; `No name` if nothing visible is left."""
     shown = one_line(given or "", _LONGEST_NAME)
     return shown if any(_is_visible(char) for char in shown) else NO_NAME
 

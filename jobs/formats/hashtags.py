@@ -1,7 +1,7 @@
 """Hashtags in plain text, by the rules of github.com/twitter/twitter-text; its conformance cases are our test.
 
-One simplification: a hash sign inside of a URL starts no hashtag, and what is a URL we decide by its shape, without the
-list of top-level domains.
+One simplification: a hash sign inside a URL starts no hashtag, and URLs are recognised by shape, without the list of
+top-level domains.
 """
 
 from bisect import bisect_left
@@ -13,13 +13,13 @@ TAG_CHARACTER = (
     rf"[{_LETTER}\p{{Nd}}"
     r"_\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\u00b7]"
 )
-# Variation selectors are marks, hence letters to a hashtag, but after an emoji they end it.
+# Variation selectors are marks and so belong to a hashtag, but after an emoji they end it.
 _BOUNDARY = rf"(?:^|\uFE0E|\uFE0F|(?!{TAG_CHARACTER}|&).)"
 _HASHTAG = regex.compile(
     rf"{_BOUNDARY}[#＃](?!\uFE0F|\u20E3)({TAG_CHARACTER}*[{_LETTER}]{TAG_CHARACTER}*)(?P<after>[#＃]|://)?",
     regex.DOTALL | regex.VERSION1,
 )
-# Every repetition has a bound: a megabyte of one word must not cost its square.
+# Every repetition is bounded: otherwise a megabyte of one word would take quadratic time.
 _URL = regex.compile(
     r"(?<![A-Za-z0-9@＠$#＃.\-])(?:https?://)?(?:[\p{L}\p{Nd}](?:[\p{L}\p{Nd}_-]{0,61}[\p{L}\p{Nd}])?\.){1,10}"
     r"\p{L}{2,63}(?::\d{1,5})?"
@@ -29,12 +29,12 @@ _URL = regex.compile(
 
 
 def extract(text: str) -> list[str]:
-    """The hashtags as they are spelled, without the sign, in order; repetitions are kept."""
+    """The hashtags as spelled, without the sign, in order, with repetitions."""
     return [tag for tag, _, _ in extract_with_indices(text)]
 
 
 def extract_with_indices(text: str) -> list[tuple[str, int, int]]:
-    """The hashtags with where each stands: code points, from its sign (inclusive) to its end (exclusive)."""
+    """The hashtags with their positions in code points, from the sign (inclusive) to the end (exclusive)."""
     if "#" not in text and "＃" not in text:
         return []
     urls = [match.span() for match in _URL.finditer(text)] if "/" in text else []
@@ -47,6 +47,6 @@ def extract_with_indices(text: str) -> list[tuple[str, int, int]]:
 
 
 def _overlaps(spans: list[tuple[int, int]], start: int, end: int) -> bool:
-    """Whether one of the spans, sorted and apart from each other, shares a code point with [start, end)."""
+    """Whether one of the spans (sorted, not overlapping) shares a code point with [start, end)."""
     before = bisect_left(spans, (end, 0))
     return before > 0 and spans[before - 1][1] > start

@@ -1,4 +1,4 @@
-"""The collector's own notes: where its source has missed something, and lines that the topic did not take."""
+"""The collector's own events: gaps of its source, and lines that were too large for the topic."""
 
 import msgspec
 
@@ -21,10 +21,10 @@ _decoder = msgspec.json.Decoder(_Message)
 
 
 def parse(raw: bytes) -> Parsed:
-    """The note as a gap, whose term is the JSON object under `hashtide.gap`.
+    """Parses a gap event; its term is the JSON object under `hashtide.gap`.
 
     Raises:
-        Rejected: it stands for a line that was too large for the topic, or is no note of ours.
+        Rejected: it marks a line that was too large for the topic, or is not an event of ours.
     """
     note = lenient.decode(_decoder, raw).hashtide
     if note is not None:

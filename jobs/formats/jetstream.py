@@ -30,7 +30,7 @@ class _Reference(msgspec.Struct, gc=False):
 
 
 class _Record(msgspec.Struct, gc=False):
-    """Of a post: text to tags. Of a like, repost, follow or block: its subject, a post or a user."""
+    """`text` to `tags` belong to posts; `subject`, a post or a user, to likes, reposts, follows and blocks."""
 
     text: str | None = None
     created_at: str | None = msgspec.field(default=None, name="createdAt")
@@ -84,7 +84,7 @@ def parse(raw: bytes) -> Parsed:
 
 
 def post_id(raw: bytes) -> str | None:
-    """The id that `parse` gives the post; None where it is no post."""
+    """The id that `parse` gives the post; None if it is not a post."""
     try:
         post = _post(lenient.decode(_decoder, raw))
     except Rejected:
@@ -93,10 +93,10 @@ def post_id(raw: bytes) -> str | None:
 
 
 def describe(raw: bytes) -> Details | None:
-    """The author is known by the DID alone: Jetstream says no names.
+    """Jetstream gives no names, so the author is known by the DID only.
 
     Raises:
-        Rejected: it is not understood.
+        Rejected: the record is not understood.
     """
     event = lenient.decode(_decoder, raw)
     if _post(event) is None or event.did is None or event.commit is None:
@@ -108,7 +108,7 @@ def describe(raw: bytes) -> Details | None:
 
 
 def _post(event: _Event) -> tuple[_Record, str, int] | None:
-    """A post's record, identity and event time; None for a control message. The one place that says what is a post."""
+    """A post's record, identity and event time; None for a control message. Only this decides what is a post."""
     commit = event.commit
     if commit is None or commit.collection != POSTS or commit.operation not in ("create", "update"):
         return None
@@ -126,7 +126,7 @@ def _post(event: _Event) -> tuple[_Record, str, int] | None:
 
 
 def _hashtags(record: _Record) -> tuple[str, ...]:
-    """The author's app decides what is a tag, and says so in facets; `tags` are those that don't stand in the text."""
+    """The author's app marks tags by facets; `tags` holds those that are not in the text."""
     if not record.facets and not record.tags:
         return ()
     found = [feature.tag for facet in record.facets or () for feature in facet.features or () if feature.tag]
@@ -134,14 +134,14 @@ def _hashtags(record: _Record) -> tuple[str, ...]:
 
 
 def _control(event: _Event) -> Parsed:
-    """What happened to something that is no post, or to a post that is no more."""
+    """An event about something other than a post, or about a deleted post."""
     if event.commit is not None and event.commit.collection:
-        name, told = _commit(event, event.commit)
+        name, subject = _commit(event, event.commit)
     elif event.kind and event.kind != "commit":
-        name, told = event.kind, about(event.did, _account(event), _handle(event))
+        name, subject = event.kind, about(event.did, _account(event), _handle(event))
     else:
         raise Rejected(UNKNOWN_SHAPE)
-    return Parsed("control", SOURCE, term=kind(name), about=told)
+    return Parsed("control", SOURCE, term=kind(name), about=subject)
 
 
 def _commit(event: _Event, commit: _Commit) -> tuple[str, str]:
@@ -157,7 +157,7 @@ def _commit(event: _Event, commit: _Commit) -> tuple[str, str]:
 
 
 def _named(uri: str | None) -> str | None:
-    """The identity of the post that an at-URI names; another record's URI as it is."""
+    """The identity of the post that an at-URI names; the URIs of other records are returned unchanged."""
     if uri is None or not uri.startswith(_AT):
         return uri
     did, _, path = uri.removeprefix(_AT).partition("/")

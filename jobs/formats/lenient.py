@@ -1,4 +1,4 @@
-"""Typed JSON decoding that forgives a field of the wrong type.
+"""Typed JSON decoding that ignores fields of the wrong type.
 
 The quick path is msgspec's typed decoder. Where it refuses, the slow path reads the record with the standard library
 and keeps every field whose type is right, so one odd field does not cost the post. Both read the same language, RFC
@@ -15,7 +15,7 @@ from formats.parsed import INVALID_JSON, INVALID_UTF8, NOT_AN_OBJECT, TOO_DEEP, 
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-_EXACT = 2**53  # integers up to here are the same as floats
+_EXACT = 2**53  # integers up to here are exact as floats
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -36,7 +36,7 @@ def decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
 
 
 def value(raw: msgspec.Raw | bytes) -> Any:
-    """JSON of any shape, such as a part of a record that was kept as it came.
+    """Decodes JSON of any shape, such as a part of a record that was kept raw.
 
     Raises:
         Rejected: it is not UTF-8 or not JSON.
@@ -48,7 +48,7 @@ def value(raw: msgspec.Raw | bytes) -> Any:
 
 
 def _without_bom(raw: bytes) -> bytes:
-    # msgspec does not look into strings that it skips; a record is UTF-8 for every reader of it, or for none.
+    # msgspec does not look into strings that it skips: without this, validity would depend on which fields are read.
     try:
         raw.decode()
     except UnicodeDecodeError:
@@ -68,7 +68,7 @@ def _forgiving(into: type[T], raw: bytes) -> T:
 
 def _loads(raw: bytes) -> Any:
     try:
-        return json.loads(raw.decode(), parse_constant=_refuse_constant)  # of bytes it would guess, UTF-16 too
+        return json.loads(raw.decode(), parse_constant=_refuse_constant)  # bytes: it would guess UTF-16, too
     except RecursionError:
         raise Rejected(TOO_DEEP) from None
     except UnicodeDecodeError:
@@ -78,11 +78,11 @@ def _loads(raw: bytes) -> Any:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(name)  # NaN and Infinity are Python's, not JSON's
+    raise ValueError(name)  # NaN and Infinity are not JSON
 
 
 def _pick(value: dict[str, Any], into: type[T]) -> T:
-    """The fields of `value` that have the right type; the others keep their default."""
+    """The fields of `value` with the right type; the others keep their default."""
     fields: dict[str, Any] = {}
     for field in msgspec.structs.fields(into):
         if field.encode_name in value:
@@ -93,7 +93,7 @@ def _pick(value: dict[str, Any], into: type[T]) -> T:
 
 
 def _fit(value: Any, wanted: Any) -> Any:
-    """The value where it fits the type, as much of it as fits, or None."""
+    """The value if it fits the type, or the part that fits; otherwise None."""
     if wanted is msgspec.Raw:
         return msgspec.Raw(msgspec.json.encode(_whole(value)))
     for option in get_args(wanted) or (wanted,):

@@ -1,4 +1,4 @@
-"""HTML of posts → text. Servers have sanitised it: what is left are a few tags, closed and quoted."""
+"""HTML of posts → text. Servers have sanitised it, so only a few tags are left, closed and quoted."""
 
 import re
 from html import unescape
@@ -8,13 +8,13 @@ _BREAKS = re.compile(
     r"|section|table|td|th|tr|ul",
     re.IGNORECASE,
 )
-# Possessive repetitions: no tag is looked at twice. html.parser needs 7 s for 30,000 bytes of `<a `, and six times as
-# long for a usual post.
+# Possessive repetitions: each tag is scanned once. html.parser needs 7 s for 30,000 bytes of `<a `, and six times as
+# long as this for a typical post.
 _TAG = re.compile(r"""<(?:[!?]|/?([a-zA-Z][a-zA-Z0-9]*+))(?:(?:"[^"]*"|'[^']*'|[^'"<>])*+|[^<>]*+)>""")
 
 
 def text_of(html: str) -> str:
-    """The text that people see: a line a block element or `<br>`, without blank ones; other tags leave nothing."""
+    """The visible text: a line for each block element or `<br>`, without blank lines; other tags are dropped."""
     if "<" in html:
         lines = _TAG.sub(_instead, html).split("\n")
         html = "\n".join(line for line in map(str.strip, lines) if line)

@@ -60,7 +60,7 @@ class _Status(_Content, gc=False):
 
 
 class _Envelope(_Status, gc=False):
-    """The websocket's envelope, or a bare status: told apart by `event`."""
+    """The websocket's envelope or a bare status; only the envelope has `event`."""
 
     event: str | None = None
     payload: msgspec.Raw = msgspec.Raw(b"")
@@ -71,7 +71,7 @@ _statuses = msgspec.json.Decoder(_Status)
 
 
 class _Event(msgspec.Struct, gc=False):
-    """What a record says: a status where its event is a post's, else what came with the event."""
+    """A record's content: a status if its event is a post's, otherwise the event's raw data."""
 
     name: str
     status: _Status | None = None
@@ -99,7 +99,7 @@ def parse(raw: bytes) -> Parsed:
 
 
 def post_id(raw: bytes) -> str | None:
-    """The id that `parse` gives the post; None where it is no post."""
+    """The id that `parse` gives the post; None if it is not a post."""
     try:
         status = _read(raw).status
         return None if status is None else _identify(status)[0]
@@ -108,10 +108,10 @@ def post_id(raw: bytes) -> str | None:
 
 
 def describe(raw: bytes) -> Details | None:
-    """The author as their own server names them; where they have chosen no name, what they are called by.
+    """The author, with the name shown by their own server; the user name if they have chosen none.
 
     Raises:
-        Rejected: it is no post.
+        Rejected: it is not a post.
     """
     status = _read(raw).status
     if status is None:
@@ -141,7 +141,7 @@ def _read(raw: bytes) -> _Event:
 
 
 def _payload(written: msgspec.Raw) -> bytes:
-    """What came with the event: servers put it into a JSON string."""
+    """The event's payload, which servers put into a JSON string."""
     if bytes(written) in (b"", b"null"):
         return b""
     payload = lenient.value(written)
@@ -165,7 +165,7 @@ def _server_sent(raw: bytes) -> _Event:
             raise Rejected(UNKNOWN_SHAPE)
     if not data:
         if event:
-            raise Rejected(UNKNOWN_SHAPE)  # torn: no event ends without data
+            raise Rejected(UNKNOWN_SHAPE)  # torn: every complete event has data
         return _Event(KEEP_ALIVE)  # comments only: servers send `:thump`
     return _event(event or "message", "\n".join(data).encode())
 
@@ -179,7 +179,7 @@ def _event(event: str, data: bytes) -> _Event:
 
 
 def _identify(status: _Status) -> tuple[str, int]:
-    """Identity and event time. The URI names a post on every server that has a copy of it."""
+    """Identity and event time. The URI is the same on every server that has a copy."""
     if not status.uri or len(status.uri) > LONGEST_ID:
         raise Rejected(UNKNOWN_SHAPE if status.content is None else MISSING_ID)
     created_at_us = iso_us(status.created_at)
@@ -195,17 +195,17 @@ def _text_and_hashtags(content: _Content) -> tuple[str, tuple[str, ...]]:
 
 
 def _about(event: _Event) -> str:
-    """The post or user that an event is about, else the id that came with it."""
+    """The post or user that an event is about, otherwise the id in its data."""
     try:
-        told = lenient.value(event.data) if event.data else None
+        data = lenient.value(event.data) if event.data else None
     except Rejected:
-        told = event.data.decode(errors="replace")
-    if not isinstance(told, dict):
-        return about(told) if isinstance(told, (str, int)) else ""
-    status = told.get("status") or told.get("last_status")
+        data = event.data.decode(errors="replace")
+    if not isinstance(data, dict):
+        return about(data) if isinstance(data, (str, int)) else ""
+    status = data.get("status") or data.get("last_status")
     if isinstance(status, dict) and isinstance(status.get("uri"), str):
-        return about(_text(told, "type"), f"{SOURCE}:{status['uri']}")
-    return about(_text(told, "type"), _text(told, "id"))
+        return about(_text(data, "type"), f"{SOURCE}:{status['uri']}")
+    return about(_text(data, "type"), _text(data, "id"))
 
 
 def _text(fields: dict[str, Any], key: str) -> str:

@@ -1,4 +1,4 @@
-"""What every dialect's parser returns, and the words that the books use for it."""
+"""What every dialect's parser returns, and the fixed kinds and reasons of the books."""
 
 from typing import Literal
 
@@ -23,26 +23,26 @@ NO_VALUE = "no value"
 TOO_LARGE = "too large for the topic"
 
 LONGEST_ID = 3_000
-"""Code points: a DID has at most 2,048, a record key 512. What is longer is no id: as a key, no topic would take it."""
+"""Code points. A DID has at most 2,048, a record key 512; no topic would accept a longer key."""
 
 
 class Parsed(msgspec.Struct, gc=False, frozen=True):
     """One record, understood or not.
 
     Attributes:
-        kind: what the record is to the books.
-        source: the dialect it was read as.
-        post_id: network and id, `x:123`; None where the record has no id of its own.
-        created_at_us: event time, microseconds since 1970 in UTC; None where the record doesn't say.
-        lang: lower case, `und` where unknown.
-        text: the full text; for a repost that of the post it repeats.
-        hashtags: as the author spelled them, without `#`, in order, repetitions kept.
-        is_repost: whether it repeats another's post without words of its own.
-        term: a control message's kind, a gap note's JSON, a dead record's reason; empty for posts.
-        about: the post (`x:123`) or user that a control message is about, or what it says; without control characters,
-            at most 200 code points; empty where it says nothing, and for everything else.
-        own_text: of reposts their own text as it came (`text` is the whole of what they repeat); else None.
-        own_hashtags: of reposts those of their own text or entities; else None.
+        kind: what the record counts as in the books.
+        source: the dialect as which it was read.
+        post_id: network and id, `x:123`; None if the record has no id of its own.
+        created_at_us: event time, microseconds since 1970 in UTC; None if the record has none.
+        lang: lower case, `und` if unknown.
+        text: the full text; for a repost, that of the post it repeats.
+        hashtags: as the author spelled them, without `#`, in order, with repetitions.
+        is_repost: whether it repeats another post without words of its own.
+        term: a control message's kind, a gap event's JSON, a dead record's reason; empty for posts.
+        about: the post (`x:123`) or user that a control message is about, or its message; without control characters,
+            at most 200 code points; empty if there is none, and for all other kinds.
+        own_text: a repost's own text as received (`text` is the full text of the repeated post); None for others.
+        own_hashtags: those of a repost's own text or entities; None for others.
     """
 
     kind: Kind
@@ -59,5 +59,5 @@ class Parsed(msgspec.Struct, gc=False, frozen=True):
     own_hashtags: tuple[str, ...] | None = None
 
 
-class Rejected(Exception):  # noqa: N818 - not an error of ours: it names what is wrong with a record
-    """A record that is not understood; the message is one of the fixed reasons of docs/contracts.md."""
+class Rejected(Exception):  # noqa: N818 - not our error: it names what is wrong with a record
+    """A record that cannot be understood; the message is one of the fixed reasons in docs/contracts.md."""

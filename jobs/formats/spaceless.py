@@ -1,6 +1,6 @@
 """Words of scripts that are written without spaces: Japanese, Chinese, Thai, by BudouX's models.
 
-Korean has spaces; for Lao, Khmer and Burmese there is no model here: what stands between two spaces is one word.
+Korean has spaces. Lao, Khmer and Burmese have no model here: everything between two spaces is one word.
 """
 
 import json
@@ -12,15 +12,15 @@ import budoux
 import regex
 
 SCRIPTS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}ー々〆〇"
-"""What belongs to a run that has to be cut, as the inside of a regular expression's set."""
+"""The characters of a run that has to be cut, as the inside of a regular expression's set."""
 
 _MODELS = Path(budoux.__file__).parent / "models"
-_PIECE = 200  # BudouX copies the word that it is at for each letter: a megabyte of one would take hours
+_PIECE = 200  # BudouX copies the current word for each letter: a megabyte without a break would take hours
 _CACHED = 16_384
 _THAI = regex.compile(r"\p{Thai}")
 _KANA = regex.compile(r"[\p{Hiragana}\p{Katakana}]")
 _HIRAGANA_AT_END = regex.compile(r"\p{Hiragana}$")
-# Among the most frequent characters, these are only written in traditional Chinese.
+# Of the most frequent characters, these occur only in traditional Chinese.
 _TRADITIONAL = regex.compile("[們個這說會來時後對沒還過點麼話開問見關現學國實愛讓給發嗎與為無電書車東長門]")
 _TRADITIONAL_LANGS = ("zh-tw", "zh-hk", "zh-mo", "zh-hant")
 # The model cuts these off a verb or an adjective: 待っ + て, 知ら + なかっ + た. Alone neither side is a word.
@@ -33,9 +33,9 @@ def segment(run: str, lang: str, japanese: bool) -> Iterator[str]:
     """The words of a run of SCRIPTS.
 
     Args:
-        run: of one or more of the scripts, without anything else.
+        run: characters of these scripts only.
         lang: the post's language, lower case.
-        japanese: whether the text that the run stands in is Japanese, for which Chinese characters alone do not tell.
+        japanese: whether the text around the run is Japanese; Chinese characters alone do not show it.
     """
     if _THAI.search(run):
         model = "th"
@@ -50,7 +50,7 @@ def segment(run: str, lang: str, japanese: bool) -> Iterator[str]:
 
 
 def is_japanese(text: str, lang: str) -> bool:
-    """By its language; where that is neither Japanese nor Chinese, by its kana."""
+    """Decides by the language; if that is neither Japanese nor Chinese, by kana."""
     return lang.startswith("ja") or (not lang.startswith("zh") and _KANA.search(text) is not None)
 
 
@@ -66,7 +66,7 @@ def _parser(model: str) -> budoux.Parser:
 
 
 def _inflected(words: list[str]) -> Iterator[str]:
-    """Japanese words with their endings: what follows a word that ends in hiragana, and is an ending."""
+    """Japanese words with their endings joined to them again."""
     word = ""
     for each in words:
         if word and _INFLECTION.fullmatch(each) and _HIRAGANA_AT_END.search(word):

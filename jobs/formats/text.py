@@ -1,4 +1,4 @@
-"""Plain text: one post a record, of any language, without an id or a time of its own."""
+"""Plain text: each record is one post, in any language, without an id or a time of its own."""
 
 from formats.hashtags import extract
 from formats.parsed import INVALID_UTF8, Parsed, Rejected

@@ -9,9 +9,9 @@ import stopwordsiso
 from formats import spaceless, terms
 from formats.hashtags import TAG_CHARACTER
 
-# Languages under names of their own; stop words are listed by ISO 639-1.
+# Codes that differ from ISO 639-1, by which stop words are listed.
 _ALIASES = {"iw": "he", "in": "id", "nb": "no", "nn": "no", "fil": "tl"}
-# Nobody knows the language: X says und, or q.. and others for posts of only a link, a picture, tags, mentions.
+# Unknown languages: X sends und, or q.. and others for posts of only a link, a picture, tags or mentions.
 _UNKNOWN = frozenset({"und", "art", "qam", "qct", "qht", "qme", "qst", "zxx"})
 _LANGUAGE_OF_UNKNOWN = "en"
 
@@ -43,15 +43,15 @@ _ENGLISH_ENDINGS = frozenset({"s", "d", "ll", "m", "re", "t", "ve"})
 
 
 def plain(text: str) -> list[str]:
-    """The text split on white space, as the counting of words always did."""
+    """The text split on white space: the default."""
     return terms.different(text.split())
 
 
 def clean(text: str, lang: str) -> list[str]:
-    """The words that say what a post of this language is about.
+    """The words that show what a post of this language is about.
 
-    Without URLs, mail addresses, mentions, punctuation, emoji, numbers alone, single letters, stop words, and what is
-    longer than a term may be. A hashtag is a word, without its sign.
+    Drops URLs, mail addresses, mentions, punctuation, emoji, bare numbers, single letters, stop words, and words that
+    are too long for a term. A hashtag is a word, without its sign.
     """
     seen = dict.fromkeys(_word(token, lang) for token in _tokens(text, lang) if len(token) <= terms.MAX_LENGTH)
     seen.pop("", None)
@@ -60,7 +60,7 @@ def clean(text: str, lang: str) -> list[str]:
 
 @lru_cache(maxsize=_CACHED)
 def _word(token: str, lang: str) -> str:
-    """The identity of what a token says; empty where it says nothing."""
+    """The identity of a token's word; empty if it has none."""
     ignored = _stop_words(lang)
     identity = terms.identity(_bare(token, lang, ignored))
     return identity if identity not in ignored and _is_word(identity) else ""
@@ -87,7 +87,7 @@ def _is_word(identity: str) -> bool:
 
 
 def _bare(word: str, lang: str, ignored: frozenset[str]) -> str:
-    """The word without what an apostrophe ties to it: Peter's → Peter, l'eau → eau."""
+    """The word without a part joined by an apostrophe: Peter's → Peter, l'eau → eau."""
     before, apostrophe, after = word.partition("'")
     if not apostrophe or terms.identity(word) in ignored:
         return word
@@ -99,7 +99,7 @@ def _bare(word: str, lang: str, ignored: frozenset[str]) -> str:
 
 @lru_cache(maxsize=256)
 def _stop_words(lang: str) -> frozenset[str]:
-    """By identity; none for a language without a list."""
+    """Stop words by identity; empty for a language without a list."""
     code = _listed(lang)
     return frozenset(map(terms.identity, stopwordsiso.stopwords(code))) if stopwordsiso.has_lang(code) else frozenset()
 

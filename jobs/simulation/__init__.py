@@ -1,1 +1,1 @@
-"""A made-up stream of posts and what must be counted of it. Nobody in it exists."""
+"""A made-up stream of posts, and the counts it must give. Nobody in it exists."""

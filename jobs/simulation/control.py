@@ -1,4 +1,4 @@
-"""What networks say beside posts, with what it is about; and lines that nobody can read."""
+"""Control messages of the networks with their subjects, and unreadable lines."""
 
 from collections.abc import Callable
 
@@ -8,13 +8,13 @@ from simulation.vocabulary import PEOPLE
 
 Draw = Callable[[], float]
 Message = tuple[str, str, str]
-"""kind, what it is about (docs/contracts.md), the line"""
+"""Kind, subject (docs/contracts.md), the line."""
 
 KEEP_ALIVE: Message = ("keep_alive", "", "")
 
 
 def of_x(draw: Draw, number: int, index: int, at_ms: int, *, at_height: bool) -> Message:
-    """A control message of X's streams. It limits what it delivers only at the height of a burst."""
+    """A control message of X's streams. `limit` occurs only at the height of a burst."""
     user = 900_000_000 + index % len(PEOPLE)
     person, status = f'"user_id":{user}', f'"id":{number},"id_str":"{number}"'
     if at_height and draw() < 0.5:
@@ -33,7 +33,7 @@ def of_x(draw: Draw, number: int, index: int, at_ms: int, *, at_height: bool) ->
 
 
 def of_jetstream(draw: Draw, number: int, index: int, at_ms: int) -> Message:
-    """An event of Jetstream that is no post: what people do to posts and accounts, most of it likes."""
+    """An event of Jetstream other than a post: what people do to posts and accounts, mostly likes."""
     person, other = index % len(PEOPLE), (index + 7) % len(PEOPLE)
     who, whom, key, key_before = jetstream.did(person), jetstream.did(other), jetstream.rkey(number), number - 8
     of = f"at://{whom}/{jetstream.POSTS}/{key}"
@@ -54,12 +54,12 @@ def of_jetstream(draw: Draw, number: int, index: int, at_ms: int) -> Message:
 
 
 def of_mastodon(number: int) -> Message:
-    """Mastodon's public streams say what was deleted."""
+    """A deletion, as Mastodon's public streams announce it."""
     return "delete", str(number), mastodon.deletion(number)
 
 
 def unreadable(draw: Draw, number: int, at_ms: int) -> tuple[str, str, bytes]:
-    """Dialect, why nobody can read it (docs/contracts.md), the line."""
+    """Dialect, dead reason (docs/contracts.md), the line."""
     post = payloads.v1(number, at_ms, "en", 1, Content("lost #words", (("words", 5, 11),)))
     event = jetstream.post(number, at_ms, "en", 1, Content("lost words", ()), ())
     status = mastodon.post(number, at_ms, "en", 1, Content("lost words", ()))

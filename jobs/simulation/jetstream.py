@@ -15,7 +15,7 @@ def did(person: int) -> str:
 
 
 def rkey(number: int) -> str:
-    """A record's key by its number; other number, other key."""
+    """A record's key by its number; each number has its own key."""
     return "".join(_ALPHABET[number >> shift & 31] for shift in range(60, -5, -5))
 
 
@@ -23,7 +23,7 @@ def post(
     number: int, at_ms: int, lang: str, person: int, content: Content, also: tuple[str, ...],
     *, operation: str = "create",
 ) -> str:  # fmt: skip
-    """A post with its hashtags as facets, by the bytes of the text; `also`: tags that stand beside it."""
+    """A post with its hashtags as facets, in byte offsets of the text; `also`: tags that are not in the text."""
     facets = ",".join(_facet(content.text, *place) for place in content.tags)
     shown = f',"facets":[{facets}]' if facets else ""
     beside = f',"tags":[{",".join(map(quoted, also))}]' if also else ""
@@ -50,19 +50,19 @@ def reaction(kind: str, number: int, at_ms: int, person: int, subject: str) -> s
 
 
 def deletion(collection: str, number: int, at_ms: int, person: int) -> str:
-    """A record of a collection is gone."""
+    """A deleted record of a collection."""
     return _commit(person, at_ms, "delete", collection, number, "")
 
 
 def identity(at_ms: int, person: int, handle: str) -> str:
-    """An account has another handle."""
+    """An account's new handle."""
     who = did(person)
     body = f'"did":"{who}","handle":"{handle}","seq":{person},"time":"{iso_time(at_ms)}"'
     return f'{{"did":"{who}","time_us":{at_ms * 1000},"kind":"identity","identity":{{{body}}}}}'
 
 
 def account(at_ms: int, person: int) -> str:
-    """An account is there (again)."""
+    """An account is active (again)."""
     who = did(person)
     body = f'"active":true,"did":"{who}","seq":{person},"time":"{iso_time(at_ms)}"'
     return f'{{"did":"{who}","time_us":{at_ms * 1000},"kind":"account","account":{{{body}}}}}'

@@ -12,12 +12,12 @@ HOME = "https://social.example"
 
 
 def uri(number: int, person: int) -> str:
-    """What names a post on every server."""
+    """A post's URI, the same on every server."""
     return f"{HOME}/users/{PEOPLE[person]}/statuses/{number}"
 
 
 def tag_names(content: Content) -> tuple[str, ...]:
-    """The hashtags as a server names them: in lower case, each once."""
+    """The hashtags as a server lists them: lower case, each once."""
     return tuple(dict.fromkeys(_name(tag) for tag, _, _ in content.tags))
 
 
@@ -30,19 +30,19 @@ def _name(tag: str) -> str:
 def post(
     number: int, at_ms: int, lang: str, person: int, content: Content, *, edited: bool = False, copy_of: int = 0
 ) -> str:
-    """A post; edited: a later version of it; `copy_of`: number of the post of which this is another server's copy."""
+    """A post; `edited`: a later version; `copy_of`: number of the post that this copies on another server."""
     status = _status(number, copy_of or number, at_ms, lang, person, content, edited=edited)
     return _envelope("status.update" if edited else "update", status)
 
 
 def boost(number: int, at_ms: int, person: int, original: int, lang: str, author: int, content: Content) -> str:
-    """A post that passes on another one, `reblog`; it has no words, tags or language of its own."""
+    """A `reblog`: it has no words, tags or language of its own."""
     repeated = _status(original, original, at_ms - 60_000, lang, author, content)
     return _envelope("update", _status(number, number, at_ms, "", person, Content("", ()), repeated))
 
 
 def deletion(number: int) -> str:
-    """A post is gone; said by the id that this server gave it."""
+    """A deletion, with the id that this server gave the post."""
     return f'{{"stream":["public"],"event":"delete","payload":"{number}"}}'
 
 
@@ -69,7 +69,7 @@ def _status(
 
 
 def _html(content: Content) -> str:
-    """The text as servers render it: a paragraph, `<br />` for a line's end, links around the hashtags."""
+    """The text as servers render it: a paragraph, `<br />` for line breaks, links around the hashtags."""
     if not content.text:
         return ""
     parts, at = [], 0

@@ -15,19 +15,19 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class Content(NamedTuple):
-    """What a person wrote: `tags` are (spelling, index of the first code point, index after the last) with the sign."""
+    """A person's post: `tags` are (spelling, first code point, code point after the last), with the sign."""
 
     text: str
     tags: tuple[tuple[str, int, int], ...]
 
 
 def v1(number: int, at_ms: int, lang: str, person: int, content: Content, *, timestamped: bool = True) -> str:
-    """A v1.1 post; a long one with `extended_tweet`, its own text and entities truncated as X did."""
+    """A v1.1 post; a long one has `extended_tweet`, and its own text and entities are truncated as by X."""
     return _v1(number, at_ms, lang, person, content, "", f',"timestamp_ms":"{at_ms}"' if timestamped else "")
 
 
 def v1_repost(number: int, at_ms: int, lang: str, person: int, original: str, author: int, content: Content) -> str:
-    """A v1.1 retweet: `RT @…` and a truncated text with what entities are left, the whole under `retweeted_status`."""
+    """A v1.1 retweet: `RT @…` and a truncated text with the remaining entities, the full post in `retweeted_status`."""
     prefix = f"RT @{PEOPLE[author]}: "
     moved = tuple((tag, start + len(prefix), end + len(prefix)) for tag, start, end in content.tags)
     shown = _truncated(Content(prefix + content.text, moved), LONG_CODE_POINTS, "…")
@@ -61,13 +61,13 @@ def _entities_v1(content: Content) -> str:
 
 
 def v2(number: int, first: int, at_ms: int, lang: str, person: int, content: Content, likes: int = 0) -> str:
-    """A v2 post of the filtered stream. `first`: the id of its first version; another one than `number`: an edit."""
+    """A v2 post of the filtered stream. `first`: the id of its first version; if it differs from `number`, an edit."""
     post = _v2(number, at_ms, lang, person, content, likes, [first, number] if first != number else [number], "")
     return f'{{"data":{post},"includes":{{"users":[{_user_v2(person)}]}},"matching_rules":[{_RULE}]}}'
 
 
 def v2_repost(number: int, at_ms: int, lang: str, person: int, content: Content, author: int, original: int) -> str:
-    """A v2 retweet: `RT @…` and a truncated text, the whole under `includes.tweets`."""
+    """A v2 retweet: `RT @…` and a truncated text, the full post in `includes.tweets`."""
     prefix = f"RT @{PEOPLE[author]}: "
     moved = tuple((tag, start + len(prefix), end + len(prefix)) for tag, start, end in content.tags)
     shown = _truncated(Content(prefix + content.text, moved), LONG_CODE_POINTS, "…")

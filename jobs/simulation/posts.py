@@ -1,4 +1,4 @@
-"""Line n of a simulated stream, and what it is: a pure function of settings, start and n."""
+"""Line n of a simulated stream and its truth: a pure function of settings, start and n."""
 
 import math
 import random
@@ -13,26 +13,26 @@ from simulation.payloads import Content
 from simulation.settings import Settings
 from simulation.vocabulary import BURSTS, EMOJI, LANGUAGE_TABLE, LANGUAGES, PEOPLE, TABLE, TAG_TABLE, TAGS, identity
 
-BLOCK = 1000  # lines are made in blocks, each with a random generator of its own: picking up at n costs one block
+BLOCK = 1000  # lines are made in blocks, each with its own random generator: resuming at n costs one block
 BURST_PERIOD = 60_000  # a topic rises and falls once in so many lines
-AT_HEIGHT = 0.2  # the share of the burst's topic from which X limits what it delivers
+AT_HEIGHT = 0.2  # share of the burst's topic above which X limits delivery
 HUGE_EVERY = 50_000  # one word of 1 MB in so many lines
 HUGE_BYTES = 1_000_000
 HOUR_MS = 3_600_000
 JITTER_MS = 20_000
-_IMPLAUSIBLE_MS = (946_684_800_000, 4_102_444_800_000)  # 2000, before X was; 2100, which is not yet
+_IMPLAUSIBLE_MS = (946_684_800_000, 4_102_444_800_000)  # 2000, before X existed; 2100, in the future
 
 
 class Line(NamedTuple):
-    """One line of the stream and what must become of it.
+    """One line of the stream, and how it must be counted.
 
     Attributes:
         raw: the bytes.
-        dialect: as the source says it; None for what no dialect has a claim on.
+        dialect: as the source declares it; None for lines of no dialect.
         kind: `post`, `duplicate`, `control` or `dead`.
-        term: a control message's kind and, after a tab, what it is about; a dead line's reason; else empty.
-        source: the dialect it is counted under.
-        at_ms: event time; None where the line has none of its own (then it is when it was received).
+        term: a control message's kind and, after a tab, its subject; a dead line's reason; otherwise empty.
+        source: the dialect under which it is counted.
+        at_ms: event time; None if the line has none (then the time of receipt counts).
         lang, tags, words, is_repost: what is counted of a post; tags and words as identities.
         spellings: of the tags, each `IDENTITY<TAB>SPELLING`.
     """
@@ -51,7 +51,7 @@ class Line(NamedTuple):
 
 
 class _Written(NamedTuple):
-    """A post that can come again, as its author wrote it."""
+    """A post that can be repeated, as its author wrote it."""
 
     dialect: str
     number: int
@@ -63,7 +63,7 @@ class _Written(NamedTuple):
 
 
 def lines(settings: Settings, start_ms: int, first: int = 0) -> Iterator[Line]:
-    """The stream's lines from index `first` on; endless where the settings say so."""
+    """The stream's lines from index `first`; endless if the settings say so."""
     index = first
     while not settings.posts or index < settings.posts:
         for line in block(settings, start_ms, index // BLOCK)[index % BLOCK :]:
@@ -88,7 +88,7 @@ class _Block:
         self._burst = BURSTS[(period + settings.seed) % len(BURSTS)]
         self._burst_share = 0.3 * math.exp(-(((into / BURST_PERIOD - 0.5) / 0.08) ** 2))
         self._ids = 10**18 + settings.seed % 8_000_000 * 10**12
-        self._posts: list[Line] = []  # what can come again
+        self._posts: list[Line] = []  # posts that can be repeated
         self._editable: list[_Written] = []
         dialects = [dialect for dialect in settings.dialects if dialect != "text"]
         self._dialects = dialects or ["text"]
@@ -166,7 +166,7 @@ class _Block:
     def _content(
         self, vocabulary: tuple[str, ...], *, one_line: bool
     ) -> tuple[Content, tuple[str, ...], frozenset[str]]:
-        """A text of words, the hashtags in it as they are spelled, and the words' identities."""
+        """A text, its hashtags as spelled, and the identities of its words."""
         draw = self._random
         size = 3 + int(draw() * 12) + (40 if draw() < 0.06 else 0)
         tokens = [vocabulary[int(draw() * len(vocabulary))] for _ in range(size)]
@@ -206,11 +206,11 @@ class _Block:
         return Line(line.raw, line.dialect, "duplicate", source=line.source)
 
     def _edit(self, index: int) -> Line:
-        """A post once more: edited (X's `edit_history_tweet_ids`, an `update`), or another server's copy."""
+        """A post repeated: edited (X's `edit_history_tweet_ids`, an `update`), or another server's copy."""
         if not self._editable:
             return self._post(index)
         dialect, number, at_ms, language, person, content, also = self._editable[-1]
-        # The text stays: of two versions in one batch either may be the one that counts.
+        # The text stays the same: either of two versions in one batch may count.
         if dialect == "jetstream":
             raw = jetstream.post(number, at_ms, language, person, content, also, operation="update")
         elif dialect == "mastodon":
@@ -254,12 +254,12 @@ def _counted(spelled: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _network(dialect: str) -> str:
-    """What a post of a dialect is counted under; X has two."""
+    """The name under which a dialect's posts are counted; X has two dialects."""
     return "x" if dialect in ("x1", "x2") else dialect
 
 
 def _places(text: str, marked: list[str]) -> tuple[tuple[str, int, int], ...]:
-    """Where each hashtag stands, in the order of the text: (spelling, start at the sign, end)."""
+    """Positions of the hashtags, in the order of the text: (spelling, start at the sign, end)."""
     if not marked:
         return ()
     places, at = [], 0

@@ -1,4 +1,4 @@
-"""What a simulated stream is made from. The same settings give the same posts, for ever."""
+"""Settings of a simulated stream. The same settings always give the same posts."""
 
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -17,11 +17,11 @@ class Settings:
 
     Attributes:
         posts: how many lines; 0 is endless.
-        seed: other seed, other posts.
+        seed: another seed gives other posts.
         rate: lines per second; 0 is flat out.
         start: event time of the first post; None: chosen at the first start.
         span_h: hours of event time that a finite flat-out stream covers.
-        dialects: `x1` (v1.1), `x2` (v2), `jetstream`, `mastodon`, `text`, mixed evenly but for text, which is rare.
+        dialects: `x1` (v1.1), `x2` (v2), `jetstream`, `mastodon`, `text`, mixed evenly, except text, which is rare.
         reposts, duplicates, edits, control, late, malformed, implausible: shares of all lines, 0 to 1.
     """
 
@@ -44,7 +44,7 @@ class Settings:
         """`simulator:posts=200000,seed=7,dialects=x1+text,…`.
 
         Raises:
-            SourceError: an unknown key, or a value that is none.
+            SourceError: an unknown key or an invalid value.
         """
         address.refuse_unknown({each.name for each in fields(cls)})
         if address.items:
@@ -59,7 +59,7 @@ class Settings:
         if shares > 1:
             raise SourceError("source simulator: duplicates, edits, control and malformed are more than 1 together")
         if "rate" not in given and given.get("posts"):
-            given["rate"] = 0.0  # whoever names a number wants them, not to wait for them
+            given["rate"] = 0.0  # who asks for a number of posts does not want to wait for them
         return cls(**given)  # type: ignore[arg-type]
 
     @property
@@ -70,13 +70,13 @@ class Settings:
         return self.span_h * 3_600_000 / self.posts if self.posts else ENDLESS_TICK_MS
 
     def first_start_ms(self, now_ms: int) -> int:
-        """Event time of the first post, epoch milliseconds, where the stream begins now."""
+        """Event time of the first post, epoch milliseconds, if the stream begins now."""
         if self.start:
             return int(self.start.timestamp() * 1000)
         return now_ms if self.rate else now_ms - int(self.span_h * 3_600_000)
 
     def identity(self) -> str:
-        """What tells this stream's lines from others'; how fast they come does not, but for their event times."""
+        """A name that differs for streams with different lines; the pace matters only through event times."""
         return repr(self)
 
 

@@ -1,4 +1,4 @@
-"""What must be counted of a simulated stream, kept from what the generator put in; its output is not read."""
+"""The ground truth of a simulated stream, taken from the generator's input, not from its output."""
 
 import json
 from collections import Counter, defaultdict
@@ -12,12 +12,12 @@ from simulation.settings import Settings
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 FIRST_PLAUSIBLE_MS = 1_136_073_600_000  # 2006-01-01
-FUTURE_MS = 4_000_000_000_000  # the simulator's only future is the year 2100
+FUTURE_MS = 4_000_000_000_000  # the simulator's only future year is 2100
 IMPLAUSIBLE = 0
 
 
 class Truth:
-    """Books and counts of the lines that were added."""
+    """Books and counts of the added lines."""
 
     def __init__(self) -> None:
         self._kinds: Counter[str] = Counter()
@@ -28,7 +28,7 @@ class Truth:
         self._reposts: defaultdict[tuple[str, int | None, str, str], Counter[str]] = defaultdict(Counter)
 
     def add(self, line: Line) -> None:
-        """Books one line."""
+        """Adds one line to the books."""
         self._kinds[line.kind] += 1
         if line.kind == "control":
             self._control[line.term] += 1
@@ -48,7 +48,7 @@ class Truth:
                 self._reposts[key].update(terms)
 
     def books(self) -> dict[str, int]:
-        """Records, and what each became; they add up."""
+        """Records and what became of them; the sums agree."""
         kinds = self._kinds
         return {
             "records": kinds.total(), "posts": kinds["post"], "duplicates": kinds["duplicate"],
@@ -58,7 +58,7 @@ class Truth:
     def as_json(self) -> dict[str, Any]:
         """Everything; `counts` are rows of (metric, bucket, source, lang, term, posts, reposts).
 
-        A bucket is ISO 8601 in UTC; null where it is the time of receipt, which the generator cannot know (text posts).
+        A bucket is ISO 8601 in UTC; null for text posts, whose time of receipt the generator cannot know.
         """
         rows = [
             [metric, _iso(bucket), source, lang, term, posts, self._reposts[key][term] if key in self._reposts else 0]
@@ -80,7 +80,7 @@ def _iso(at_ms: int | None) -> str | None:
 
 
 def write(settings: Settings, start_ms: int, *, truth_path: Path | None = None, lines_path: Path | None = None) -> None:
-    """Makes the whole stream once more and writes its truth (JSON), its lines, or both.
+    """Generates the whole stream again and writes its truth (JSON), its lines, or both.
 
     Raises:
         ValueError: the stream is endless.

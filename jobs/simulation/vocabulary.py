@@ -1,4 +1,4 @@
-"""What the made-up people write with: words by language, hashtags by Zipf's law, names."""
+"""Vocabulary of the made-up people: words by language, hashtags by Zipf's law, names."""
 
 import unicodedata
 from functools import cache
@@ -8,7 +8,7 @@ MAX_TERM_CODE_POINTS = 100
 
 
 def identity(term: str) -> str:
-    """What a spelling is counted as (docs/contracts.md, Terms). Written for the simulator alone, shares no code."""
+    """Identity of a spelling (docs/contracts.md, Terms). Written for the simulator only; shares no code."""
     return _short(term) if len(term) <= MAX_TERM_CODE_POINTS else _identity(term)
 
 
@@ -54,7 +54,7 @@ _LANGUAGES = (
 )
 _EMOJI = ("😂", "🎉", "❤️", "👩‍🚀", "🌧️", "👍🏽", "🇧🇷")
 
-# Hashtags that people know from each language, then compounds that make the long tail.
+# Familiar hashtags of each language, then compounds for the long tail.
 _TAGS = (
     "News", "MatchDay", "Weather", "音楽", "футбол", "قهوة", "Photography", "CLIMATE", "今日の一枚", "मौसम", "Straße",
     "วันหยุด", "İstanbul", "MondayMotivation", "café", "книги", "شعر", "東京", "ﾊﾝｶｸ", "niños", "Día", "ねこ", "커피",
@@ -94,7 +94,7 @@ TABLE = 1 << 16  # a draw is one look-up: entry int(random() * TABLE)
 
 
 def _table(weights: list[float]) -> list[int]:
-    """Indices, each as often as its weight says, at least once."""
+    """Indices, each repeated by its weight, at least once."""
     total = sum(weights)
     ends = [round(TABLE * part / total) for part in accumulate(weights)]
     starts = [0, *ends[:-1]]
@@ -107,7 +107,7 @@ EMOJI = _EMOJI
 
 
 def _spellings(tag: str) -> tuple[str, ...]:
-    """Ways in which people spell one hashtag; all have the same identity."""
+    """Spellings of one hashtag; all have the same identity."""
     ways = (tag, tag, tag, tag.lower(), tag.upper())
     return tuple(way for way in ways if identity(way) == identity(tag))
 

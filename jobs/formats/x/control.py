@@ -1,4 +1,4 @@
-"""X's control messages: what a line is that is no post, and what it is about.
+"""X's control messages: the kind of a line that is not a post, and what it is about.
 
 Source: developer.x.com, "Consuming streaming data" (v1.1) and "Handling disconnections" (v2).
 """
@@ -15,7 +15,7 @@ Fields = dict[str, Any]
 
 
 def is_control(message: Message) -> bool:
-    """Whether a line without a post's id is a control message; else it is dead."""
+    """Whether a line without a post id is a control message; otherwise it is dead."""
     return bool(
         message.errors
         or bytes(message.connection_issue)
@@ -24,10 +24,10 @@ def is_control(message: Message) -> bool:
 
 
 def kind_and_about(message: Message) -> tuple[str, str]:
-    """The kind of a control message, and the post or user that it is about, or what it says.
+    """The kind of a control message, and its subject: a post, a user, or the message itself.
 
     Raises:
-        Rejected: what stands in it is not JSON after all.
+        Rejected: a part of it is not JSON.
     """
     for name, say in _ABOUT.items():
         raw = getattr(message, name)
@@ -37,12 +37,12 @@ def kind_and_about(message: Message) -> tuple[str, str]:
     first = message.errors[0] if message.errors else None
     title = message.title or next((each.title for each in message.errors or () if each.title), None)
     issue = lenient.value(message.connection_issue) if bytes(message.connection_issue) else None
-    told = about(
+    subject = about(
         labelled("connection_issue", issue),
         labelled("disconnect_type", first.disconnect_type if first is not None else None),
         labelled("detail", message.detail or (first.detail if first is not None else None)),
     )
-    return kind(title or "error"), told
+    return kind(title or "error"), subject
 
 
 def _delete(fields: Fields) -> str:
@@ -76,7 +76,7 @@ def _warning(fields: Fields) -> str:
 
 
 def _id(fields: Fields, name: str) -> str:
-    """An id as text: its `_str` form, since a number may have lost its last digits on the way."""
+    """An id as text: its `_str` form, since a number may have lost its last digits."""
     return about(fields.get(f"{name}_str") or fields.get(name))
 
 

@@ -19,7 +19,7 @@ class _Metrics(msgspec.Struct, gc=False):
 
 
 class _User(msgspec.Struct, gc=False):
-    """Of both APIs."""
+    """A user, of both APIs."""
 
     id: str | int | None = None
     id_str: str | None = None
@@ -45,7 +45,7 @@ class _Box(msgspec.Struct, gc=False):
 
 
 class _Place(msgspec.Struct, gc=False):
-    """Of both APIs."""
+    """A place, of both APIs."""
 
     id: str | None = None
     bounding_box: _Polygon | None = None  # v1.1
@@ -79,7 +79,7 @@ _decoder = msgspec.json.Decoder(_Line)
 
 
 def describe(raw: bytes) -> Details | None:
-    """The post's author and place; None where the line is no post."""
+    """The post's author and place; None if the line is not a post."""
     post_id = x.post_id(raw)
     if post_id is None:
         return None
@@ -115,7 +115,7 @@ def _author(user: _User, data: _Data | None) -> Author:
 
 
 def _known(*counts: int | None) -> int | None:
-    """The first count that is one: some lines have -1 where it is not known."""
+    """The first valid count: some lines have -1 for unknown."""
     return next((each for each in counts if each is not None and each >= 0), None)
 
 
@@ -125,7 +125,7 @@ def _coordinates(point: _Point | None) -> tuple[float, float] | None:
 
 
 def _place_box(place: _Place | None) -> tuple[float, float, float, float] | None:
-    """West, south, east, north: v2's own, or what holds all corners of v1.1's polygon."""
+    """West, south, east, north: v2's own, or the bounds of v1.1's polygon."""
     if place is None:
         return None
     box = place.geo.bbox if place.geo is not None else None

@@ -1,4 +1,4 @@
-"""A line of X as typed fields: those of v1.1, of v2, and of their control messages that somebody reads.
+"""A line of X as typed fields: those of v1.1, v2 and their control messages that we read.
 
 Field meanings: developer.x.com, "Tweet object" (v1.1), "Post" (v2), "Consuming streaming data" (control messages).
 """
@@ -16,13 +16,13 @@ class Hashtag(msgspec.Struct, gc=False):
 
 
 class Entities(msgspec.Struct, gc=False):
-    """What the network itself found in a text."""
+    """Entities that the network found in a text."""
 
     hashtags: list[Hashtag] | None = None
 
 
 class LongText(msgspec.Struct, gc=False):
-    """A text beyond the classic length, with what stands in it."""
+    """A text beyond the classic length, with its entities."""
 
     full_text: str | None = None  # v1.1 extended_tweet
     text: str | None = None  # v2 note_tweet
@@ -37,7 +37,7 @@ class Referenced(msgspec.Struct, gc=False):
 
 
 class Content(msgspec.Struct, gc=False):
-    """What both APIs say of a post's text."""
+    """Fields of a post's text that both APIs have."""
 
     text: str | None = None
     full_text: str | None = None
@@ -63,7 +63,7 @@ class Includes(msgspec.Struct, gc=False):
 
 
 class Problem(msgspec.Struct, gc=False):
-    """What X tells of a stream that it ends or refuses."""
+    """X's message about a stream that it ends or refuses."""
 
     title: str | None = None
     detail: str | None = None

@@ -1,6 +1,6 @@
 """X (Twitter): posts of the v1.1 streams and archives, and of the v2 streams; their control messages.
 
-What each field means: see x_message.py.
+Fields: see message.py.
 """
 
 from datetime import datetime
@@ -14,7 +14,7 @@ from formats.x.message import Content, Message, Post2, decoder
 
 SOURCE = "x"
 
-# Ids carry their time since the first one that the generator "snowflake" made, on 2010-11-04.
+# Since the first "snowflake" id, of 2010-11-04, ids carry their time.
 _FIRST_SNOWFLAKE = 29_700_859_247
 _SNOWFLAKE_EPOCH_MS = 1_288_834_974_657
 _MAX_ID_DIGITS = 19
@@ -46,7 +46,7 @@ def parse(raw: bytes) -> Parsed:
 
 
 def post_id(raw: bytes) -> str | None:
-    """The id that `parse` gives the post, at less cost; None where it is no post."""
+    """The id that `parse` gives the post, at less cost; None if it is not a post."""
     try:
         known = _identify(lenient.decode(decoder, raw))
     except Rejected:
@@ -55,7 +55,7 @@ def post_id(raw: bytes) -> str | None:
 
 
 def _identify(message: Message) -> tuple[str, int] | None:
-    """Identity and event time of a post; None for a control message. The one place that says what is a post."""
+    """Identity and event time of a post; None for a control message. The only place that decides what is a post."""
     post = message.data
     if post is not None:
         history = post.edit_history_tweet_ids
@@ -99,7 +99,7 @@ def _text(content: Content) -> str | None:
 
 
 def _content(content: Content) -> tuple[str, tuple[str, ...]]:
-    """Text and hashtags: the network's own entities of the longest form; without any, what stands in the text."""
+    """Text and hashtags: the network's own entities of the longest form; without entities, by twitter-text's rules."""
     text = _text(content) or ""
     long = content.extended_tweet or content.note_tweet
     entities = long.entities if long is not None and long.entities is not None else content.entities
@@ -111,7 +111,7 @@ def _content(content: Content) -> tuple[str, tuple[str, ...]]:
 
 
 def _sides(message: Message) -> tuple[Message | Post2, bool, Content | None]:
-    """The post itself, whether it is a repost, and what it repeats, where that came with it."""
+    """The post itself, whether it is a repost, and the repeated post if it was included."""
     post = message.data
     if post is None:
         return message, message.retweeted_status is not None, message.retweeted_status
