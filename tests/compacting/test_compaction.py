@@ -59,6 +59,13 @@ def test_a_month_of_backlog_goes_in_chunks(database: Database, stream: Stream) -
     assert execute(database.reader, "select count(distinct xmin::text) from batch_ledger") == [(8,)]
 
 
+def test_a_chunk_ends_before_the_batch_that_exceeds_its_rows(database: Database, stream: Stream) -> None:
+    for _ in range(3):
+        stream.write([Event(START, START, "hashtag", "x", "en", term) for term in "abc"])
+    run(database, stream, chunk_rows=6)
+    assert execute(database.reader, "select count(distinct xmin::text) from batch_ledger") == [(2,)]
+
+
 def test_dead_letters_and_gaps_have_their_own_tables_and_the_books_balance(database: Database, stream: Stream) -> None:
     note = '{"source":"x","from":"2026-01-01T00:00:00Z","to":"2026-01-01T00:05:00+00:00","why":"connection lost"}'
     huge = "a note that is no JSON " + "x" * 9000

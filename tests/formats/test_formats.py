@@ -228,6 +228,7 @@ def test_an_envelope_of_nothing_is_a_tombstone_and_of_words_is_text() -> None:
     words = parse(None, b'{"schema": {"type": "string"}, "payload": "plain #words \\ud83d"}')
     assert (words.source, words.text, words.hashtags) == ("text", "plain #words \ufffd", ("words",))
     assert parse("x", b'{"schema": null, "payload": "a"}').term == "unknown shape"
+    assert parse(None, b'{"schema": {"type": "bytes"}, "payload": "no #Base64"}').text == "no #Base64"
     assert parse(None, b'{"schema": 1, "payload": "a", "id": 1}').source == "x"
 
 

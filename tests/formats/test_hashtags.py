@@ -36,6 +36,7 @@ def test_all_of_twitter_texts_indices_hold() -> None:
         ("#tag #Tag #tag", ["tag", "Tag", "tag"]),
         ("see http://a.example/x#no and #yes", ["yes"]),
         ("a.example/#no", []),
+        ("a.example/x/＃yes", ["yes"]),  # right behind a URL, which has no full-width sign
         ("and/or #yes", ["yes"]),
         ("👍#yes", ["yes"]),
         ("a#no &#no", []),

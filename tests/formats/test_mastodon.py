@@ -83,6 +83,10 @@ def test_data_may_take_several_lines() -> None:
     assert parse("mastodon", raw.encode()) == status()
 
 
+def test_lines_of_data_are_joined_by_a_line_feed() -> None:
+    assert parse("mastodon", b'event: update\ndata: {"n": 1\ndata: 2}').term == "truncated or invalid JSON"
+
+
 @pytest.mark.parametrize("field", ["uri", "created_at", "content"])
 def test_a_post_needs_a_uri_a_time_and_a_text(field: str) -> None:
     name = {"uri": "id", "content": "text"}.get(field, field)
