@@ -25,7 +25,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).
 import psutil
 
 from collecting.collector import Collector
-from collecting.publish.producer import Settings
+from collecting.publish.producer import ProducerSettings
 from collecting.publish.publisher import Publisher
 from collecting.source_api import Line
 from collecting.sources import open_source
@@ -93,7 +93,7 @@ def spool_all(path: Path, directory: Path) -> None:
     spool.close()
 
 
-def publish_all(directory: Path, settings: Settings) -> None:
+def publish_all(directory: Path, settings: ProducerSettings) -> None:
     """Spool → acknowledged, what is already in the spool."""
     spool = Spool(directory, budget_bytes=BUDGET_BYTES)
     publisher, stop = Publisher(spool, settings), threading.Event()
@@ -107,7 +107,7 @@ def publish_all(directory: Path, settings: Settings) -> None:
     spool.close()
 
 
-def collect_all(path: Path, directory: Path, settings: Settings) -> dict[str, Any]:
+def collect_all(path: Path, directory: Path, settings: ProducerSettings) -> dict[str, Any]:
     """All of it; memory is looked at on the way: it must not grow."""
     spool = Spool(directory, budget_bytes=BUDGET_BYTES)
     source = open_source(f"file:{path}")
@@ -162,7 +162,7 @@ def _measure_parts(folder: Path, records: int, broker: Broker) -> None:
     for compression in (None, "lz4", "zstd"):
         topic = broker.create_topic(f"publish-{compression}")
         publish = partial(
-            publish_all, folder / "spool", Settings(broker.bootstrap_servers, topic, compression=compression)
+            publish_all, folder / "spool", ProducerSettings(broker.bootstrap_servers, topic, compression=compression)
         )
         timed(f"spool to acknowledged, {compression}", records, publish, plain_s)
 
@@ -171,7 +171,7 @@ def _measure_whole(folder: Path, records: int, broker: Broker) -> None:
     """Three times: the first run warms the broker's JVM up."""
     path = folder / "posts.jsonl"
     for number in (1, 2, 3):
-        settings = Settings(broker.bootstrap_servers, broker.create_topic(f"all-{number}"))
+        settings = ProducerSettings(broker.bootstrap_servers, broker.create_topic(f"all-{number}"))
         timed(f"all, as it runs, {number}", records, lambda: collect_all(path, folder / f"whole-{number}", settings))  # noqa: B023
 
 

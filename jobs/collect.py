@@ -16,7 +16,7 @@ from pathlib import Path
 from collecting.addresses import Address
 from collecting.collector import Collector
 from collecting.filtering.selection import Selection
-from collecting.publish.producer import Settings
+from collecting.publish.producer import ProducerSettings
 from collecting.publish.publisher import Publisher
 from collecting.source_api import Source, SourceError
 from collecting.sources import addresses_of, open_source
@@ -121,7 +121,7 @@ def _collect(given: argparse.Namespace) -> int:
             log.error("%s", error)  # noqa: TRY400
             return WRONG_ARGUMENTS
         note_kinds(spool.directory, (Address.parse(each).kind for each in addresses_of(address)), datetime.now(UTC))
-        settings = Settings(given.bootstrap_servers, given.topic, given.login.for_librdkafka())
+        settings = ProducerSettings(given.bootstrap_servers, given.topic, given.login.for_librdkafka())
         log.info("collecting %s into topic %s", address, given.topic)
         publisher = Publisher(spool, settings, on_acked=_print_place if given.verbose else None)
         last = Collector(given.source, source, spool, publisher).run(stop)

@@ -16,7 +16,7 @@ class Position(NamedTuple):
         segment: number of the segment.
         offset: byte offset in it.
         records: how many records the spool took before this point, over its life.
-        notes: how many of them were events of the collector's own.
+        notes: how many of them were events of the collector's own (their older name stays on disk).
     """
 
     segment: int

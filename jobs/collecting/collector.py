@@ -17,17 +17,17 @@ from contract.spool.state import CollectorState
 log = logging.getLogger(__name__)
 
 STATE_INTERVAL_S = 1.0
-LOOK_INTERVAL_S = 0.1
+POLL_INTERVAL_S = 0.1
 DRAIN_AT_STOP_S = 10.0
 BUDGET_POLL_S = 0.2
 
 
 class Reader:
-    """Takes lines from the source into the spool until the source ends, `stop` is set, or it cannot go on.
+    """Takes lines from the source into the spool until the source ends, `stop` is set, or it fails.
 
     Attributes:
-        error: why it could not go on, one line; None if it ended well.
-        held_up: what holds it up at the moment; None while it reads.
+        error: why it failed, one line; None if it ended well.
+        held_up: why it waits at the moment; None while it reads.
         ended: the source has no more lines.
     """
 
@@ -43,44 +43,45 @@ class Reader:
         self._clock = clock
 
     def run(self, stop: threading.Event) -> None:
-        """Reads. Never raises: what went wrong is in `error`."""
+        """Reads. Never raises: a failure is in `error`."""
         try:
             try:
                 self._read(stop)
                 self.ended = not stop.is_set()
             finally:
-                self._spool.sync()  # also what came before the source gave up
+                self._spool.sync()  # also what came before the source failed
         except SourceError as error:
             self.error = str(error)
         except OSError as error:
             self.error = f"the spool {self._spool.directory} cannot be written: {error.strerror or error}"
         except Exception as error:
-            log.exception("reading the source failed")
+            log.exception("reading %s failed", self._source.source_id)
             self.error = f"reading {self._source.source_id} failed: {type(error).__name__}: {error}"
 
     def _read(self, stop: threading.Event) -> None:
-        self._tell_what_is_held()
+        self._replay_tail()
         for item in self._source.read(self._cursor, stop):
             if isinstance(item, Gap):
-                self._note_gap(item)
+                self._append_gap(item)
                 continue
             if isinstance(item, CursorOnly):
                 self._spool.advance_cursor(item.cursor)
                 continue
             if self._spool.full:
-                self._wait_for_room(stop)
+                self._wait_for_space(stop)
                 if stop.is_set():
-                    return  # not taken: it comes again from the cursor
+                    return  # not taken: it is read again from the cursor
             self._spool.append(item, int(self._clock() * 1000))
 
-    def _tell_what_is_held(self) -> None:
+    def _replay_tail(self) -> None:
+        """Shows the source the last lines of the spool, so that it yields none of them again."""
         if self._cursor is None or not isinstance(self._source, Skipping) or not self._source.skips:
             return
-        with self._spool.nothing_removed():  # the publisher is at work already, and may make room
-            self._source.skip(resuming.held(self._source, self._spool.directory))
+        with self._spool.nothing_removed():  # the publisher works already, and may remove segments
+            self._source.skip(resuming.replay_tail(self._source, self._spool.directory))
 
-    def _wait_for_room(self, stop: threading.Event) -> None:
-        """Kafka does not take what we have, and the budget is used up: reading stops until there is room."""
+    def _wait_for_space(self, stop: threading.Event) -> None:
+        """The budget is used up while Kafka is away: reading pauses until a segment is free."""
         begin = self._clock()
         why = f"the spool's budget of {self._spool.budget_bytes // 2**20} MB is used up"
         self.held_up = f"{why}: reading waits"
@@ -88,21 +89,23 @@ class Reader:
         while self._spool.full and not stop.wait(BUDGET_POLL_S):
             pass
         self.held_up = None
-        log.info("reading goes on after %.1f s", self._clock() - begin)
-        if not self._source.replayable:  # a file has missed nothing; a live stream went by
-            self._note_gap(Gap("", why, datetime.fromtimestamp(begin, UTC), datetime.fromtimestamp(self._clock(), UTC)))
+        log.info("reading resumes after %.1f s", self._clock() - begin)
+        if not self._source.replayable:  # a file misses nothing; a live stream does
+            self._append_gap(
+                Gap("", why, datetime.fromtimestamp(begin, UTC), datetime.fromtimestamp(self._clock(), UTC))
+            )
 
-    def _note_gap(self, gap: Gap) -> None:
+    def _append_gap(self, gap: Gap) -> None:
         now = self._clock()
         begin, end = (each or datetime.fromtimestamp(now, UTC) for each in (gap.begin, gap.end))
         source_id = gap.source or self._source.source_id
         log.warning("gap in %s from %s to %s: %s", source_id, begin.isoformat(), end.isoformat(), gap.why)
-        note = {"source": source_id, "from": begin.isoformat(), "to": end.isoformat(), "why": gap.why}
-        self._spool.append_note({"gap": note}, int(now * 1000), gap.cursor or None)
+        event = {"source": source_id, "from": begin.isoformat(), "to": end.isoformat(), "why": gap.why}
+        self._spool.append_event({"gap": event}, int(now * 1000), gap.cursor or None)
 
 
 class Collector:
-    """One run: reads until the source ends or a stop is asked for, and publishes all that it has read."""
+    """One run: reads until the source ends or a stop is requested, and publishes all that it has read."""
 
     def __init__(self, address: str, source: Source, spool: Spool, publisher: Publisher) -> None:
         self._address = address
@@ -121,28 +124,28 @@ class Collector:
     def run(self, stop: threading.Event) -> CollectorState:
         """Runs to its end and returns the last state, which is also written.
 
-        `finished` when the source has ended and everything is acknowledged; `stopped` when `stop` was set, or somebody
-        asked for it in the spool (looked for each second); `failed` with the error when the source or the disk gave
-        up: what was read until then is published first.
+        `finished` when the source has ended and everything is acknowledged; `stopped` when `stop` was set, or a stop
+        was requested in the spool (checked each second); `failed` with the error when the source or the disk failed:
+        what was read until then is published first.
         """
         reading = threading.Thread(target=self._reader.run, args=(self._stop_reading,), name="reader", daemon=True)
         publishing = threading.Thread(target=self._publish, name="publisher", daemon=True)
         publishing.start()
         reading.start()
-        say_at_s = 0.0
+        write_at_s = 0.0
         while not stop.is_set() and not self._publisher_error and (reading.is_alive() or not self._drained):
-            if time.monotonic() >= say_at_s:
-                self._say(state.RUNNING)
-                say_at_s = time.monotonic() + STATE_INTERVAL_S
-                if self._spool.stop_is_asked:
+            if time.monotonic() >= write_at_s:
+                self._write_state(state.RUNNING)
+                write_at_s = time.monotonic() + STATE_INTERVAL_S
+                if self._spool.stop_is_requested:
                     break
-            stop.wait(LOOK_INTERVAL_S)
+            stop.wait(POLL_INTERVAL_S)
         self._stop_reading.set()
         reading.join(timeout=DRAIN_AT_STOP_S)
         self._drain(DRAIN_AT_STOP_S)
         self._stop_publishing.set()
         publishing.join(timeout=2 * DRAIN_AT_STOP_S)
-        return self._say(self._outcome(), final=True)
+        return self._write_state(self._outcome(), final=True)
 
     def _publish(self) -> None:
         try:
@@ -158,7 +161,7 @@ class Collector:
         return self._publisher.acked.records >= self._spool.durable.records
 
     def _drain(self, within_s: float) -> None:
-        """At a stop: what is read goes out, if Kafka takes it in time; if not, it waits in the spool."""
+        """At a stop: publishes what is read, if Kafka takes it in time; else it stays in the spool."""
         deadline_s = time.monotonic() + within_s
         while (
             not (self._drained or self._publisher_error or self._publisher.last_error) and time.monotonic() < deadline_s
@@ -170,9 +173,9 @@ class Collector:
             return state.FAILED
         return state.FINISHED if self._reader.ended and self._drained else state.STOPPED
 
-    def _say(self, status: str, *, final: bool = False) -> CollectorState:
+    def _write_state(self, status: str, *, final: bool = False) -> CollectorState:
         durable, acked = self._spool.durable, self._publisher.acked
-        troubles = (
+        errors = (
             self._publisher_error,
             self._reader.error,
             *(() if final else (self._reader.held_up or last_error_of(self._source), self._publisher.last_error)),
@@ -180,7 +183,7 @@ class Collector:
         now = CollectorState(
             self._address,
             status,
-            error="; ".join(each for each in troubles if each) or None,
+            error="; ".join(each for each in errors if each) or None,
             collects=self._source.source_id,
             lines_read=self._spool.lines_read,
             records_acked=acked.records,

@@ -1,7 +1,7 @@
-"""Where a source goes on, by all that the spool has of it: read alone, or as one of several.
+"""Where a source resumes, by all that the spool has of it, whether it was read alone or as one of several.
 
-Only the headers of segments are read, and the last cursor of each source's newest segment; of removed segments the
-cursors that they left.
+Only the headers of segments are read, and the last cursor of each source's newest segment; of removed segments, the
+cursors that were kept.
 """
 
 import json
@@ -16,12 +16,12 @@ from contract.spool.cursors import read_cursors
 
 
 def cursor_for(source: Source, own: str | None, directory: Path) -> str | None:
-    """The cursor to go on from.
+    """The cursor to resume from.
 
     Args:
         source: as it is about to be read.
-        own: the last cursor under its own source_id.
-        directory: the spool's; nothing of this source is appended yet.
+        own: the last cursor under its own id.
+        directory: the spool's, before anything of this run is appended.
     """
     wanted = _parts(source)
     found: dict[str, str] = {}
@@ -41,7 +41,7 @@ def cursor_for(source: Source, own: str | None, directory: Path) -> str | None:
 
 
 def _newest_cursors(wanted: tuple[str, ...], directory: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Of each source_id that concerns the source, the newest first: the last cursors of what is wanted of it."""
+    """Source ids that have some of the wanted sources, newest first, each with their last cursors."""
     seen: set[str] = set()
     for number in reversed(segments.segment_numbers(directory)):
         path = segments.segment_path(directory, number)
@@ -55,8 +55,8 @@ def _newest_cursors(wanted: tuple[str, ...], directory: Path) -> Iterator[tuple[
             yield source_id, _by_part(source_id, cursor, wanted)
 
 
-def held(source: Source, directory: Path) -> Iterator[Line]:
-    """The last lines that the spool has of the source, as many as it asks for and some more, oldest first.
+def replay_tail(source: Source, directory: Path) -> Iterator[Line]:
+    """The source's last lines in the spool, as many as it asks for or some more, oldest first.
 
     Each has the cursor that the source would give it now.
     """
@@ -75,7 +75,7 @@ def held(source: Source, directory: Path) -> Iterator[Line]:
 
 
 def _newest_segments(wanted: tuple[str, ...], lines: int, directory: Path) -> list[tuple[Path, str]]:
-    """Segments that concern the source and hold so many records together, oldest first; each with its source_id."""
+    """The newest segments of the source, so many records together, oldest first; each with its source id."""
     chosen: list[tuple[Path, str]] = []
     after: int | None = None
     for number in reversed(segments.segment_numbers(directory)):
@@ -91,7 +91,7 @@ def _newest_segments(wanted: tuple[str, ...], lines: int, directory: Path) -> li
 
 
 def _parts(source: Source) -> tuple[str, ...]:
-    """The slugs of the sources that it is made of; of a single one its own."""
+    """The ids of the sources that it merges; its own if it is a single one."""
     parts: tuple[str, ...] = getattr(source, "parts", ())
     return parts or (source.source_id,)
 
@@ -101,7 +101,7 @@ def _concerns(source_id: str, wanted: tuple[str, ...]) -> bool:
 
 
 def _by_part(source_id: str, cursor: str | None, wanted: tuple[str, ...]) -> dict[str, str]:
-    """What a cursor says of the wanted sources. One of several is opened, however deep, unless it is wanted itself."""
+    """The wanted sources' cursors in a cursor. A merged one is taken apart at any depth, unless it is wanted itself."""
     if not cursor:
         return {}
     if source_id in wanted:
@@ -114,7 +114,7 @@ def _by_part(source_id: str, cursor: str | None, wanted: tuple[str, ...]) -> dic
 
 
 def _line_of(source_id: str, cursor: str, wanted: tuple[str, ...]) -> tuple[str, str] | None:
-    """Which of the wanted sources a line came from, and its cursor there; None: from another one."""
+    """Which of the wanted sources a line came from, and its cursor there; None: from another source."""
     while source_id not in wanted:
         if not cursor or not source_id.startswith(f"{SEVERAL}-"):
             return None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from collecting.collector import Collector
-from collecting.publish.producer import Headers, OnDelivery, Settings, Topic, Unavailable
+from collecting.publish.producer import Headers, OnDelivery, ProducerSettings, Topic, Unavailable
 from collecting.publish.publisher import Publisher
 from collecting.source_api import CursorOnly, Gap, Item, Line, Source, SourceError
 from collecting.sources.repeats import WithoutRepeats
@@ -59,7 +59,7 @@ class ListBroker:
         self.values: list[bytes] = []
         self.away = False
 
-    def connect(self, _: Settings) -> "ListBroker":
+    def connect(self, _: ProducerSettings) -> "ListBroker":
         return self
 
     def topic(self) -> Topic:
@@ -95,7 +95,7 @@ def run(tmp_path: Path, kafka: ListBroker) -> Run:
     def one_run(source: Source, *, stop: threading.Event | None = None, budget_bytes: int = 2**20) -> CollectorState:
         spool = Spool(tmp_path / "spool", budget_bytes=budget_bytes)
         try:
-            publisher = Publisher(spool, Settings("h:1", "t"), connect=kafka.connect)
+            publisher = Publisher(spool, ProducerSettings("h:1", "t"), connect=kafka.connect)
             return Collector(f"test:{source.source_id}", source, spool, publisher).run(stop or threading.Event())
         finally:
             spool.close()
@@ -291,7 +291,7 @@ def test_a_disk_that_refuses_is_failed_and_says_so(run: Run, tmp_path: Path, mon
     def full(_descriptor: int, _data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("collecting.spool.spool.write_all", full)
+    monkeypatch.setattr("collecting.spool.segments.write_all", full)
     last = run(ListedSource(line(0)))
     assert last.status == "failed"
     assert last.error == f"the spool {tmp_path}/spool cannot be written: No space left on device"

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from collecting.collector import Collector
-from collecting.publish.producer import Settings
+from collecting.publish.producer import ProducerSettings
 from collecting.publish.publisher import Publisher
 from collecting.source_api import Item, Line
 from collecting.spool.spool import Spool
@@ -105,7 +105,7 @@ def test_at_the_budget_a_live_source_leaves_a_gap_with_its_bounds_and_what_was_t
 ) -> None:
     broker, source = broker_of_its_own, PassingSource()
     topic, stop = broker.create_topic("budget"), threading.Event()
-    settings = Settings(broker.bootstrap_servers, topic, connect_timeout_s=2, request_timeout_s=5)
+    settings = ProducerSettings(broker.bootstrap_servers, topic, connect_timeout_s=2, request_timeout_s=5)
     spool = Spool(tmp_path / "spool", budget_bytes=4 * 2**20)
     try:
         collector = Collector("live", source, spool, Publisher(spool, settings))

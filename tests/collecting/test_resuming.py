@@ -57,10 +57,10 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 def collect(spool: Spool, source: Source) -> list[bytes]:
     """Reads it to its end, as the collector does; what was taken."""
     from collecting.collector import Collector
-    from collecting.publish.producer import Settings
+    from collecting.publish.producer import ProducerSettings
     from collecting.publish.publisher import Publisher
 
-    collector = Collector("address", source, spool, Publisher(spool, Settings("127.0.0.1:9", "t")))
+    collector = Collector("address", source, spool, Publisher(spool, ProducerSettings("127.0.0.1:9", "t")))
     before = spool.lines_read
     collector._reader.run(threading.Event())
     assert collector._reader.error is None
@@ -108,9 +108,9 @@ def test_its_own_cursor_is_taken_as_it_is_where_nothing_newer_concerns_it(spool:
 def test_what_it_has_is_told_with_the_cursors_that_it_gives_now(spool: Spool) -> None:
     collect(spool, opened(3, "a", overlap=1))
     collect(spool, opened(5, "a", "b", overlap=1))
-    alone = list(resuming.held(opened(9, "a", overlap=1), spool.directory))
+    alone = list(resuming.replay_tail(opened(9, "a", overlap=1), spool.directory))
     assert [(line.cursor, line.raw) for line in alone] == [(str(n), f"a{n}".encode()) for n in range(5)]
-    beside = list(resuming.held(opened(9, "a", "c", overlap=1), spool.directory))
+    beside = list(resuming.replay_tail(opened(9, "a", "c", overlap=1), spool.directory))
     assert [list(json.loads(line.cursor).items())[-1] for line in beside] == [("a", str(n)) for n in range(5)]
 
 
@@ -120,7 +120,7 @@ def test_of_the_spool_only_as_much_is_read_as_is_asked_for(tmp_path: Path) -> No
         collect(spool, opened(3000, "a"))
         source = WithoutRepeats(Numbers("a", 1))
         source.skips = 100
-        found = list(resuming.held(source, spool.directory))
+        found = list(resuming.replay_tail(source, spool.directory))
         assert 100 <= len(found) < 500
         assert found[-1].raw == b"a2999"
     finally:

@@ -1,4 +1,4 @@
-"""Which Kafka cluster a spool belongs to. A port taken over by somebody else's broker must not get our posts."""
+"""Which Kafka cluster a spool belongs to. Another cluster's broker on the same port must not get our posts."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ class Cluster:
         self._directory = directory
 
     def check(self, cluster_id: str | None) -> None:
-        """Keeps the id at the first time, compares it ever after. A broker that does not say is believed.
+        """Keeps the id the first time and compares it from then on. A broker that does not give one is trusted.
 
         Raises:
             Unavailable: it is another cluster.

@@ -11,16 +11,16 @@ from confluent_kafka import Producer as Librdkafka
 
 Headers = list[tuple[str, str | bytes | None]]  # as confluent-kafka has it; ours are all bytes
 OnDelivery = Callable[[KafkaError | None, Message], None]
-# Below "kafka", so that who quietens that one hears nothing of librdkafka either.
+# Below "kafka", so that silencing that logger silences librdkafka too.
 _log = logging.getLogger("kafka.librdkafka")
-# A connection that ends without a word: mostly TLS where we are plain, or the other way round.
+# For a connection that is closed without a reason: mostly TLS against plaintext, or the other way round.
 _HINT = "does it ask for TLS, or for a login? See --kafka-config"
 # The cluster's: an idempotent producer that may write to no topic at all.
 _FORBIDDEN = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
 
 
 class Unavailable(Exception):  # noqa: N818 - it says what is the matter
-    """No broker takes our records: nobody answers, the name does not resolve, or the topic is not there (or not so)."""
+    """No broker takes our records: none answers, the name does not resolve, or the topic is missing or too small."""
 
 
 class TooLarge(Exception):  # noqa: N818
@@ -28,16 +28,16 @@ class TooLarge(Exception):  # noqa: N818
 
 
 @dataclass(frozen=True)
-class Settings:
+class ProducerSettings:
     """How records go to the broker. The figures behind the defaults are in bench/README.md.
 
     Attributes:
         bootstrap_servers: `host:port`, several with commas.
-        login: who we are to the brokers, in librdkafka's words (docs/contracts.md, "A Kafka client's file").
-        in_flight_records, in_flight_bytes: what may be sent and not yet acknowledged. It bounds the memory.
+        login: the Kafka client configuration, in librdkafka's names (docs/contracts.md, "A Kafka client's file").
+        in_flight_records, in_flight_bytes: how much may be sent and not yet acknowledged; bounds the memory.
         batch_bytes, batch_records: one batch of a partition, before compression.
-        max_request_bytes: a record above it is not tried.
-        delivery_timeout_s: after it a record counts as failed, and everything from there on is sent anew.
+        max_request_bytes: a larger record is not sent.
+        delivery_timeout_s: a record fails after it, and everything from there is sent again.
     """
 
     bootstrap_servers: str
@@ -55,7 +55,7 @@ class Settings:
     connect_timeout_s: float = 5
 
     def for_librdkafka(self) -> dict[str, str | int | bool]:
-        """The same in its words, and what does not change: all replicas, each record once in the life of a producer."""
+        """The same in librdkafka's names, with what is fixed: all replicas, no duplicates in one producer's life."""
         return {
             **self.login,
             "bootstrap.servers": self.bootstrap_servers,
@@ -72,17 +72,17 @@ class Settings:
             "socket.timeout.ms": int(self.request_timeout_s * 1000),
             "socket.connection.setup.timeout.ms": int(self.connect_timeout_s * 1000),
             "reconnect.backoff.max.ms": 5_000,
-            # Never reached: the publisher's window is smaller. Its own bound blocks nobody, it refuses.
+            # Never reached: the publisher's window is smaller.
             "queue.buffering.max.messages": 2 * self.in_flight_records + 1000,
             "queue.buffering.max.kbytes": 2 * (self.in_flight_bytes + self.max_request_bytes) // 1024,
         }
 
 
 class Topic(NamedTuple):
-    """What the broker says of our topic.
+    """Our topic, as the broker describes it.
 
     Attributes:
-        cluster_id: of the cluster that it is in; None where the broker does not say.
+        cluster_id: of its cluster; None if the broker does not give one.
     """
 
     partitions: int
@@ -90,10 +90,10 @@ class Topic(NamedTuple):
 
 
 class Producer(Protocol):
-    """What the publisher needs of one.
+    """What the publisher needs of a producer.
 
     Attributes:
-        complaint: what went wrong last between it and the brokers, one line; it goes on trying. None: nothing yet.
+        complaint: the last failure between it and the brokers, one line; it keeps trying. None: none yet.
     """
 
     complaint: str | None
@@ -102,7 +102,7 @@ class Producer(Protocol):
         """Looks the topic up.
 
         Raises:
-            Unavailable: nobody answers, or it is not there.
+            Unavailable: no broker answers, or the topic does not exist.
         """
         ...
 
@@ -116,20 +116,20 @@ class Producer(Protocol):
         ...
 
     def poll(self, timeout_s: float) -> None:
-        """Waits until something is acknowledged or has failed, at most so long, and tells who sent it.
+        """Waits up to `timeout_s` for acknowledgements and failures, and calls their `on_delivery`.
 
         Raises:
-            Unavailable: it is at its end, a new one may do better.
+            Unavailable: this producer is broken; a new one may work.
         """
         ...
 
     def close(self) -> None:
-        """Ends it at once; what is not acknowledged may or may not be in the topic."""
+        """Closes it at once; what is not acknowledged may or may not be in the topic."""
         ...
 
 
 def failure(error: KafkaError) -> TooLarge | Unavailable:
-    """What a delivery's error means for the publisher."""
+    """A delivery's error as the publisher's exception."""
     words = " ".join(error.str().split())
     if error.code() in _FORBIDDEN:
         words = f"this login may not write here: {words}"
@@ -139,11 +139,11 @@ def failure(error: KafkaError) -> TooLarge | Unavailable:
 class KafkaProducer:
     """An idempotent producer that waits for all replicas: confluent-kafka's, bound to one topic."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Begins to connect; `topic` tells whether it did.
+    def __init__(self, settings: ProducerSettings) -> None:
+        """Starts to connect; `topic` fails if it can't.
 
         Raises:
-            Unavailable: an address that is none.
+            Unavailable: an invalid address.
         """
         self._topic = settings.topic
         self._timeout_s = settings.connect_timeout_s
@@ -157,23 +157,23 @@ class KafkaProducer:
         """Looks the topic up.
 
         Raises:
-            Unavailable: nobody answers, or it is not there.
+            Unavailable: no broker answers, or the topic does not exist.
         """
         try:
             found = self._producer.list_topics(self._topic, timeout=self._timeout_s)
         except KafkaException as error:
-            self.poll(0)  # what the connection died of is told here only
+            self.poll(0)  # the reason is reported here only
             why = self.complaint or f"{failure(error.args[0])} ({_HINT})"
             raise Unavailable(f"nobody answers: {why}") from error
         metadata = found.topics[self._topic]
         if metadata.error is not None and metadata.error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
             raise Unavailable(f"topic {self._topic!r} may not be seen by this login: let it write there")
         if metadata.error is not None or not metadata.partitions:
-            raise Unavailable(f"topic {self._topic!r} is not there")
+            raise Unavailable(f"topic {self._topic!r} does not exist")
         return Topic(len(metadata.partitions), found.cluster_id)
 
     def _complain(self, error: KafkaError) -> None:
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # says only that the others were no better
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # only says that all failed
             self.complaint = str(failure(error))
 
     def send(self, value: bytes, key: bytes, headers: Headers, partition: int, on_delivery: OnDelivery) -> None:
@@ -185,18 +185,18 @@ class KafkaProducer:
             raise failure(error.args[0]) from error
 
     def poll(self, timeout_s: float) -> None:
-        """Waits until something is acknowledged or has failed, at most so long, and tells who sent it.
+        """Waits up to `timeout_s` for acknowledgements and failures, and calls their `on_delivery`.
 
         Raises:
-            Unavailable: this producer is at its end, a new one may do better.
+            Unavailable: this producer is broken; a new one may work.
         """
         try:
             self._producer.poll(timeout_s)
-        except KafkaException as error:  # only what it does not survive
+        except KafkaException as error:  # only fatal errors
             raise failure(error.args[0]) from error
 
     def close(self) -> None:
-        """Ends it at once, without waiting for what is under way."""
-        with contextlib.suppress(KafkaException):  # it says once more what it has died of
+        """Closes it at once, without waiting for what is in flight."""
+        with contextlib.suppress(KafkaException):  # it repeats its fatal error
             self._producer.purge()
             self._producer.flush(1)

@@ -1,4 +1,4 @@
-"""Follows the spool into Kafka. A record is sent when the broker has acknowledged it; until then it is sent again."""
+"""Publishes the spool to Kafka. A record is sent again until the broker has acknowledged it."""
 
 import json
 import logging
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from collecting.publish.cluster_id import Cluster
-from collecting.publish.producer import Headers, KafkaProducer, Producer, Settings, TooLarge, Unavailable
+from collecting.publish.producer import Headers, KafkaProducer, Producer, ProducerSettings, TooLarge, Unavailable
 from collecting.publish.window import Sent, Window
 from collecting.spool import segments
 from collecting.spool.segments import Record
@@ -25,29 +25,29 @@ SAVE_INTERVAL_S = 0.5
 POLL_S = 0.1
 BACKOFF = Backoff(0.5, 10.0, jitter=0.0)
 FINISH_S = 5.0
-QUIET_S = 5.0  # no acknowledgement for so long is worth a word; the producer itself tries on for the delivery timeout
-_OVERHEAD_BYTES = 4096  # key, headers and framing of a record, amply
+QUIET_S = 5.0  # no acknowledgement for so long is reported; the producer itself retries up to the delivery timeout
+_OVERHEAD_BYTES = 4096  # an ample allowance for a record's key, headers and framing
 
-Item = tuple[Position, str, Record]  # the position after it, its source's source_id, itself
+Item = tuple[Position, str, Record]  # the position after the record, its source's id, the record
 OnAcked = Callable[[str | None, int | None, int | None], None]
 
 
 class Publisher:
-    """Sends what the spool holds, in order, and keeps the position up to which all is acknowledged.
+    """Sends the spool's records in order, and keeps the position up to which all are acknowledged.
 
     Attributes:
         acked: that position.
-        last_error: why nothing goes out at the moment, one line; None while all is well.
+        last_error: why nothing is published at the moment, one line; None while all is well.
     """
 
     def __init__(
         self,
         spool: Spool,
-        settings: Settings,
-        connect: Callable[[Settings], Producer] = KafkaProducer,
+        settings: ProducerSettings,
+        connect: Callable[[ProducerSettings], Producer] = KafkaProducer,
         on_acked: OnAcked | None = None,
     ) -> None:
-        """`on_acked` is told topic, partition and offset of each record, in the order of the spool."""
+        """`on_acked` is called with topic, partition and offset of each record, in the order of the spool."""
         self.acked = spool.acked
         self.last_error: str | None = None
         self._spool = spool
@@ -63,7 +63,7 @@ class Publisher:
         self._suspects_until = 0  # up to this ordinal records go one by one: their batch was refused for its size
 
     def run(self, stop: threading.Event) -> None:
-        """Publishes until `stop` is set. Whatever Kafka does, it tries again, with backoff.
+        """Publishes until `stop` is set. Retries any failure of Kafka, with backoff.
 
         Raises:
             SpoolCorrupt, OSError: the spool cannot be read.
@@ -74,7 +74,7 @@ class Publisher:
             try:
                 self._session(stop)
             except TooLarge as error:
-                log.warning("from record %d on: %s", self.acked.records + 1, error)
+                log.warning("publishing from record %d failed: %s; retrying", self.acked.records + 1, error)
             except Unavailable as error:
                 failures = 1 if self.acked != before else failures + 1
                 wait_s = BACKOFF.wait_s(failures)
@@ -85,7 +85,7 @@ class Publisher:
                 self._save()
 
     def _session(self, stop: threading.Event) -> None:
-        """One producer's life: from the acknowledged position on, until `stop` or the first failure."""
+        """One producer's life: from the acknowledged position until `stop` or the first failure."""
         settings, suspects_until = self._settings, self._suspects_until
         one_by_one = self.acked.records < suspects_until
         if one_by_one:
@@ -109,10 +109,10 @@ class Publisher:
                     self._spool.wait_for_more(self.acked, POLL_S)
             self._finish(producer, window)
         finally:
-            producer.close()  # what is not acknowledged is sent anew
+            producer.close()  # what is not acknowledged is sent again
 
     def _records(self, stop: threading.Event) -> Iterator[Item | None]:
-        """What comes after the acknowledged position; None where there is nothing for the moment."""
+        """The records after the acknowledged position; None when there are no more for the moment."""
         position = self.acked
         while not stop.is_set():
             for item in self._spool.read(position):
@@ -121,7 +121,7 @@ class Publisher:
             yield None
 
     def _fill(self, producer: Producer, partitions: int, window: Window, records: Iterator[Item | None]) -> None:
-        """Sends until the window is full or nothing is left for the moment."""
+        """Sends until the window is full or there are no more records for the moment."""
         limit = self._settings.max_request_bytes - _OVERHEAD_BYTES
         while not window.full:
             item = next(records, None)
@@ -134,7 +134,7 @@ class Publisher:
             value, headers = self._value(position, source_id, record)
             sent = window.add(position, len(value))
             delivered = sent.delivered if self._on_acked is None else sent.delivered_at
-            # Chosen by us, so that it stays where it is whatever the client library: same key, same partition.
+            # Chosen by us, so that the same key stays in the same partition whatever the client library.
             try:
                 producer.send(value, key, headers, zlib.crc32(key) % partitions, delivered)
             except TooLarge as error:
@@ -142,29 +142,29 @@ class Publisher:
                 raise
 
     def _value(self, position: Position, source_id: str, record: Record) -> tuple[bytes, Headers]:
-        """What goes out for a record: itself, or, where the broker will not have it, a note that says so."""
+        """What is published for a record: itself, or a dead-letter marker where the broker refused its size."""
         headers: Headers = [("received_at", b"%d" % record.received_at), ("collector", COLLECTOR)]
         why = self._too_large.get(position.records)
         if why is None:
             if record.dialect is not None:
                 headers.append(("dialect", record.dialect.encode()))
             return record.raw, headers
-        note = {"source": source_id, "cursor": record.cursor, "bytes": len(record.raw), "reason": "record too large"}
-        return json.dumps({"hashtide": {"dead": note}}).encode(), [*headers, ("dialect", b"hashtide")]
+        marker = {"source": source_id, "cursor": record.cursor, "bytes": len(record.raw), "reason": "record too large"}
+        return json.dumps({"hashtide": {"dead": marker}}).encode(), [*headers, ("dialect", b"hashtide")]
 
     def _reap(self, producer: Producer, window: Window, wait_s: float) -> None:
-        """Takes what is acknowledged off the window's front; waits for the first one if need be.
+        """Removes what is acknowledged from the window's front; waits up to `wait_s` for the first one.
 
         Raises:
-            TooLarge, Unavailable: a record failed. Everything before it is acknowledged, it and what follows is to be
-                sent anew.
+            TooLarge, Unavailable: a record failed. Everything before it is acknowledged; the rest is to be sent
+                again.
         """
         producer.poll(0 if window.answered else wait_s)
         acknowledged = window.reap()
         if acknowledged:
             self.acked, self.last_error = acknowledged[-1].position, None
             self._moved_at_s = time.monotonic()
-            self._tell(acknowledged)
+            self._report(acknowledged)
             if time.monotonic() >= self._save_at_s:
                 self._save()
         error = window.failure
@@ -173,17 +173,17 @@ class Publisher:
         if error is not None:
             raise error
 
-    def _tell(self, acknowledged: list[Sent]) -> None:
+    def _report(self, acknowledged: list[Sent]) -> None:
         if self._on_acked is not None:
             for sent in acknowledged:
-                if sent.place is not None:
-                    self._on_acked(*sent.place)
+                if sent.topic_offset is not None:
+                    self._on_acked(*sent.topic_offset)
 
     def _suspect(self, window: Window, error: TooLarge) -> None:
-        """The broker refuses a whole batch for its size: its records go one by one until the one is found.
+        """The broker refuses a whole batch for its size: its records go one by one until the culprit is found.
 
         Raises:
-            Unavailable: it refuses even the note that went in a record's place.
+            Unavailable: it refuses even the dead-letter marker of a record.
         """
         ordinal = self.acked.records + 1
         if ordinal <= self._suspects_until:
@@ -191,18 +191,18 @@ class Publisher:
         self._suspects_until = max(self._suspects_until, window.last_refused())
 
     def _replace(self, ordinal: int, error: TooLarge) -> None:
-        """From now on a note goes in this record's place.
+        """Publishes a dead-letter marker instead of this record from now on.
 
         Raises:
-            Unavailable: that was tried.
+            Unavailable: the marker was refused too.
         """
         if ordinal in self._too_large:
-            raise Unavailable(f"topic {self._settings.topic!r} refuses even a short note: {error}") from error
-        log.warning("record %d is refused: %s; a note of it goes instead", ordinal, error)
+            raise Unavailable(f"topic {self._settings.topic!r} refuses even a dead-letter marker: {error}") from error
+        log.warning("record %d rejected (%s); publishing a dead-letter marker instead", ordinal, error)
         self._too_large[ordinal] = str(error)
 
     def _finish(self, producer: Producer, window: Window) -> None:
-        """At a stop: a last, short wait for what is under way."""
+        """At a stop: waits a little for what is in flight."""
         deadline_s = time.monotonic() + FINISH_S
         while window and time.monotonic() < deadline_s:
             self._reap(producer, window, POLL_S)
@@ -217,7 +217,7 @@ class Publisher:
 
 
 def record_key(source_id: str, record: Record) -> bytes:
-    """The record's identity (docs/contracts.md): the post's own id where there is one, else the line's place."""
-    if record.kind == segments.NOTE:
+    """The record's identity (docs/contracts.md): the post's own id where there is one, else the line's cursor."""
+    if record.kind == segments.EVENT:
         return f"note:{source_id}:{record.cursor}:{record.received_at}".encode()
     return (post_key(record.dialect, record.raw) or f"line:{source_id}:{record.cursor}").encode()

@@ -1,4 +1,4 @@
-"""The segments that are on disk: which there are, what they take, and where each source goes on."""
+"""The segments on disk: their numbers, their sizes, and the last cursor of each source."""
 
 import threading
 from collections.abc import Iterator
@@ -11,28 +11,28 @@ from contract.spool.position import NOWHERE, Position
 
 
 class Archive:
-    """A spool's segments by number. Any thread may ask; what is removed keeps its last cursor.
+    """A spool's segments by number. Safe for threads; the last cursor of what is removed is kept.
 
     Attributes:
-        total_bytes: what all of them together take, up to the last sync.
+        total_bytes: size of all segments, up to the last sync.
     """
 
     def __init__(self, directory: Path) -> None:
         self.total_bytes = 0
         self._directory = directory
         self._lock = threading.Lock()  # the sizes
-        self._files = threading.Lock()  # nobody reads what is being removed
+        self._files = threading.Lock()  # nothing is removed while it is read
         self._sizes: dict[int, int] = {}
         for number in segments.segment_numbers(directory):
             self.resize(number, self.path(number).stat().st_size)
 
     def path(self, number: int) -> Path:
-        """Where segment `number` lies."""
+        """Path of segment `number`."""
         return segments.segment_path(self._directory, number)
 
     @property
     def numbers(self) -> list[int]:
-        """Those that are there, oldest first."""
+        """Those on disk, oldest first."""
         with self._lock:
             return sorted(self._sizes)
 
@@ -47,7 +47,7 @@ class Archive:
             self._sizes[number] = size
 
     def remove(self, number: int) -> None:
-        """Removes a segment. If no later one is of the same source, its last cursor is written down first."""
+        """Removes a segment. If no later one is of the same source, its last cursor is kept first."""
         with self._files:
             source_id = self._source_id(number)
             if not any(self._source_id(later) == source_id for later in self.numbers if later > number):
@@ -66,7 +66,7 @@ class Archive:
         return Position(number, offset, header.first_record, header.first_note)
 
     def find_cursor(self, source_id: str) -> str | None:
-        """The source's last cursor: from its newest segment that has one, else from what was written down."""
+        """The source's last cursor: from its newest segment that has one, else from what was kept of removed ones."""
         with self._files:
             for number in reversed(self.numbers):
                 if self._source_id(number) == source_id:
@@ -77,7 +77,7 @@ class Archive:
 
     @contextmanager
     def nothing_removed(self) -> Iterator[None]:
-        """While this lasts, whoever removes waits."""
+        """While this lasts, removals wait."""
         with self._files:
             yield
 

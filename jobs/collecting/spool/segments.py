@@ -29,7 +29,7 @@ _RECORD = struct.Struct("<QBBH")
 _DIALECTS = (None, "x", "jetstream", "mastodon", "text", "hashtide")
 _DIALECT_CODES = {dialect: code for code, dialect in enumerate(_DIALECTS)}
 
-LINE, NOTE, PASSED = 0, 1, 2
+LINE, EVENT, CURSOR_ONLY = 0, 1, 2
 
 
 class SpoolCorrupt(Exception):  # noqa: N818 - it says what is the matter
@@ -37,13 +37,14 @@ class SpoolCorrupt(Exception):  # noqa: N818 - it says what is the matter
 
 
 class Record(NamedTuple):
-    """One record of the spool: a line as received, a note of the collector's own, or only a cursor.
+    """One record of the spool: a line as received, an event of the collector's own, or only a cursor.
 
     Attributes:
         end: byte offset in the segment just after this record's frame.
-        kind: LINE, NOTE, or PASSED (the source moved on and nothing was taken: a cursor only, never published).
+        kind: LINE, EVENT (of the collector's own, such as a gap), or CURSOR_ONLY (the source moved on and nothing was
+            taken; never published).
         received_at: epoch milliseconds.
-        cursor: where the source goes on after this record; empty where a note was taken before any line.
+        cursor: the source resumes from it after this record; empty for an event before any line.
     """
 
     end: int
@@ -61,7 +62,7 @@ class Header(NamedTuple):
         source: the address.
         source_id: the source's short name.
         first_record: how many records the spool took before this segment.
-        first_note: how many of them were notes.
+        first_note: how many of them were events (their older name stays on disk).
     """
 
     source: str
@@ -71,12 +72,12 @@ class Header(NamedTuple):
 
 
 def segment_path(directory: Path, number: int) -> Path:
-    """Where segment `number` lies."""
+    """Path of segment `number`."""
     return directory / f"{number:012d}{SUFFIX}"
 
 
 def segment_numbers(directory: Path) -> list[int]:
-    """Numbers of the segments that are there, oldest first."""
+    """Numbers of the segments on disk, oldest first."""
     return sorted(int(path.stem) for path in directory.glob(f"*{SUFFIX}") if path.stem.isdigit())
 
 
@@ -123,7 +124,7 @@ def read_header(path: Path) -> tuple[Header, int]:
 
 
 def _payload(buffer: bytes, at: int) -> tuple[bytes | None, int]:
-    """The payload of the frame at `at` and where the frame ends; None where it is not (yet) whole or damaged."""
+    """The payload of the frame at `at`, and where the frame ends; no payload where it is cut off or damaged."""
     if at + _FRAME.size > len(buffer):
         return None, at
     length, crc = _FRAME.unpack_from(buffer, at)

@@ -1,6 +1,6 @@
 """The spool: records on local disk before anything else happens to them. Append-only, fsynced in groups, one writer.
 
-It is the raw archive too: acknowledged segments stay until the room is needed (see `ARCHIVE_SHARE`).
+It is the raw archive too: acknowledged segments stay until their disk space is needed (see `ARCHIVE_SHARE`).
 """
 
 import json
@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 FSYNC_INTERVAL_S = 0.1
-PASS_INTERVAL_S = 5.0  # so much of what was passed over is read again after a crash
+CURSOR_INTERVAL_S = 5.0  # after a crash the source reads at most so much again that was not taken
 BUFFER_BYTES = 4 * 1024 * 1024
-# The archive may fill this share of the budget; the rest is room for the time when Kafka is away. Age alone removes
-# nothing: an old segment costs only its room, and a recount wants as much of the archive as there is.
+# The archive may fill this share of the budget; the rest is for the time when Kafka is away. Age alone removes
+# nothing: an old segment costs only disk space, and a recount wants as much of the archive as there is.
 ARCHIVE_SHARE = 0.75
 
 
@@ -65,8 +65,8 @@ class Spool:
         self._header: Header | None = None
         self._next_header = ("", "")  # address and source_id of the source whose lines come next
         self._last_cursor: str | None = None  # of that source
-        self._passed: str | None = None  # a cursor beyond it that is not written down yet
-        self._pass_at_s = 0.0
+        self._pending_cursor: str | None = None  # a later one that is not written yet
+        self._write_cursor_at_s = 0.0
         try:
             self._recover()
             self.acked = self._load_acked()
@@ -81,9 +81,9 @@ class Spool:
     # -- the writer's side
 
     def begin(self, source: str, source_id: str) -> str | None:
-        """Says whose lines come next, and returns the cursor to go on from (None: from the beginning)."""
+        """Names the source whose lines come next; returns the cursor to resume from (None: from the beginning)."""
         if self._next_header[1] != source_id:
-            self._write_passed()
+            self._write_cursor()
             self._last_cursor = None
         self._next_header = (source, source_id)
         if self._last_cursor is None:
@@ -98,31 +98,33 @@ class Spool:
         """
         self._append(segments.LINE, line, received_at)
 
-    def append_note(self, note: dict[str, object], received_at: int, cursor: str | None = None) -> None:
-        """Takes a note of the collector's own (docs/contracts.md); `cursor`: where the source goes on after it.
+    def append_event(self, event: dict[str, object], received_at: int, cursor: str | None = None) -> None:
+        """Takes an event of the collector's own (docs/contracts.md); the source resumes from `cursor` after it.
 
         Raises:
             OSError: the disk refuses (full, gone).
         """
-        raw = json.dumps({"hashtide": note}).encode()
+        raw = json.dumps({"hashtide": event}).encode()
         self._append(
-            segments.NOTE, Line(cursor or self._passed or self._last_cursor or "", raw, "hashtide"), received_at
+            segments.EVENT,
+            Line(cursor or self._pending_cursor or self._last_cursor or "", raw, "hashtide"),
+            received_at,
         )
 
     def advance_cursor(self, cursor: str) -> None:
-        """The source moved on to the cursor, and nothing was taken. Kept every few seconds and at the end; cheap.
+        """The source moved on to the cursor, and nothing was taken. Written every few seconds and at the end; cheap.
 
         Raises:
             OSError: the disk refuses (full, gone).
         """
-        self._passed = cursor
-        if time.monotonic() >= self._pass_at_s:
-            self._write_passed()
+        self._pending_cursor = cursor
+        if time.monotonic() >= self._write_cursor_at_s:
+            self._write_cursor()
 
-    def _write_passed(self) -> None:
-        if self._passed is not None:
-            self._pass_at_s = time.monotonic() + PASS_INTERVAL_S
-            self._append(segments.PASSED, Line(self._passed, b"", None), 0)
+    def _write_cursor(self) -> None:
+        if self._pending_cursor is not None:
+            self._write_cursor_at_s = time.monotonic() + CURSOR_INTERVAL_S
+            self._append(segments.CURSOR_ONLY, Line(self._pending_cursor, b"", None), 0)
 
     def _append(self, kind: int, line: Line, received_at: int) -> None:
         frame = segments.encode_record(kind, received_at, line.cursor, line.dialect, line.raw)
@@ -134,11 +136,11 @@ class Spool:
             self._buffer.append(frame)
             self._buffer_bytes += len(frame)
             segment, offset, records, notes = self._written
-            counts = kind != segments.PASSED
-            self._written = Position(segment, offset + len(frame), records + counts, notes + (kind == segments.NOTE))
+            counts = kind != segments.CURSOR_ONLY
+            self._written = Position(segment, offset + len(frame), records + counts, notes + (kind == segments.EVENT))
             overflow = self._buffer_bytes > BUFFER_BYTES
         self._last_cursor = line.cursor or None
-        self._passed = None
+        self._pending_cursor = None
         if overflow:
             self.sync()
 
@@ -216,7 +218,7 @@ class Spool:
 
     @property
     def lines_read(self) -> int:
-        """Lines that are on disk, or were and have been removed: over the spool's life. Notes are none."""
+        """Lines that are or were on disk, over the spool's life. Events are not lines."""
         return self.durable.records - self.durable.notes
 
     @property
@@ -226,16 +228,16 @@ class Spool:
 
     @property
     def full(self) -> bool:
-        """True while the budget leaves no room, and waiting for an acknowledgement can make some."""
+        """True while the budget is used up, and an acknowledgement can free some of it."""
         return self.size_bytes >= self.budget_bytes and self.acked.records < self._durable.records
 
     def wait_for_more(self, after: Position, timeout_s: float) -> bool:
-        """Waits until something after `after` is durable; False if the time was up first."""
+        """Waits until something after `after` is durable; False after `timeout_s`."""
         with self._moved:
             return self._moved.wait_for(lambda: self._durable.records > after.records, timeout_s)
 
     def read(self, after: Position) -> Iterator[tuple[Position, str, Record]]:
-        """Yields each durable record after `after`, in order: the position after it, its source's source_id, itself.
+        """Yields each durable record after `after`, in order: the position after it, its source's id, the record.
 
         Ends at what was durable when it began to read the last segment; call it again from the last position.
 
@@ -251,15 +253,15 @@ class Spool:
             limit = durable.offset if number == durable.segment else path.stat().st_size
             for record in segments.read_records(path, offset, limit):
                 offset = record.end
-                if record.kind == segments.PASSED:
+                if record.kind == segments.CURSOR_ONLY:
                     continue
-                records, notes = records + 1, notes + (record.kind == segments.NOTE)
+                records, notes = records + 1, notes + (record.kind == segments.EVENT)
                 yield Position(number, offset, records, notes), header.source_id, record
             if offset != limit:
                 raise SpoolCorrupt(f"{path}@{offset}: a record that was whole is damaged")
 
     def save_acked(self, position: Position) -> None:
-        """Keeps the position up to which the broker has acknowledged everything; makes room where that is needed."""
+        """Keeps the position up to which the broker has acknowledged everything; removes old segments if necessary."""
         write_acked(self.directory, position)
         self.acked = position
         self._trim()
@@ -273,19 +275,19 @@ class Spool:
             self._archive.remove(number)
 
     @property
-    def stop_is_asked(self) -> bool:
-        """Whether somebody who can't signal this process has left `stop` in the directory, and means it."""
+    def stop_is_requested(self) -> bool:
+        """Whether somebody who can't signal this process asks it to end."""
         return lock.stop_is_requested(self.directory)
 
     def nothing_removed(self) -> AbstractContextManager[None]:
-        """For whoever reads the segments of a spool that is being published: while this lasts none is removed."""
+        """While this lasts no segment is removed: for reading them while the publisher works."""
         return self._archive.nothing_removed()
 
     # -- start and end
 
     def _recover(self) -> None:
-        for rubbish in self.directory.glob(f"*{ASIDE_SUFFIX}"):
-            rubbish.unlink()
+        for leftover in self.directory.glob(f"*{ASIDE_SUFFIX}"):
+            leftover.unlink()
         if not self._archive.numbers:
             return
         newest = self._archive.numbers[-1]
@@ -294,13 +296,13 @@ class Spool:
         self._next_header = (self._header.source, self._header.source_id)
         count, notes = self._header.first_record, self._header.first_note
         for record in segments.read_records(path, end):
-            end, notes = record.end, notes + (record.kind == segments.NOTE)
-            count += record.kind != segments.PASSED
+            end, notes = record.end, notes + (record.kind == segments.EVENT)
+            count += record.kind != segments.CURSOR_ONLY
             self._last_cursor = record.cursor or None
         torn = self._archive.size(newest) - end
         self._file_descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         if torn:
-            log.warning("%s@%d: %d bytes that a crash left half-written are cut", path, end, torn)
+            log.warning("%s@%d: cutting %d bytes that a crash left half-written", path, end, torn)
             os.ftruncate(self._file_descriptor, end)
         os.fsync(self._file_descriptor)
         self._archive.resize(newest, end)
@@ -312,19 +314,17 @@ class Spool:
         if acked is None:
             return self._archive.start_of(oldest)
         if acked.records > self._durable.records:
-            log.warning(
-                "the spool ends at %s, before the acknowledged %s: the disk lost something", self._durable, acked
-            )
+            log.warning("the spool ends at %s, before the acknowledged %s: the disk lost data", self._durable, acked)
             return self._durable
         return acked if acked.segment >= oldest else self._archive.start_of(oldest)
 
     def close(self) -> None:
-        """Syncs, and lets go of the lock."""
+        """Syncs, and frees the lock."""
         self._closing.set()
         self._syncer.join(timeout=30)
         try:
             if not self._broken:
-                self._write_passed()
+                self._write_cursor()
                 self.sync()
         finally:
             if self._file_descriptor >= 0:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import KafkaError
 
-from collecting.publish.producer import Headers, OnDelivery, Settings, TooLarge, Topic
+from collecting.publish.producer import Headers, OnDelivery, ProducerSettings, TooLarge, Topic
 from collecting.publish.publisher import Publisher
 from collecting.source_api import Line
 from collecting.spool.spool import Spool
@@ -58,7 +58,7 @@ class Running:
         assert not self._thread.is_alive()
 
 
-def publish_all(spool: Spool, settings: Settings) -> None:
+def publish_all(spool: Spool, settings: ProducerSettings) -> None:
     with Running(Publisher(spool, settings)) as publisher:
         eventually(lambda: publisher.acked == spool.durable)
 
@@ -69,9 +69,9 @@ def test_a_record_has_the_key_value_and_headers_of_the_contract(spool: Spool, br
     put(spool, b'{"id":7,"id_str":"7","text":"a","created_at":"Wed Aug 27 13:08:45 +0000 2008"}')
     put(spool, b"plain text", dialect="text")
     put(spool, b"", b"\0\xff{not json")
-    spool.append_note({"gap": {"why": "w"}}, 99)
+    spool.append_event({"gap": {"why": "w"}}, 99)
     spool.sync()
-    publish_all(spool, Settings(broker.bootstrap_servers, topic))
+    publish_all(spool, ProducerSettings(broker.bootstrap_servers, topic))
     records = {record.key: record for record in broker.read(topic)}
     received = ("received_at", b"1700000000123")
     collector = ("collector", b"hashtide")
@@ -97,7 +97,7 @@ def test_records_of_one_key_stay_in_order(spool: Spool, broker: Broker) -> None:
     for number, raw in enumerate(posts):
         spool.append(Line(str(number), raw, "x"), 0)
     spool.sync()
-    publish_all(spool, Settings(broker.bootstrap_servers, topic, batch_bytes=1000))
+    publish_all(spool, ProducerSettings(broker.bootstrap_servers, topic, batch_bytes=1000))
     for key in range(1, 6):
         texts = [int(json.loads(r.value)["text"]) for r in broker.read(topic) if r.key == b"x:%d" % key]
         assert texts == sorted(texts)
@@ -110,7 +110,7 @@ def test_a_line_that_the_broker_refuses_for_its_size_becomes_a_note_and_holds_no
 ) -> None:
     topic = broker.create_topic("small", configs={"max.message.bytes": "100000"})
     put(spool, b"before", b"x" * 150_000, b"after", b"y" * 3_000_000, b"last", dialect="text")
-    publish_all(spool, Settings(broker.bootstrap_servers, topic, compression=None, max_request_bytes=1_000_000))
+    publish_all(spool, ProducerSettings(broker.bootstrap_servers, topic, compression=None, max_request_bytes=1_000_000))
     records = {record.key: record for record in broker.read(topic)}
     assert set(records) == {f"line:a:c{n}".encode() for n in range(5)}
     assert [records[b"line:a:c%d" % n].value for n in (0, 2, 4)] == [b"before", b"after", b"last"]
@@ -124,15 +124,17 @@ def test_a_line_that_the_broker_refuses_for_its_size_becomes_a_note_and_holds_no
 def test_a_line_of_a_megabyte_goes_through_as_it_is(spool: Spool, broker: Broker) -> None:
     topic = broker.create_topic("mega")
     put(spool, b"x" * 1_000_000, dialect="text")
-    publish_all(spool, Settings(broker.bootstrap_servers, topic))
+    publish_all(spool, ProducerSettings(broker.bootstrap_servers, topic))
     assert [len(record.value) for record in broker.read(topic)] == [1_000_000]
 
 
 @pytest.mark.kafka
 def test_waits_for_a_topic_that_is_not_there_yet_and_says_so(spool: Spool, broker: Broker) -> None:
     put(spool, b"one")
-    with Running(Publisher(spool, Settings(broker.bootstrap_servers, "later", connect_timeout_s=1))) as publisher:
-        eventually(lambda: "topic 'later' is not there" in (publisher.last_error or ""))
+    with Running(
+        Publisher(spool, ProducerSettings(broker.bootstrap_servers, "later", connect_timeout_s=1))
+    ) as publisher:
+        eventually(lambda: "topic 'later' does not exist" in (publisher.last_error or ""))
         broker.create_topic("later")
         eventually(lambda: publisher.acked == spool.durable)
         assert publisher.last_error is None
@@ -143,9 +145,9 @@ def test_waits_for_a_topic_that_is_not_there_yet_and_says_so(spool: Spool, broke
 def test_goes_on_where_it_was_after_a_restart(spool: Spool, broker: Broker) -> None:
     topic = broker.create_topic("restart")
     put(spool, b"one")
-    publish_all(spool, Settings(broker.bootstrap_servers, topic))
+    publish_all(spool, ProducerSettings(broker.bootstrap_servers, topic))
     put(spool, b"two")
-    publish_all(spool, Settings(broker.bootstrap_servers, topic))
+    publish_all(spool, ProducerSettings(broker.bootstrap_servers, topic))
     assert sorted(record.value for record in broker.read(topic)) == [b"one", b"two"]
 
 
@@ -156,7 +158,7 @@ def test_kafka_stopped_killed_and_started_in_the_middle_loses_nothing(
 ) -> None:
     broker = broker_of_its_own
     topic = broker.create_topic("away")
-    settings = Settings(
+    settings = ProducerSettings(
         broker.bootstrap_servers,
         topic,
         delivery_timeout_s=delivery_timeout_s,
@@ -183,7 +185,7 @@ def test_kafka_stopped_killed_and_started_in_the_middle_loses_nothing(
 
 def test_a_name_that_does_not_resolve_is_tried_again(spool: Spool) -> None:
     put(spool, b"one")
-    publisher = Publisher(spool, Settings("no-such-host.invalid:9092", "t", connect_timeout_s=1))
+    publisher = Publisher(spool, ProducerSettings("no-such-host.invalid:9092", "t", connect_timeout_s=1))
     with Running(publisher):
         eventually(lambda: publisher.last_error is not None)
         assert "Kafka at no-such-host.invalid:9092: " in str(publisher.last_error)
@@ -226,7 +228,7 @@ class ScriptedProducer:
 def published_by_script(spool: Spool, *script: Answer) -> list[bytes]:
     sent: list[bytes] = []
     answers = iter(script)
-    publisher = Publisher(spool, Settings("h:1", "t"), connect=lambda _: ScriptedProducer(answers, sent))
+    publisher = Publisher(spool, ProducerSettings("h:1", "t"), connect=lambda _: ScriptedProducer(answers, sent))
     with Running(publisher):
         eventually(lambda: publisher.acked == spool.durable)
     return sent
@@ -249,14 +251,14 @@ def test_of_a_batch_that_is_too_large_only_the_record_at_fault_is_replaced(spool
 
 def test_one_by_one_means_a_batch_and_a_window_of_one(spool: Spool) -> None:
     put(spool, b"one", b"two")
-    used: list[Settings] = []
+    used: list[ProducerSettings] = []
     answers = iter([TOO_LARGE, TOO_LARGE])
 
-    def connect(settings: Settings) -> ScriptedProducer:
+    def connect(settings: ProducerSettings) -> ScriptedProducer:
         used.append(settings)
         return ScriptedProducer(answers, [])
 
-    with Running(Publisher(spool, Settings("h:1", "t"), connect=connect)) as publisher:
+    with Running(Publisher(spool, ProducerSettings("h:1", "t"), connect=connect)) as publisher:
         eventually(lambda: publisher.acked == spool.durable and len(used) == 3)
     assert [(each.batch_records, each.in_flight_records) for each in used] == [
         (10_000, 20_000),
@@ -268,10 +270,10 @@ def test_one_by_one_means_a_batch_and_a_window_of_one(spool: Spool) -> None:
 def test_a_topic_that_refuses_even_the_note_is_said_and_nothing_is_left_out(spool: Spool) -> None:
     put(spool, b"one", b"two")
     answers: Iterator[Answer] = repeat(TOO_LARGE)
-    publisher = Publisher(spool, Settings("h:1", "t"), connect=lambda _: ScriptedProducer(answers, []))
+    publisher = Publisher(spool, ProducerSettings("h:1", "t"), connect=lambda _: ScriptedProducer(answers, []))
     with Running(publisher):
         eventually(lambda: publisher.last_error is not None)
-        assert "topic 't' refuses even a short note" in str(publisher.last_error)
+        assert "topic 't' refuses even a dead-letter marker" in str(publisher.last_error)
     assert spool.acked.records == 0
 
 
@@ -285,7 +287,7 @@ def test_a_record_that_the_client_itself_refuses_is_replaced(spool: Spool) -> No
                 raise TooLarge("no")
             super().send(value, key, headers, partition, on_delivery)
 
-    with Running(Publisher(spool, Settings("h:1", "t"), connect=lambda _: Strict(iter(()), sent))) as publisher:
+    with Running(Publisher(spool, ProducerSettings("h:1", "t"), connect=lambda _: Strict(iter(()), sent))) as publisher:
         eventually(lambda: publisher.acked == spool.durable)
     assert b'"reason": "record too large"' in sent[-1]
 
@@ -300,7 +302,7 @@ def test_the_position_is_kept_only_up_to_what_is_acknowledged(spool: Spool) -> N
             yield TIMED_OUT
 
     answers = broken()
-    publisher = Publisher(spool, Settings("h:1", "t"), connect=lambda _: ScriptedProducer(answers, sent))
+    publisher = Publisher(spool, ProducerSettings("h:1", "t"), connect=lambda _: ScriptedProducer(answers, sent))
     with Running(publisher):
         eventually(lambda: len(sent) > 2)
         eventually(lambda: publisher.last_error == "Kafka at h:1: Local: Message timed out")
@@ -316,7 +318,9 @@ def test_no_more_is_under_way_than_the_window_allows_and_nothing_counts_before_i
         def send(self, value: bytes, key: bytes, headers: Headers, partition: int, on_delivery: OnDelivery) -> None:  # noqa: ARG002
             under_way.append(on_delivery)
 
-    publisher = Publisher(spool, Settings("h:1", "t", in_flight_records=5), connect=lambda _: Silent(iter(()), []))
+    publisher = Publisher(
+        spool, ProducerSettings("h:1", "t", in_flight_records=5), connect=lambda _: Silent(iter(()), [])
+    )
     # Answers: (how many of the sent are acknowledged by now, how many may have been sent then).
     with Running(publisher):
         for acknowledged, sent in ((0, 5), (3, 8), (8, 12), (12, 12)):
@@ -337,7 +341,7 @@ def test_what_is_acknowledged_out_of_order_waits_for_what_is_before_it(spool: Sp
         def send(self, value: bytes, key: bytes, headers: Headers, partition: int, on_delivery: OnDelivery) -> None:  # noqa: ARG002
             under_way.append(on_delivery)
 
-    publisher = Publisher(spool, Settings("h:1", "t"), connect=lambda _: Silent(iter(()), []))
+    publisher = Publisher(spool, ProducerSettings("h:1", "t"), connect=lambda _: Silent(iter(()), []))
     with Running(publisher):
         eventually(lambda: len(under_way) == 3)
         for place, acknowledged in ((2, 0), (0, 1), (1, 3)):
@@ -351,7 +355,9 @@ def test_a_broker_of_another_cluster_gets_nothing_and_is_named(spool: Spool) -> 
     sent: list[bytes] = []
     cluster = ["cluster-1"]
     publisher = Publisher(
-        spool, Settings("h:1", "t"), connect=lambda _: ScriptedProducer(iter([None, TIMED_OUT]), sent, cluster[0])
+        spool,
+        ProducerSettings("h:1", "t"),
+        connect=lambda _: ScriptedProducer(iter([None, TIMED_OUT]), sent, cluster[0]),
     )
     with Running(publisher):
         eventually(lambda: publisher.acked == spool.durable)

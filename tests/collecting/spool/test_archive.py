@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 from collecting.spool.archive import Archive
-from collecting.spool.segments import LINE, NOTE, PASSED, Header, encode_header, encode_record, segment_path
+from collecting.spool.segments import CURSOR_ONLY, EVENT, LINE, Header, encode_header, encode_record, segment_path
 from contract.spool.position import NOWHERE, Position
 
 
@@ -39,7 +39,7 @@ def test_a_removed_segment_leaves_its_cursor_only_if_no_later_one_is_of_its_sour
 
 
 def test_the_cursor_is_that_of_the_last_record_of_any_kind_that_has_one(tmp_path: Path) -> None:
-    write_segment(tmp_path, 1, "a", (LINE, "a1"), (PASSED, "a2"), (NOTE, ""))
+    write_segment(tmp_path, 1, "a", (LINE, "a1"), (CURSOR_ONLY, "a2"), (EVENT, ""))
     write_segment(tmp_path, 2, "a")
     assert Archive(tmp_path).find_cursor("a") == "a2"
 

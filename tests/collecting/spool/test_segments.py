@@ -6,8 +6,8 @@ import pytest
 
 from collecting.spool import segments
 from collecting.spool.segments import (
+    EVENT,
     LINE,
-    NOTE,
     Header,
     SpoolCorrupt,
     encode_header,
@@ -20,7 +20,7 @@ HEADER = Header("file:a", "file-a-1", 100, 3)
 RECORDS = [
     (LINE, 1_700_000_000_000, "0:1:5", None, b"plain"),
     (LINE, 1, "0:2:5", "x", b""),
-    (NOTE, 2, "ü:3", "hashtide", b'{"hashtide":{}}'),
+    (EVENT, 2, "ü:3", "hashtide", b'{"hashtide":{}}'),
     (LINE, 3, "4", "text", b"\0\r\n\xff" * 400_000),
     (LINE, 4, "5", "jetstream", b"the last"),
 ]

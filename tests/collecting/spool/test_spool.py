@@ -86,7 +86,7 @@ def test_nothing_is_readable_before_it_is_synced(opened: Opener, monkeypatch: py
 def test_goes_on_after_a_restart_with_cursor_counts_and_position(opened: Opener) -> None:
     spool = opened()
     put(spool, range(5))
-    spool.append_note({"gap": {"why": "w"}}, 9)
+    spool.append_event({"gap": {"why": "w"}}, 9)
     spool.sync()
     position = [position for position, _, _ in spool.read(NOWHERE)][2]
     spool.save_acked(position)
@@ -305,7 +305,7 @@ def test_a_note_before_a_sources_first_line_does_not_take_another_sources_cursor
     spool = opened(source="a")
     put(spool, range(3))
     spool.begin("live:b", "b")
-    spool.append_note({"gap": {}}, 1)
+    spool.append_event({"gap": {}}, 1)
     spool.sync()
     spool.close()
     again = opened(source="b")
@@ -343,7 +343,7 @@ def test_a_cursor_that_was_passed_over_is_kept_before_another_source_begins(open
 def test_what_was_passed_over_before_a_crash_is_at_most_seconds_old(
     opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spooling, "PASS_INTERVAL_S", 0.0)
+    monkeypatch.setattr(spooling, "CURSOR_INTERVAL_S", 0.0)
     spool = opened()
     spool.advance_cursor("c1")
     spool.advance_cursor("c2")

@@ -34,7 +34,7 @@ class _Event(msgspec.Struct, gc=False):
 _decoder = msgspec.json.Decoder(_Event)
 
 
-class Place(NamedTuple):
+class EventPosition(NamedTuple):
     """Where an event stands. As text it is the cursor, `TIME_US:DIGEST`.
 
     Attributes:
@@ -46,8 +46,8 @@ class Place(NamedTuple):
     digest: str
 
     @classmethod
-    def of(cls, raw: bytes, last_us: int) -> "tuple[Place, bool]":
-        """The event's place, and whether it says its own time; one that is not understood stands at `last_us`."""
+    def of(cls, raw: bytes, last_us: int) -> "tuple[EventPosition, bool]":
+        """The event's position, and whether it says its own time; one that is not understood stands at `last_us`."""
         try:
             event = _decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -62,8 +62,8 @@ class Place(NamedTuple):
         return cls(event.time_us, _digest("\0".join(named).encode())), True
 
     @classmethod
-    def parse(cls, cursor: str) -> "Place":
-        """The place that a cursor names.
+    def parse(cls, cursor: str) -> "EventPosition":
+        """The position that a cursor names.
 
         Raises:
             SourceError: it is no cursor of this source.
@@ -85,13 +85,13 @@ class Recent:
         self._most = most
         self._times: dict[str, int] = {}  # digest → time, oldest first
 
-    def __contains__(self, place: Place) -> bool:
-        return place.digest in self._times
+    def __contains__(self, position: EventPosition) -> bool:
+        return position.digest in self._times
 
-    def add(self, places: Iterable[Place], newest_us: int) -> None:
+    def add(self, positions: Iterable[EventPosition], newest_us: int) -> None:
         """Keeps these, and lets go of what is older than the overlap."""
-        for place in places:
-            self._times[place.digest] = place.time_us
+        for position in positions:
+            self._times[position.digest] = position.time_us
         while self._times:
             oldest = next(iter(self._times))
             if len(self._times) <= self._most and self._times[oldest] >= newest_us - self._kept_us:

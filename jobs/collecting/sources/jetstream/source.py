@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from collecting.addresses import Address, source_id
 from collecting.filtering.selection import Selection
 from collecting.source_api import Gap, Item, Line, SourceError
-from collecting.sources.jetstream.events import Place, Recent
+from collecting.sources.jetstream.events import EventPosition, Recent
 from collecting.sources.retry_after import asked_wait_s
 from collecting.sources.values import seconds
 from contract.backoff import Backoff, Retries
@@ -37,9 +37,9 @@ _TOO_BIG = 1009  # RFC 6455, 7.4.1
 class JetstreamSource:
     """Events as received, of the collections asked for.
 
-    The cursor is `TIME_US:DIGEST` (see `Place`). Picked up again, it asks for what came `overlap_s` before the cursor
-    and leaves out what it had: so the server proves that it still has the last event that we know. Where the first one
-    that it sends is later, there is a hole between the two; version 1 says nothing itself.
+    The cursor is `TIME_US:DIGEST` (see `EventPosition`). When resumed, it asks for what came `overlap_s` before
+    the cursor and leaves out what it had: so the server proves that it still has the last event that we know. Where the
+    first one that it sends is later, there is a hole between the two; version 1 says nothing itself.
     """
 
     replayable = True  # what went by while nobody read comes after, or is a gap
@@ -67,7 +67,7 @@ class JetstreamSource:
         self._retries = Retries(backoff)
         self._clock = clock
         self._recent = Recent(2 * self._overlap_us)  # twice: another host's clock may differ
-        self._last: Place | None = None  # the newest event that we had
+        self._last: EventPosition | None = None  # the newest event that we had
         self._listened_us = 0  # when it first listened; asked for while no event has come
         self._refusals = 0
 
@@ -91,8 +91,8 @@ class JetstreamSource:
 
     def skip(self, held: Iterable[Line]) -> None:
         """Does not yield these events again, not from another host either."""
-        places = [Place.parse(line.cursor) for line in held]
-        self._recent.add(places, max((place.time_us for place in places), default=0))
+        positions = [EventPosition.parse(line.cursor) for line in held]
+        self._recent.add(positions, max((position.time_us for position in positions), default=0))
 
     def read(self, after: str | None, stop: threading.Event) -> Iterator[Item]:
         """Yields events until `stop`; connects again as often as it must.
@@ -100,7 +100,7 @@ class JetstreamSource:
         Raises:
             SourceError: the cursor is none of ours.
         """
-        self._last = None if after is None else Place.parse(after)
+        self._last = None if after is None else EventPosition.parse(after)
         failures = 0
         while not stop.is_set():
             host = self._hosts[failures % len(self._hosts)]
@@ -149,17 +149,17 @@ class JetstreamSource:
             first = True
             for raw in self._messages(connection, stop):
                 last = self._last
-                place, timed = Place.of(raw, last.time_us if last else self._listened_us)
+                position, timed = EventPosition.of(raw, last.time_us if last else self._listened_us)
                 if first and timed:
                     first, self.last_error, self._refusals = False, None, 0
-                    if last is not None and place.time_us > last.time_us and place not in self._recent:
-                        yield Gap(str(place), _why(host, live), _moment(last.time_us), _moment(place.time_us))
-                if place in self._recent:
+                    if last is not None and position.time_us > last.time_us and position not in self._recent:
+                        yield Gap(str(position), _why(host, live), _moment(last.time_us), _moment(position.time_us))
+                if position in self._recent:
                     continue
-                newest = place if last is None or place.time_us >= last.time_us else last
+                newest = position if last is None or position.time_us >= last.time_us else last
                 self._last = newest
-                self._recent.add((place,), newest.time_us)
-                yield Line(str(place), raw, "jetstream")
+                self._recent.add((position,), newest.time_us)
+                yield Line(str(position), raw, "jetstream")
 
     def _messages(self, connection: ClientConnection, stop: threading.Event) -> Iterator[bytes]:
         heard_s = self._clock()
