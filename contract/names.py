@@ -107,6 +107,17 @@ def generation_of_tag(tag: str) -> int | None:
 REPORT_STEM = "hashtags"
 """Name of a day's report of everything, without the ending: REPORTS/2026-01-31/hashtags.html."""
 
+# -- The jobs' environment: what may not stand on a command line
+
+COMPACTOR_DSN = "HASHTIDE_COMPACTOR_DSN"
+REPORTER_DSN = "HASHTIDE_REPORTER_DSN"
+MIGRATOR_DSN = "HASHTIDE_MIGRATOR_DSN"
+X_TOKEN = "HASHTIDE_X_TOKEN_FILE"  # noqa: S105 - a variable's name
+MASTODON_TOKENS = "HASHTIDE_MASTODON_TOKEN_FILE"
+SPEND_FILE = "HASHTIDE_SPEND_FILE"
+SECRETS_DIR = "HASHTIDE_SECRETS_DIR"
+TOOLCHAIN = "HASHTIDE_PARTS"
+
 # -- Airflow
 
 COLLECT_DAG = "collect_posts"

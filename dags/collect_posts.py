@@ -2,6 +2,7 @@
 
 from airflow.sdk import DAG, Asset
 
+from contract import names
 from hashtide_airflow.collect_request import PARAMS
 from hashtide_airflow.operators.collect import SuperviseCollector
 from hashtide_airflow.supervision_dag import DAG_ARGS, TASK_ARGS
@@ -43,7 +44,7 @@ turns red only when at its end there was no collector to hand over. All that it 
 """
 
 with DAG(
-    "collect_posts",
+    names.COLLECT_DAG,
     description="The collector: source → spool → topic. Each run is a lease on it.",
     params=PARAMS,
     doc_md=DOC,

@@ -21,7 +21,7 @@ next run catches up. A run is retried three times before it turns red; the log's
 """
 
 with DAG(
-    "compact_counts",
+    names.COMPACT_DAG,
     description="Count log → Postgres, exactly once.",
     schedule=CronDataIntervalTimetable("*/2 * * * *", timezone="UTC"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
@@ -37,7 +37,7 @@ with DAG(
             *compact_command(settings.count_log(), settings.generation()),
             *("--spool", str(settings.spool_dir())),
         ],
-        secrets={"HASHTIDE_COMPACTOR_DSN": names.COMPACTOR},
+        secrets={names.COMPACTOR_DSN: names.COMPACTOR},
         is_nothing_new=lambda done: done["batches"] == 0,
         inlets=[Asset("posts", uri="hashtide://topic/posts")],
         outlets=[Asset("counts", uri="hashtide://postgres/counts")],

@@ -2,6 +2,7 @@
 
 from airflow.sdk import DAG, Asset
 
+from contract import names
 from hashtide_airflow.operators.count import SuperviseStream
 from hashtide_airflow.supervision_dag import DAG_ARGS, TASK_ARGS
 
@@ -33,7 +34,7 @@ Variables, read at a submit: `hashtide_generation`, `hashtide_trigger_interval_s
 """
 
 with DAG(
-    "count_posts",
+    names.COUNT_DAG,
     description="The streaming job on YARN: topic → count log. Each run supervises it for a while.",
     doc_md=DOC,
     **DAG_ARGS,

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
 
+from contract import names
 from hashtide_airflow import kafka_file, settings
 from hashtide_airflow.commands import PREVIEW_ENVIRONMENT, preview_command
 from hashtide_airflow.operators.job import JobOperator
@@ -33,7 +34,7 @@ of memory; one runs at a time.
 """
 
 with DAG(
-    "explore_counts",
+    names.PREVIEW_DAG,
     description="A preview of hashtags, words or authors as they come in; writes nothing.",
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),

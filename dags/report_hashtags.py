@@ -34,7 +34,7 @@ The form accepts a date, a number from 1 to 1000, a known source and a language 
 GRACE = timedelta(minutes=30)
 
 with DAG(
-    "report_hashtags",
+    names.REPORT_DAG,
     description="The report of a UTC day: how complete it is, and its top hashtags.",
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
@@ -60,7 +60,7 @@ with DAG(
     report = JobOperator(
         task_id="report",
         command=lambda context: report_command(request_of(context), settings.reports_dir()),
-        secrets={"HASHTIDE_REPORTER_DSN": names.REPORTER},
+        secrets={names.REPORTER_DSN: names.REPORTER},
         inlets=[Asset("counts", uri="hashtide://postgres/counts")],
         outlets=[Asset("report", uri="hashtide://reports/hashtags")],
         retries=3,

@@ -15,6 +15,7 @@ from compacting.compaction import CompactSettings, compact
 from compacting.count_log import CountLog
 from compacting.errors import CompactionError
 from contract.job import JobParser, job_main
+from contract.names import COMPACTOR_DSN
 
 
 def positive(text: str) -> int:
@@ -58,7 +59,7 @@ def parse(arguments: list[str] | None = None) -> tuple[CountLog, CompactSettings
     )
     parser.add_argument("--spool", type=Path, metavar="DIR", help="the collector's; it records what was simulated")
     args = vars(parser.parse_args(arguments))
-    dsn = parser.environment("HASHTIDE_COMPACTOR_DSN", "the connection string of the role that writes the counts")
+    dsn = parser.environment(COMPACTOR_DSN, "the connection string of the role that writes the counts")
     try:
         access = Access(args.pop("auth") == "kerberos", args.pop("principal"), args.pop("keytab"), args.pop("ca_file"))
         count_log = CountLog(args.pop("count_log"), args["generation"], access)

@@ -8,6 +8,7 @@ import psycopg2
 
 from compacting.migrations import MigrationError, migrate, read_migrations
 from contract.job import JobParser, job_main
+from contract.names import MIGRATOR_DSN
 
 SCHEMA = Path(__file__).resolve().parent.parent / "sql" / "schema"
 
@@ -21,7 +22,7 @@ def main() -> int:
             "--schema", type=Path, default=SCHEMA, help="folder of numbered .sql files (default: sql/schema)"
         )
         options = parser.parse_args()
-        dsn = parser.environment("HASHTIDE_MIGRATOR_DSN", "the connection string of the role that owns the schema")
+        dsn = parser.environment(MIGRATOR_DSN, "the connection string of the role that owns the schema")
         migrations = read_migrations(options.schema)
         applied = migrate(dsn, migrations)
         sys.stdout.write(json.dumps({"applied": applied, "migrations": len(migrations)}) + "\n")

@@ -17,6 +17,7 @@ from pathlib import Path
 import psycopg2
 
 from contract.job import JobFailedError, JobParser, job_main
+from contract.names import REPORTER_DSN
 from contract.requests import ReportRequest
 from reporting.errors import ReportError
 from reporting.load import connect, read_day
@@ -56,7 +57,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> tuple[str, ReportReque
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="files go to DIR/YYYY-MM-DD/")
     options = parser.parse_args(argv)
     request = ReportRequest.given(parser, options)
-    dsn = parser.environment("HASHTIDE_REPORTER_DSN", "the connection string of the role that reads the books")
+    dsn = parser.environment(REPORTER_DSN, "the connection string of the role that reads the books")
     return dsn, request, options.out
 
 

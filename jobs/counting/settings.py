@@ -81,7 +81,7 @@ class SparkOptions(Options):
         """Where a local run finds the Kafka connector; on YARN spark.yarn.jars has it."""
         if self.master is None or self.connector_jars is not None:
             return self.connector_jars
-        parts = os.environ.get("HASHTIDE_PARTS")
+        parts = os.environ.get(names.TOOLCHAIN)
         return Path(parts) / "jars" / "connector" if parts else None
 
 

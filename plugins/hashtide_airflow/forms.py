@@ -29,6 +29,8 @@ def params_of(request: type[BaseModel], **fields: Mapping[str, Any]) -> dict[str
 def _param(schema: dict[str, Any]) -> Param:
     if "type" in schema:
         schema.pop("anyOf", None)  # how pydantic writes "or None"
+    if text := schema.get("description", ""):
+        schema["description"] = f"{text[0].upper()}{text[1:].rstrip('.')}."  # an option's help is no sentence
     return Param(schema.pop("default", None), **schema)
 
 

@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 SOURCE = r"^(kafka|tcp:[A-Za-z0-9._-]+:[0-9]{1,5}|file:/[^\s\x00-\x1f\x7f]+)" + END
 OTHER_PATHS = r"[*?\[\]{}\\]|://"  # Hadoop would resolve these to other files than the one that was checked
 
-PARAMS = params_of(
+_FIELDS = params_of(
     PreviewRequest,
     source={
         "pattern": SOURCE,
         "maxLength": 1000,
-        "description": "kafka (our topic), tcp:HOST:PORT (a line server), or file:/PATH (below the folder of the"
+        "description": "One of kafka (our topic), tcp:HOST:PORT (a line server), file:/PATH (below the folder of the"
         " variable hashtide_forms_dir).",
     },
-    top={"maximum": 1000},
+    top={"maximum": 1000, "description": "How many are shown."},
     window_s={"maximum": 86_400, "description": "In mode window."},
     slide_s={"maximum": 86_400, "description": "From one window's begin to the next one's; in mode window."},
     duration_s={"type": "integer", "minimum": 1, "maximum": 3600, "default": 60, "description": "For how long."},
 )
-PARAMS["seconds"] = PARAMS.pop("duration_s")
+PARAMS = {"seconds" if name == "duration_s" else name: field for name, field in _FIELDS.items()}
 
 
 def request_of(context: Context) -> PreviewRequest:

@@ -21,7 +21,7 @@ from hashtide_airflow import settings
 from hashtide_airflow.addresses import kinds_of, servers_of
 
 _HOME = Path(os.environ.get("AIRFLOW_HOME", tempfile.gettempdir()))
-FOLDER = Path(os.environ.get("HASHTIDE_SECRETS_DIR", _HOME / "secrets"))
+FOLDER = Path(os.environ.get(names.SECRETS_DIR, _HOME / "secrets"))
 
 
 def token_files(source: str, *, named_by_form: bool = False) -> dict[str, str]:
@@ -42,13 +42,13 @@ def token_files(source: str, *, named_by_form: bool = False) -> dict[str, str]:
     wanted = kinds_of(source)
     found = {}
     if "x" in wanted and (path := _file(names.X_TOKEN_FILE, "x_token", _x(_connection(X)))):
-        found["HASHTIDE_X_TOKEN_FILE"] = path
+        found[names.X_TOKEN] = path
     if "mastodon" in wanted and named_by_form:
-        found["HASHTIDE_MASTODON_TOKEN_FILE"] = write_secret("mastodon_token_by_form", _of_servers_alone())
+        found[names.MASTODON_TOKENS] = write_secret("mastodon_token_by_form", _of_servers_alone())
     elif "mastodon" in wanted:
         text = _mastodon(_connection(MASTODON), servers_of(source, "mastodon"))
         if path := _file(names.MASTODON_TOKEN_FILE, "mastodon_token", text):
-            found["HASHTIDE_MASTODON_TOKEN_FILE"] = path
+            found[names.MASTODON_TOKENS] = path
     return found
 
 
@@ -61,7 +61,7 @@ def _of_servers_alone() -> str:
     text = _mastodon(_connection(MASTODON), [])
     if not text and _connection(MASTODON) is None:
         named = settings.optional_variable(names.MASTODON_TOKEN_FILE)
-        text = _private(named or os.environ.get("HASHTIDE_MASTODON_TOKEN_FILE", ""))
+        text = _private(named or os.environ.get(names.MASTODON_TOKENS, ""))
     return "".join(f"{line}\n" for line in text.splitlines() if line.split()[:1] != ["*"])
 
 

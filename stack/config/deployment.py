@@ -10,7 +10,7 @@ from pathlib import Path
 
 from psycopg2.extensions import make_dsn, parse_dsn
 
-from contract.names import COUNTS, ROOT, TOPIC
+from contract.names import COUNTS, ROOT, SECRETS_DIR, SPEND_FILE, TOOLCHAIN, TOPIC
 from stack.config.endpoints import Endpoints
 from stack.config.errors import StackError
 from stack.config.ports import LOOPBACK
@@ -33,7 +33,7 @@ _PASSED_ON = (
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     "REQUESTS_CA_BUNDLE",
-    "HASHTIDE_SPEND_FILE",
+    SPEND_FILE,
 )
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
@@ -129,10 +129,10 @@ class Deployment:
             "HADOOP_CONF_DIR": str(self.home.hadoop_conf),
             "SPARK_CONF_DIR": str(self.home.spark_conf),
             # Where a Spark of a task's own finds Kafka's connector.
-            "HASHTIDE_PARTS": str(self.toolchain.jars.parent),
+            TOOLCHAIN: str(self.toolchain.jars.parent),
             "AIRFLOW_HOME": str(self.home.airflow),
             # Where collect_posts puts a connection's token for the collector.
-            "HASHTIDE_SECRETS_DIR": str(self.home.secrets),
+            SECRETS_DIR: str(self.home.secrets),
             # Each thread of a JVM may otherwise keep 64 MB of its own for malloc.
             "MALLOC_ARENA_MAX": "2",
         }

@@ -14,7 +14,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
-from contract.names import ROOT, STOP_MARKERS, TOPIC
+from contract.names import MIGRATOR_DSN, ROOT, STOP_MARKERS, TOPIC
 from stack.config.deployment import METADATA_DATABASE, Deployment
 from stack.config.errors import StackError
 from stack.config.settings import REPOSITORY
@@ -116,7 +116,7 @@ def migrate_books(deployment: Deployment) -> str:
         deployment,
         "migrate",
         (str(deployment.toolchain.python), "jobs/migrate.py"),
-        extra={"HASHTIDE_MIGRATOR_DSN": deployment.dsn("hashtide_migrator")},
+        extra={MIGRATOR_DSN: deployment.dsn("hashtide_migrator")},
     )
     applied = len(json.loads(output.strip().splitlines()[-1])["applied"])
     return f"{applied} migrations applied" if applied else "up to date"

@@ -191,7 +191,10 @@ def test_a_run_that_holds_the_report_too_long_is_an_error_and_not_a_wait_for_eve
 
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
-    [(["--day", "2026-02-30"], 2, "is not a day"), (["--top", "0"], 2, "is not a whole number")],
+    [
+        (["--day", "2026-02-30"], 2, "is not a day"),
+        (["--top", "0"], 2, "--top: Input should be greater than or equal to 1"),
+    ],
 )
 def test_wrong_arguments_leave_with_one_line(tmp_path: Path, arguments: list[str], status: int, message: str) -> None:
     done = run(None, tmp_path, *arguments, HASHTIDE_REPORTER_DSN="host=/nowhere")
