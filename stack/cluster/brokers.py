@@ -33,7 +33,7 @@ class Brokers:
     partitions: int
 
 
-def look_at_brokers(bootstrap_servers: str, kafka_config: Path | None, topic: str, limit_s: float) -> Brokers:
+def describe_brokers(bootstrap_servers: str, kafka_config: Path | None, topic: str, limit_s: float) -> Brokers:
     """Asks the first broker that answers.
 
     Raises:

@@ -209,12 +209,12 @@ def _set_passwords(admin: _Admin, passwords: Mapping[str, str]) -> list[str]:
 def _allow(admin: _Admin, user: str) -> list[str]:
     every = _every_rule_of(user)
     there = admin.ask(f"rules of {user}", lambda client: client.describe_acls(every))
-    said = []
-    for words, rule in _rules_of(user):
+    lines = []
+    for rule_name, rule in _rules_of(user):
         if rule not in there:
-            admin.ask(words, _of_one(AdminClient.create_acls, rule))
-            said.append(words)
-    return said
+            admin.ask(rule_name, _of_one(AdminClient.create_acls, rule))
+            lines.append(rule_name)
+    return lines
 
 
 def _every_rule_of(user: str) -> AclBindingFilter:
@@ -225,8 +225,8 @@ def _every_rule_of(user: str) -> AclBindingFilter:
 def _rules_of(user: str) -> Iterator[tuple[str, AclBinding]]:
     for kind, name, pattern, operations in _ALLOWED[user]:
         for operation in operations:
-            words = f"{user} may {operation.name.lower()} {kind.name.lower()} {name}"
-            yield words, AclBinding(kind, name, pattern, f"User:{user}", "*", operation, AclPermissionType.ALLOW)
+            rule_name = f"{user} may {operation.name.lower()} {kind.name.lower()} {name}"
+            yield rule_name, AclBinding(kind, name, pattern, f"User:{user}", "*", operation, AclPermissionType.ALLOW)
 
 
 def _ensure_topic(admin: _Admin, copies: int, retention_days: int) -> list[str]:
@@ -244,7 +244,7 @@ def _ensure_topic(admin: _Admin, copies: int, retention_days: int) -> list[str]:
     except _RefusedError as error:
         if error.code != KafkaError.TOPIC_ALREADY_EXISTS:
             raise
-        return _configure(admin, configs) + _look_at_copies(admin, copies)
+        return _configure(admin, configs) + _check_copies(admin, copies)
     return [f"topic {TOPIC} made, {PARTITIONS} partitions, {copies} copies"]
 
 
@@ -261,7 +261,7 @@ def _topic_resource(change: list[ConfigEntry] | None = None) -> ConfigResource:
     return ConfigResource(ConfigResource.Type.TOPIC, TOPIC, incremental_configs=change)
 
 
-def _look_at_copies(admin: _Admin, copies: int) -> list[str]:
+def _check_copies(admin: _Admin, copies: int) -> list[str]:
     """Reports too few copies; Kafka's own tools add them (docs/operations.md)."""
     wanted = TopicCollection([TOPIC])
     found = admin.ask(f"topic {TOPIC}", lambda client: next(iter(client.describe_topics(wanted).values())))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stack.config.deployment import Deployment
 from stack.config.ports import DEFAULTS
-from stack.config.settings import Settings
+from stack.config.settings import StackSettings
 from stack.config.state_directory import StateDirectory
 from stack.toolchain import Toolchain, default_dir
 
@@ -35,7 +35,7 @@ def _airflow_url() -> str:
 def deployment(home: Path | None = None) -> Deployment:
     """The cluster as this container sees it; its NodeManager and DataNode are the container itself."""
     own = socket.gethostname()
-    settings = Settings.read(home=home, airflow_url=_airflow_url())
+    settings = StackSettings.read(home=home, airflow_url=_airflow_url())
     hosts = {
         "airflow": "airflow-api-server",
         "postgres": "postgres",

@@ -34,7 +34,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from contract.files import FileLock, LockHeld, write_atomically
 from stack.config.errors import StackError
 from stack.config.secrets import ADMIN_USER, MAKERS
-from stack.config.settings import MOST_BROKERS, Settings
+from stack.config.settings import MOST_BROKERS, StackSettings
 from stack.daemons.provisioning import new_cluster_id
 
 BROKERS = 3
@@ -81,7 +81,7 @@ class _Run:
     def __init__(self, root: Path, now: datetime) -> None:
         self._root = root
         self._now = now
-        self._said: list[str] = []
+        self._lines: list[str] = []
 
     def all(self, brokers: int) -> list[str]:
         self._file("authority/ca.key", _new_key)
@@ -95,12 +95,12 @@ class _Run:
         for number in range(1, brokers + 1):
             self._leaf(f"kafka/kafka-{number}.pem", ca, key, f"kafka-{number}", (_SERVER, _CLIENT))
         self._passwords(_pem(ca))
-        return self._said
+        return self._lines
 
     def _file(self, name: str, make: Callable[[], str]) -> None:
         if not (self._root / name).exists():
             _write(self._root / name, make())
-            self._said.append(f"made {name}")
+            self._lines.append(f"made {name}")
 
     def _copies_of(self, ca_pem: str) -> None:
         for name in ("kafka/ca.pem", "airflow/ca.pem"):
@@ -132,7 +132,7 @@ class _Run:
         if ends - self._now <= RENEWED_BEFORE and ends < ca.not_valid_after_utc:
             _write(self._root / name, make())
             then = f": restart {who}" if _SERVER in uses else ""
-            self._said.append(f"renewed {name}, which would have ended on {ends:%Y-%m-%d}{then}")
+            self._lines.append(f"renewed {name}, which would have ended on {ends:%Y-%m-%d}{then}")
 
     def _passwords(self, ca_pem: str) -> None:
         self._file("kafka/cluster_id", lambda: new_cluster_id() + "\n")
@@ -288,12 +288,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--brokers", type=int, help="how many get a certificate; default: HASHTIDE_BROKERS (3)")
     chosen = parser.parse_args(arguments)
     try:
-        brokers = Settings.read().brokers if chosen.brokers is None else chosen.brokers
-        said = ensure(chosen.root, brokers)
+        brokers = StackSettings.read().brokers if chosen.brokers is None else chosen.brokers
+        lines = ensure(chosen.root, brokers)
     except (StackError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.writelines(f"{line}\n" for line in said)
+    sys.stdout.writelines(f"{line}\n" for line in lines)
     return 0
 
 

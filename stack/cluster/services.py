@@ -14,12 +14,12 @@ from typing import Any
 
 import psycopg2
 
-from stack.cluster.brokers import BrokersAwayError, look_at_brokers
+from stack.cluster.brokers import BrokersAwayError, describe_brokers
 from stack.cluster.layout import DATANODES
 from stack.config.deployment import Deployment
 from stack.config.endpoints import Endpoints
-from stack.observe.lags import look
-from stack.observe.probes import ProbeError, get_json, words
+from stack.observe.lags import measure_lags
+from stack.observe.probes import ProbeError, describe, get_json
 from stack.observe.stages import Stages
 from stack.observe.status import ServiceStatus, Status
 
@@ -44,7 +44,7 @@ def gather(deployment: Deployment, generation: int) -> Status:
     endpoints = deployment.endpoints
     asked: Sequence[Callable[[Endpoints], list[ServiceStatus]]] = (brokers, hdfs, yarn, postgres, airflow, collector)
     with ThreadPoolExecutor(max_workers=len(asked) + 1) as pool:
-        lags = pool.submit(look, endpoints, generation)
+        lags = pool.submit(measure_lags, endpoints, generation)
         found = [pool.submit(ask, endpoints) for ask in asked]
         services = [each for one in found for each in one.result()]
         return Status(str(endpoints.home), deployment.public_url, services, lags.result())
@@ -54,7 +54,7 @@ def brokers(endpoints: Endpoints) -> list[ServiceStatus]:
     """One row per broker: whether the controllers count it as alive, and whether its copies are in sync."""
     names = [server.partition(":")[0] for server in endpoints.bootstrap_servers.split(",")]
     try:
-        found = look_at_brokers(endpoints.bootstrap_servers, endpoints.kafka_config, endpoints.topic, _LIMIT_S)
+        found = describe_brokers(endpoints.bootstrap_servers, endpoints.kafka_config, endpoints.topic, _LIMIT_S)
     except BrokersAwayError as error:
         return [_row(name, _broker_title(name), str(error)) for name in names]
     rows = []
@@ -77,7 +77,7 @@ def hdfs(endpoints: Endpoints) -> list[ServiceStatus]:
     except _FAILURES as error:
         unknown = "unknown: the NameNode does not answer"
         rows = [_row(name, _datanode_title(name), unknown) for name in DATANODES]
-        return [_row("namenode", _NAMENODE, words(error)), *rows]
+        return [_row("namenode", _NAMENODE, describe(error)), *rows]
 
 
 def _namenode_info(namenode_url: str) -> Mapping[str, Any]:
@@ -120,7 +120,7 @@ def yarn(endpoints: Endpoints, containers_up: Callable[[], int] | None = None) -
         nodes = _nodes(endpoints.resourcemanager_url)
         rows = [_nodemanager(node) for node in nodes if node["state"] not in ("SHUTDOWN", "DECOMMISSIONED")]
     except _FAILURES as error:
-        return [_row("resourcemanager", _RESOURCEMANAGER, words(error))]
+        return [_row("resourcemanager", _RESOURCEMANAGER, describe(error))]
     running = sum(node["state"] == "RUNNING" for node in nodes)
     strangers = (containers_up or _addresses_of_nodemanagers)() - running
     if strangers > 0:
@@ -182,7 +182,7 @@ def airflow(endpoints: Endpoints) -> list[ServiceStatus]:
         found = get_json(endpoints.airflow_url, "/api/v2/monitor/health")
     except _FAILURES as error:
         healths = dict.fromkeys(AIRFLOW, "unknown: the API server does not answer")
-        healths["airflow-api-server"] = words(error)
+        healths["airflow-api-server"] = describe(error)
     else:
         healths = {name: _heartbeat(found.get(component)) for name, (_, component) in AIRFLOW.items()}
     return [_row(name, AIRFLOW[name][0], health) for name, health in healths.items()]

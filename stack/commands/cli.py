@@ -34,7 +34,7 @@ from stack.config.deployment import Deployment, check_paths
 from stack.config.errors import StackError
 from stack.config.hints import Hints
 from stack.config.ports import recall
-from stack.config.settings import REPOSITORY, Settings
+from stack.config.settings import REPOSITORY, StackSettings
 from stack.config.source_address import FIRST, absolute, finite, require_understood
 from stack.config.state_directory import StateDirectory
 from stack.config.token_files import token_files
@@ -43,7 +43,7 @@ from stack.observe.progress import Quiet, Steps
 from stack.observe.status import Status
 from stack.toolchain import default_dir, fetch
 
-_LOOK_INTERVAL_S = 5.0
+_POLL_INTERVAL_S = 5.0
 
 
 class SupervisordBackend:
@@ -56,7 +56,7 @@ class SupervisordBackend:
             StackError: there is none in this state directory.
         """
         place = _existing(home)
-        return Deployment(place, Settings.read(home=home), recall(place), fetch(default_dir(), Quiet()))
+        return Deployment(place, StackSettings.read(home=home), recall(place), fetch(default_dir(), Quiet()))
 
     def status(self, deployment: Deployment, generation: int) -> Status:
         """What supervisord, Airflow and YARN look after here, and the stages."""
@@ -114,7 +114,9 @@ def up(
     wanted = " ".join(source) if source else None
     if wanted is not None and not wanted.strip():
         raise StackError("--source is empty; name a source, or leave the option out")
-    settings = Settings.read(home=home, source=wanted, postgres_dsn=SecretStr(postgres_dsn) if postgres_dsn else None)
+    settings = StackSettings.read(
+        home=home, source=wanted, postgres_dsn=SecretStr(postgres_dsn) if postgres_dsn else None
+    )
     place = StateDirectory(settings.home)
     if settings.source:  # as the first run will have it: the collector must not begin with another one
         address = absolute(settings.source)
@@ -145,12 +147,12 @@ def up(
 
 
 def _tell_login_once(deployment: Deployment) -> None:
-    told = deployment.home.run / "login-told"
-    if not told.exists():
+    shown = deployment.home.run / "login-told"
+    if not shown.exists():
         user, password = deployment.secrets.admin_login()
         text = f"Airflow's login is {user}, password {password} (kept in {deployment.secrets.admin_login_file})"
         console.print(text, soft_wrap=True, markup=False, highlight=False)
-        told.touch()
+        shown.touch()
 
 
 def _follow(deployment: Deployment) -> None:
@@ -159,16 +161,16 @@ def _follow(deployment: Deployment) -> None:
     from stack.observe.status import as_table
     from stack.observe.watch import describe
 
-    stages, said = Stages(deployment.endpoints, generation(deployment)), ""
+    stages, line = Stages(deployment.endpoints, generation(deployment)), ""
     with contextlib.suppress(KeyboardInterrupt), Live(console=console, auto_refresh=False) as live:
         while True:
             if console.is_terminal:
                 table = as_table(backend.status(deployment, stages.generation))
                 live.update(Group(table, Text("\nCtrl-C stops all", style="dim")), refresh=True)
-            elif (now := describe(stages.look())) != said:
-                said = now
+            elif (now := describe(stages.snapshot())) != line:
+                line = now
                 console.print(f"{datetime.now(UTC):%H:%M:%S} {now}", markup=False, highlight=False, soft_wrap=True)
-            time.sleep(_LOOK_INTERVAL_S)
+            time.sleep(_POLL_INTERVAL_S)
     console.print("Stopping …")
     with _one_at_a_time(deployment.home), Steps(console) as steps:
         down_.stop(deployment.home, steps)
@@ -177,7 +179,7 @@ def _follow(deployment: Deployment) -> None:
 @app.command()
 def down(home: HomeOption = None) -> None:
     """Stop everything in order; nothing is lost, and `up` continues from there."""
-    place = StateDirectory(Settings.read(home=home).home)
+    place = StateDirectory(StackSettings.read(home=home).home)
     if not place.root.exists():
         console.print(f"Nothing to stop: {place.root} is not there.", soft_wrap=True)
         return
@@ -226,7 +228,7 @@ def bench(
 
 
 def _existing(home: Path | None) -> StateDirectory:
-    place = StateDirectory(Settings.read(home=home).home)
+    place = StateDirectory(StackSettings.read(home=home).home)
     if not (place.root / "ports.json").exists():
         raise StackError(f"there is no stack in {place.root}; start one with `./hashtide up`")
     return place

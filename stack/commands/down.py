@@ -87,8 +87,8 @@ def stop_stream(home: StateDirectory) -> str:
         return "YARN does not answer"
     if not running:
         return "not running"
-    told = _put_markers(namenode, running)
-    deadline = time.monotonic() + (STREAM_LIMIT_S if told else 0)
+    marked = _put_markers(namenode, running)
+    deadline = time.monotonic() + (STREAM_LIMIT_S if marked else 0)
     while (running := _still(cluster, running)) and time.monotonic() < deadline:
         time.sleep(0.5)
     for application in running:

@@ -29,7 +29,7 @@ from stack.observe.topic_recount import TopicError
 from stack.observe.watch import Watch, describe
 
 DAGS = (COLLECT_DAG, COUNT_DAG, COMPACT_DAG, REPORT_DAG)
-LOOK_INTERVAL_S = 1.0
+POLL_INTERVAL_S = 1.0
 PARSED_WITHIN_S = 180.0
 RUN_WITHIN_S = 1800.0
 COMPACT_EVERY_S = 60.0
@@ -124,7 +124,7 @@ class _FirstRun:
                 )
             if missing:
                 self._report.detail(step, f"waiting for {', '.join(missing)}")
-                time.sleep(LOOK_INTERVAL_S)
+                time.sleep(POLL_INTERVAL_S)
         self._report.done(step)
 
     def _flow(self, newest_before: int) -> None:
@@ -138,7 +138,7 @@ class _FirstRun:
         watch = Watch(self._source, self._began_at_s, self._options.stall_timeout_s, self._hints)
         deadline = time.monotonic() + self._options.timeout_s
         while True:
-            now = self._stages.look()
+            now = self._stages.snapshot()
             self._report.detail(step, describe(now))
             has_counts = now.ledger is not None and now.ledger.last_batch > newest_before
             if has_counts:
@@ -153,7 +153,7 @@ class _FirstRun:
             if self._has_more_to_compact(now):
                 self._run_dag(COMPACT_DAG)
             else:
-                time.sleep(LOOK_INTERVAL_S)
+                time.sleep(POLL_INTERVAL_S)
         self._note_first_counts()
         self._report.done(step, describe(now))
         if now.collector and shown_source(now.collector) != now.collector.source:
@@ -215,7 +215,7 @@ class _FirstRun:
                     f"{run.dag_id} is {run.state} since {RUN_WITHIN_S:.0f} s;"
                     f" see {self._hints.logs('airflow-scheduler')}"
                 )
-            time.sleep(LOOK_INTERVAL_S / 2)
+            time.sleep(POLL_INTERVAL_S / 2)
             run = self._api.run(run.dag_id, run.run_id)
         return run
 

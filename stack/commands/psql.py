@@ -19,9 +19,9 @@ def environment(dsn: str) -> dict[str, str]:
 
 def run(dsn_file: Path, command: str | None) -> int:
     """Runs the command, or an interactive session; returns psql's exit status."""
-    words = [str(server_binaries() / "psql"), *(["--command", command] if command else [])]
+    args = [str(server_binaries() / "psql"), *(["--command", command] if command else [])]
     env = {**os.environ, **environment(dsn_file.read_text().strip())}
     try:
-        return subprocess.run(words, env=env, check=False).returncode
+        return subprocess.run(args, env=env, check=False).returncode
     except KeyboardInterrupt:
         return 130

@@ -15,7 +15,7 @@ from stack.config.endpoints import Endpoints
 from stack.config.errors import StackError
 from stack.config.ports import LOOPBACK
 from stack.config.secrets import Secrets, write_private
-from stack.config.settings import REPOSITORY, Settings
+from stack.config.settings import REPOSITORY, StackSettings
 from stack.config.source_address import FIRST
 from stack.config.state_directory import StateDirectory
 from stack.toolchain import Toolchain
@@ -54,7 +54,7 @@ class Deployment:
     """
 
     home: StateDirectory
-    settings: Settings
+    settings: StackSettings
     ports: Mapping[str, int]
     toolchain: Toolchain
     hosts: Mapping[str, str] = field(default_factory=lambda: LOOPBACK)

@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 MOST_BROKERS = 9
 
 
-class Settings(BaseSettings):
+class StackSettings(BaseSettings):
     """Settings of one stack, from the environment as HASHTIDE_NAME; command-line options override them.
 
     Attributes:

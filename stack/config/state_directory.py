@@ -102,7 +102,7 @@ class StateDirectory:
         """All logs by name: the services', the collector's (`collect`) and those of YARN's containers.
 
         `count` is the streaming job's driver, the first container of the newest application's newest attempt; YARN has
-        what our Python says in its stdout, Spark's words in its stderr.
+        our Python's output in its stdout, Spark's in its stderr.
         """
         found = {path.stem: path for path in sorted(self.logs.glob("*.log"))}
         if (collector := self.spool / "collector.log").exists():

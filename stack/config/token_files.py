@@ -4,10 +4,10 @@ import stat
 from pathlib import Path
 
 from stack.config.errors import StackError
-from stack.config.settings import Settings
+from stack.config.settings import StackSettings
 
 
-def token_files(settings: Settings) -> dict[str, str]:
+def token_files(settings: StackSettings) -> dict[str, str]:
     """Airflow's variables for the files that are set: name → absolute path.
 
     Raises:

@@ -82,20 +82,20 @@ def initialise(deployment: "Deployment") -> str:
         if identity.user:
             for path in (data, password_file.name):
                 shutil.chown(path, identity.user)
-        words = ["--pgdata", str(data), "--username", "postgres", "--pwfile", password_file.name]
-        words += ["--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8", "--data-checksums"]
-        run_tool(deployment, "initdb", words, identity)
+        arguments = ["--pgdata", str(data), "--username", "postgres", "--pwfile", password_file.name]
+        arguments += ["--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8", "--data-checksums"]
+        run_tool(deployment, "initdb", arguments, identity)
     return "new"
 
 
-def run_tool(deployment: "Deployment", tool: str, words: list[str], identity: Identity) -> str:
+def run_tool(deployment: "Deployment", tool: str, arguments: list[str], identity: Identity) -> str:
     """Runs one of the wheel's programs as Postgres's system user and returns its output.
 
     Raises:
         StackError: it fails; the message has its last line.
     """
     before = privileges("TERM", identity.user, identity.capability)
-    command = [*before, str(server_binaries() / tool), *words]
+    command = [*before, str(server_binaries() / tool), *arguments]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=_LIMIT_S, cwd="/", env=deployment.environment, check=False
     )

@@ -14,7 +14,7 @@ from stack.daemons.health import health
 from stack.daemons.launch import working_in
 from stack.daemons.services import Service, services_of
 from stack.daemons.supervision import Process, Supervisor
-from stack.observe.lags import look
+from stack.observe.lags import measure_lags
 from stack.observe.status import ServiceStatus, Status
 
 
@@ -24,7 +24,7 @@ def gather(deployment: Deployment, generation: int) -> Status:
     processes = supervisor.processes()
     tally = restarts.read(deployment.home.run / "restarts.json")
     with ThreadPoolExecutor(max_workers=16) as pool:
-        lags = pool.submit(look, deployment.endpoints, generation)
+        lags = pool.submit(measure_lags, deployment.endpoints, generation)
         services = [pool.submit(_service, deployment, each, processes, tally) for each in services_of(deployment)]
         others = pool.submit(_unsupervised, deployment.home)
         found = [each.result() for each in services] + others.result()

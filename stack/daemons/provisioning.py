@@ -70,8 +70,8 @@ def format_kafka(deployment: Deployment) -> None:
         return
     conf = deployment.home.conf / "kafka"
     cluster_id = (KAFKA_SECRETS / "cluster_id").read_text().strip() if deployment.cluster else new_cluster_id()
-    words = ("format", "--cluster-id", cluster_id, "--config", str(conf / "server.properties"), "--ignore-formatted")
-    run(deployment, "kafka-format", (*kafka_java(deployment, 128), "kafka.tools.StorageTool", *words))
+    args = ("format", "--cluster-id", cluster_id, "--config", str(conf / "server.properties"), "--ignore-formatted")
+    run(deployment, "kafka-format", (*kafka_java(deployment, 128), "kafka.tools.StorageTool", *args))
 
 
 def format_namenode(deployment: Deployment) -> None:
@@ -135,9 +135,9 @@ def migrate_airflow(deployment: Deployment) -> str:
     run(deployment, "airflow-migrate", (*airflow(deployment), "db", "migrate"))
     run(deployment, "airflow-migrate", (*airflow(deployment), "fab-db", "migrate"))
     user, password = deployment.secrets.admin_login()
-    words = ("users", "create", "--username", user, "--role", "Admin", "--email", "admin@localhost")
+    args = ("users", "create", "--username", user, "--role", "Admin", "--email", "admin@localhost")
     names = ("--firstname", "Hashtide", "--lastname", "Admin")
-    run(deployment, "airflow-admin", (*airflow(deployment), *words, *names), stdin=f"{password}\n{password}\n")
+    run(deployment, "airflow-admin", (*airflow(deployment), *args, *names), stdin=f"{password}\n{password}\n")
     stamp.write_text(json.dumps(_metadata_state(deployment)))
     return "migrated, admin made"
 

@@ -15,7 +15,7 @@ STATEMENT_TIMEOUT_MS = 60_000
 
 
 @contextmanager
-def snapshot(dsn_file: Path) -> Iterator[Cursor]:
+def read_only(dsn_file: Path) -> Iterator[Cursor]:
     """A read-only transaction that sees one state of the database. Raises psycopg2.Error."""
     connection = psycopg2.connect(
         dsn_file.read_text(encoding="utf-8").strip(),
@@ -38,13 +38,13 @@ def rows(cursor: Cursor, name: str, **parameters: Any) -> list[tuple[Any, ...]]:
 
 def busiest_day(dsn_file: Path, generation: int) -> date | None:
     """The UTC day with the most posts; None where nothing is counted."""
-    with snapshot(dsn_file) as cursor:
+    with read_only(dsn_file) as cursor:
         found = rows(cursor, "busiest_day", generation=generation)
     return found[0][0] if found else None
 
 
 def top_hashtags(dsn_file: Path, generation: int, day: date, top: int) -> Sequence[tuple[str, int, float]]:
     """The day's most used hashtags: as most people spell it, posts, share of the day's posts (0 to 1)."""
-    with snapshot(dsn_file) as cursor:
+    with read_only(dsn_file) as cursor:
         found = rows(cursor, "top_hashtags", generation=generation, day=day, top=top)
     return [(str(spelling), int(posts), float(share)) for spelling, posts, share in found]

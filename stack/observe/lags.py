@@ -10,7 +10,7 @@ import requests
 from contract.manifest import Manifest, ManifestError, decode
 from contract.names import MANIFEST, ROOT, batch_folder, counts_path
 from stack.config.endpoints import Endpoints
-from stack.observe.counts_db import rows, snapshot
+from stack.observe.counts_db import read_only, rows
 from stack.observe.stages import Snapshot, Stages, shown_source
 
 _LIMIT_S = 5.0
@@ -49,10 +49,10 @@ class Lags:
     posts: int | None = None
 
 
-def look(endpoints: Endpoints, generation: int) -> Lags:
+def measure_lags(endpoints: Endpoints, generation: int) -> Lags:
     """Reads every stage; one that does not answer leaves its own fields unknown."""
     stages = Stages(endpoints, generation)
-    now = stages.look()
+    now = stages.snapshot()
     manifest = _manifest(endpoints, generation, now.newest_batch)
     compacted = now.ledger.last_batch if now.ledger else None
     day, revision, made_at, compacted_at = _postgres(endpoints, generation)
@@ -112,7 +112,7 @@ def _postgres(
     endpoints: Endpoints, generation: int
 ) -> tuple[date | None, int | None, datetime | None, datetime | None]:
     try:
-        with snapshot(endpoints.reader_dsn_file) as cursor:
+        with read_only(endpoints.reader_dsn_file) as cursor:
             report = rows(cursor, "last_report")
             compaction = rows(cursor, "last_compaction", generation=generation)
     except (psycopg2.Error, OSError):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stack.observe.counts_db import rows, snapshot
+from stack.observe.counts_db import read_only, rows
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Ledger:
 
 def read_ledger(dsn_file: Path, generation: int, topic: str) -> Ledger:
     """What Postgres holds for a generation; an empty ledger before the first compaction. Raises psycopg2.Error."""
-    with snapshot(dsn_file) as cursor:
+    with read_only(dsn_file) as cursor:
         tallies = rows(cursor, "ledger_tallies", generation=generation)
         ranges = tuple(LedgerRange(*row) for row in rows(cursor, "ledger_ranges", generation=generation, topic=topic))
     if not tallies:

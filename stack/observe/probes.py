@@ -30,11 +30,11 @@ def problem(probe: "Callable[[], object]") -> str:
     try:
         probe()
     except (ProbeError, OSError, ValueError, KeyError, TypeError, IndexError, struct.error) as error:
-        return words(error)
+        return describe(error)
     return ""
 
 
-def words(error: Exception) -> str:
+def describe(error: Exception) -> str:
     """What a failed probe says."""
     if isinstance(error, ProbeError):
         return str(error)
@@ -140,7 +140,7 @@ def postgres(host: str, port: int) -> None:
 def airflow(component: str, host: str, port: int, started_at: float = 0.0) -> None:
     """Airflow's API server says so, and of the other three that they have had a heartbeat since they were started.
 
-    Airflow calls 30 s fresh enough: that may be the last word of the process before this one.
+    Airflow calls 30 s fresh enough: that may be the previous process's last heartbeat.
     """
     health = get_json(f"{host}:{port}", "/api/v2/monitor/health")[component]
     if health["status"] != "healthy":

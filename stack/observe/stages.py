@@ -41,7 +41,7 @@ class Snapshot:
     """All stages at about one moment; None is unknown.
 
     Attributes:
-        collector: None also before the collector's first word.
+        collector: None also before the collector's first start.
         applications: newest first.
         newest_batch: newest batch committed to the count log, -1 before the first.
         ledger: what is compacted.
@@ -72,7 +72,7 @@ class Stages:
         self._session = requests.Session()
         self._session.trust_env = False
 
-    def look(self) -> Snapshot:
+    def snapshot(self) -> Snapshot:
         """All stages now."""
         return Snapshot(self.collector(), self.applications(), self.newest_batch(), self.ledger())
 
@@ -139,8 +139,8 @@ def shown_source(collector: CollectorState) -> str:
     return f"{collector.source} ({found[0]})" if "auto" in kinds and found else collector.source
 
 
-def _unless_away(look: Callable[[], T]) -> T | None:
+def _unless_away(read: Callable[[], T]) -> T | None:
     try:
-        return look()
+        return read()
     except (psycopg2.OperationalError, KafkaError, topic_recount.TopicError, OSError):
         return None

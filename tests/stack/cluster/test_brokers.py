@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stack.cluster.brokers import Brokers, BrokersAwayError, look_at_brokers, seen
+from stack.cluster.brokers import Brokers, BrokersAwayError, describe_brokers, seen
 from tests.brokers import Broker
 from tests.secured_broker import SecuredBroker
 
@@ -35,7 +35,7 @@ def test_a_broker_that_left_the_metadata_is_behind_by_its_number() -> None:
 @pytest.mark.kafka
 def test_a_real_broker_says_who_is_there_and_in_sync(broker: Broker) -> None:
     topic = broker.create_topic("looked-at", partitions=3)
-    found = look_at_brokers(broker.bootstrap_servers, None, topic, 10.0)
+    found = describe_brokers(broker.bootstrap_servers, None, topic, 10.0)
     assert found == Brokers(frozenset({"127.0.0.1"}), {}, 3)
 
 
@@ -46,7 +46,7 @@ def test_a_secured_broker_tells_who_may_read_the_topic_and_nobody_else(
     def ask(**changed: str | None) -> Brokers:
         file = tmp_path / "client.json"
         file.write_text(json.dumps(secured_broker.client("counter", **changed)))
-        return look_at_brokers(secured_broker.bootstrap_servers, file, "posts", 5.0)
+        return describe_brokers(secured_broker.bootstrap_servers, file, "posts", 5.0)
 
     assert ask() == Brokers(frozenset({"localhost"}), {}, 4)
     with pytest.raises(BrokersAwayError):
@@ -55,10 +55,10 @@ def test_a_secured_broker_tells_who_may_read_the_topic_and_nobody_else(
 
 def test_nobody_home_is_told_within_the_limit() -> None:
     with pytest.raises(BrokersAwayError, match="no answer"):
-        look_at_brokers("127.0.0.1:1", None, "posts", 1.0)
+        describe_brokers("127.0.0.1:1", None, "posts", 1.0)
 
 
 def test_a_file_that_cant_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / "client.json").write_text("{}")
     with pytest.raises(BrokersAwayError, match=r"client\.json: security\.protocol is missing"):
-        look_at_brokers("127.0.0.1:1", tmp_path / "client.json", "posts", 1.0)
+        describe_brokers("127.0.0.1:1", tmp_path / "client.json", "posts", 1.0)

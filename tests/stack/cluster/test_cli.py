@@ -15,7 +15,7 @@ from stack.config.deployment import Deployment
 from stack.config.endpoints import Endpoints
 from stack.config.errors import StackError
 from stack.config.ports import DEFAULTS
-from stack.config.settings import Settings
+from stack.config.settings import StackSettings
 from stack.config.state_directory import StateDirectory
 from stack.config.variables import read_variables, set_variable
 from stack.observe.lags import Lags
@@ -38,7 +38,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     """The cluster as a container of Airflow's sees it, once `setup` is done."""
     home = StateDirectory(tmp_path)
     home.make()
-    settings = Settings(home=tmp_path, airflow_url="https://counts.example")
+    settings = StackSettings(home=tmp_path, airflow_url="https://counts.example")
     found = Deployment(home, settings, DEFAULTS, Toolchain(Path(), Path(), Path()), HOSTS, cluster=True)
     found.secrets.ensure()
     set_variable(home.variables_file, "hashtide_source", "simulator:posts=100")

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from stack.cluster import layout
-from stack.config.settings import REPOSITORY, Settings
+from stack.config.settings import REPOSITORY, StackSettings
 from stack.daemons.services import services_of
 
 FILE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
@@ -86,7 +86,7 @@ def test_only_who_has_to_reaches_beyond_the_inside_network() -> None:
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_the_environment_holds_settings_and_no_secret(name: str) -> None:
-    known = {f"HASHTIDE_{field}".upper() for field in Settings.model_fields} | {"HASHTIDE_AIRFLOW_PORT", "TZ"}
+    known = {f"HASHTIDE_{field}".upper() for field in StackSettings.model_fields} | {"HASHTIDE_AIRFLOW_PORT", "TZ"}
     for variable in SERVICES[name].get("environment", {}):
         assert variable in known
         assert not re.search("PASSWORD|SECRET|TOKEN|DSN|KEY", variable)

@@ -14,7 +14,7 @@ from stack.cluster.services import airflow, brokers, collector, gather, hdfs, po
 from stack.config.deployment import Deployment
 from stack.config.endpoints import Endpoints
 from stack.config.ports import DEFAULTS, LOOPBACK
-from stack.config.settings import Settings
+from stack.config.settings import StackSettings
 from stack.config.state_directory import StateDirectory
 from stack.observe.lags import Lags
 from stack.observe.status import ServiceStatus
@@ -203,7 +203,7 @@ def test_no_collector_yet_is_no_row(endpoints: Endpoints) -> None:
 
 def test_every_broker_has_a_row(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     found = Brokers(frozenset({"kafka-1", "kafka-2", "kafka-4"}), {"kafka-2": 2}, 4)
-    monkeypatch.setattr(services, "look_at_brokers", lambda *_: found)
+    monkeypatch.setattr(services, "describe_brokers", lambda *_: found)
     assert healths(brokers(endpoints)) == {
         "Kafka 1": "healthy",
         "Kafka 2": "is behind in 2 of 4 partitions",
@@ -216,7 +216,7 @@ def test_a_broker_that_nobody_named_and_that_holds_copies_is_told_when_it_goes(
     endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = Brokers(frozenset({"kafka-1", "kafka-2", "kafka-3"}), {"kafka-4": 3}, 4)
-    monkeypatch.setattr(services, "look_at_brokers", lambda *_: found)
+    monkeypatch.setattr(services, "describe_brokers", lambda *_: found)
     assert healths(brokers(endpoints))["Kafka 4"] == "is not in the cluster"
 
 
@@ -224,7 +224,7 @@ def test_brokers_that_dont_answer_are_all_told(endpoints: Endpoints, monkeypatch
     def away(*_: object) -> Brokers:
         raise BrokersAwayError("no answer (KafkaTimeoutError)")
 
-    monkeypatch.setattr(services, "look_at_brokers", away)
+    monkeypatch.setattr(services, "describe_brokers", away)
     assert set(healths(brokers(endpoints)).values()) == {"no answer (KafkaTimeoutError)"}
     assert len(brokers(endpoints)) == 3
 
@@ -233,9 +233,9 @@ def test_all_of_it_is_gathered_however_much_is_down(tmp_path: Path, monkeypatch:
     def away(*_: object) -> Brokers:
         raise BrokersAwayError("no answer")
 
-    monkeypatch.setattr(services, "look_at_brokers", away)
-    monkeypatch.setattr(services, "look", lambda *_: Lags())
-    settings = Settings(home=tmp_path, airflow_url="https://counts.example")
+    monkeypatch.setattr(services, "describe_brokers", away)
+    monkeypatch.setattr(services, "measure_lags", lambda *_: Lags())
+    settings = StackSettings(home=tmp_path, airflow_url="https://counts.example")
     ports, hosts = dict.fromkeys(DEFAULTS, 1), {**LOOPBACK, "kafka": "kafka-1,kafka-2,kafka-3"}
     here = Deployment(StateDirectory(tmp_path), settings, ports, Toolchain(Path(), Path(), Path()), hosts, cluster=True)
     found = gather(here, 1)

@@ -108,7 +108,7 @@ class FakeStages:
     def newest_batch(self) -> int:
         return self.world.batches - 1
 
-    def look(self) -> Snapshot:
+    def snapshot(self) -> Snapshot:
         self.world.looks += 1
         if self.world.looks == self.world.commits_at_look:
             self.world.batches += 1
@@ -178,7 +178,7 @@ def fakes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         "busiest_day": lambda *_: DAY if world.compacted else None,
         "top_hashtags": lambda *_: [("first", 40, 0.4), ("[bold]second", 10, 0.1)],
         "close_the_books": books,
-        "LOOK_INTERVAL_S": 0.0,
+        "POLL_INTERVAL_S": 0.0,
         "PARSED_WITHIN_S": 0.2,
     }.items():
         monkeypatch.setattr(first_run, name, fake)

@@ -9,7 +9,7 @@ from stack.commands import cli
 from stack.config.deployment import Deployment
 from stack.config.errors import StackError
 from stack.config.ports import DEFAULTS
-from stack.config.settings import Settings
+from stack.config.settings import StackSettings
 from stack.config.state_directory import StateDirectory
 from stack.observe.lags import Lags
 from stack.observe.status import ServiceStatus, Status
@@ -20,7 +20,7 @@ from stack.toolchain import Toolchain
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     home = StateDirectory(tmp_path)
     home.make()
-    found = Deployment(home, Settings(home=tmp_path), DEFAULTS, Toolchain(Path(), Path(), Path()))
+    found = Deployment(home, StackSettings(home=tmp_path), DEFAULTS, Toolchain(Path(), Path(), Path()))
     found.secrets.ensure()
     monkeypatch.setattr(cli.SupervisordBackend, "deployment", lambda _self, _home: found)
     return found

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from stack.config.deployment import Deployment, check_paths
 from stack.config.errors import StackError
 from stack.config.ports import DEFAULTS
-from stack.config.settings import Settings
+from stack.config.settings import StackSettings
 from stack.config.state_directory import StateDirectory
 from stack.toolchain import Toolchain
 
@@ -25,7 +25,7 @@ def home(tmp_path: Path) -> StateDirectory:
 
 def _site(home: StateDirectory, dsn: str | None = None) -> Deployment:
     deployment = Deployment(
-        home, Settings(home=home.root, postgres_dsn=SecretStr(dsn) if dsn else None), dict(DEFAULTS), PARTS
+        home, StackSettings(home=home.root, postgres_dsn=SecretStr(dsn) if dsn else None), dict(DEFAULTS), PARTS
     )
     deployment.secrets.ensure()
     return deployment

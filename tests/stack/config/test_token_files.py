@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from stack.config.errors import StackError
-from stack.config.settings import Settings
+from stack.config.settings import StackSettings
 from stack.config.token_files import token_files
 
 
 def test_without_any_there_is_nothing_to_tell() -> None:
-    assert token_files(Settings()) == {}
+    assert token_files(StackSettings()) == {}
 
 
 def test_the_environment_names_them_and_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,7 +19,7 @@ def test_the_environment_names_them_and_paths_become_absolute(tmp_path: Path, mo
     (tmp_path / "x").write_text("canary")
     (tmp_path / "x").chmod(0o400)
     monkeypatch.setenv("HASHTIDE_X_TOKEN_FILE", "x")
-    assert token_files(Settings()) == {"hashtide_x_token_file": f"{tmp_path}/x"}
+    assert token_files(StackSettings()) == {"hashtide_x_token_file": f"{tmp_path}/x"}
 
 
 @pytest.mark.parametrize(
@@ -39,5 +39,5 @@ def test_what_is_no_private_file_is_refused_without_its_text(
         path.write_text(text)
         path.chmod(mode)
     with pytest.raises(StackError, match=f"HASHTIDE_MASTODON_TOKEN_FILE: .*{re.escape(why)}") as refused:
-        token_files(Settings(mastodon_token_file=path))
+        token_files(StackSettings(mastodon_token_file=path))
     assert "canary" not in str(refused.value)

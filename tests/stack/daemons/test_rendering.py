@@ -12,7 +12,7 @@ import pytest
 
 from stack.config.deployment import Deployment
 from stack.config.ports import DEFAULTS, HOST, LOOPBACK
-from stack.config.settings import REPOSITORY, Settings
+from stack.config.settings import REPOSITORY, StackSettings
 from stack.config.source_address import FIRST
 from stack.config.state_directory import StateDirectory
 from stack.config.variables import read_variables, set_variable
@@ -51,7 +51,7 @@ message.max.bytes=2097152
 
 def _site(root: Path) -> Deployment:
     parts = Toolchain(python=Path("/venv/bin/python"), java_home=Path("/java"), jars=Path("/jars"))
-    return Deployment(StateDirectory(root), Settings(home=root), dict(DEFAULTS), parts)
+    return Deployment(StateDirectory(root), StackSettings(home=root), dict(DEFAULTS), parts)
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def test_a_state_that_cannot_be_read_is_unknown(endpoints: Endpoints, content: s
 def test_services_that_do_not_answer_are_unknown(endpoints: Endpoints) -> None:
     endpoints.reader_dsn_file.write_text("host=127.0.0.1 port=1 user=nobody")
     away = replace(endpoints, namenode_url=NOBODY, resourcemanager_url=NOBODY)
-    assert Stages(away, 1).look() == Snapshot(None, None, None, None)
+    assert Stages(away, 1).snapshot() == Snapshot(None, None, None, None)
 
 
 def test_a_heartbeat_is_no_progress() -> None:
