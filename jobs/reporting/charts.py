@@ -1,6 +1,6 @@
 """The geometry of the pictures: pure functions from counts to lengths; the templates only draw.
 
-Widths are percentages and heights pixels, and no picture is scaled: so letters stay legible on a telephone.
+Widths are percentages, heights pixels, and no picture is scaled, so letters stay legible on a telephone.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Band:
-    """A time of the day that is shaded: x and width in percent of the plot."""
+    """A shaded time of the day: x and width in percent of the plot."""
 
     x: float
     width: float
@@ -36,14 +36,14 @@ class Band:
 
 @dataclass(frozen=True)
 class Tick:
-    """A line of the scale: its value, and y in pixels from the plot's top."""
+    """A line of the scale: value, and y in pixels from the plot's top."""
 
     value: int
     y: float
 
 
 def bar_width(value: int, longest: int) -> float:
-    """Length of a bar in percent, the longest being 100."""
+    """Length of a bar in percent of the longest."""
     return round(100 * value / longest, 2) if longest > 0 else 0.0
 
 
@@ -70,7 +70,7 @@ def columns(hours: Sequence[int]) -> tuple[list[Column], list[Tick]]:
 
 
 def band(begins: datetime, ends: datetime, *, start: datetime) -> Band | None:
-    """The part of [begins, ends) that lies in the day from `start`; None where there is none."""
+    """The part of [begins, ends) in the day from `start`; None if they do not overlap."""
     end = start + timedelta(days=1)
     begins, ends = max(begins, start), min(ends, end)
     if ends <= begins:
@@ -80,13 +80,13 @@ def band(begins: datetime, ends: datetime, *, start: datetime) -> Band | None:
 
 
 def gap_bands(gaps: Iterable[Gap], *, start: datetime) -> list[Band]:
-    """The gaps whose times are known, where they touch the day; at least as wide as can be seen."""
+    """The gaps with known times that touch the day; each wide enough to be seen."""
     drawn = [band(gap.start, gap.end or gap.noted_at, start=start) for gap in gaps if gap.start]
     return [found for found in drawn if found]
 
 
 def sparkline(hours: Sequence[int]) -> str:
-    """An SVG path of 24 small columns, the highest as high as the picture; an hour with one post is still seen."""
+    """An SVG path of 24 small columns, the highest as high as the picture; an hour with one post stays visible."""
     largest, slot = max(hours), SPARK_WIDTH // HOURS
     path = []
     for hour, posts in enumerate(hours):

@@ -1,4 +1,4 @@
-"""How complete a day is: pure functions from the books to a verdict and sentences that anyone understands."""
+"""How complete a day is: pure functions from the books to a verdict, and sentences that anyone understands."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,24 +10,25 @@ from reporting.wording import clock, count_of, day_and_clock, duration, hour_ran
 from reporting.wording import source as source_name
 
 LATE_AFTER = timedelta(minutes=10)
-"""A post is late when the ten minutes of its arrival began more than this after the minute it was written in.
+"""A post is late if the ten minutes of its arrival began more than this after the minute in which it was written.
 
-Arrival is kept by ten minutes and event time by one, so the line lies between 10 and 21 minutes of delay: no post that
-came sooner is called late, and every one that came later is. sql/reporting/arrivals.sql takes it as a parameter.
+Arrival is kept in steps of ten minutes and event time in minutes, so the limit lies between 10 and 21 minutes of
+delay: no post with a shorter delay is called late, and every post with a longer one is. sql/reporting/arrivals.sql
+takes it as a parameter.
 """
 
 _IMPLAUSIBLE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Verdict(StrEnum):
-    """What a reader must know before any number."""
+    """What a reader must know before reading any number."""
 
     COMPLETE = "complete"
     INCOMPLETE = "incomplete"
     OPEN = "open"  # the day is not over in the books
     EMPTY = "empty"
-    SILENT = "silent"  # hours without a post, and no gap that would explain them
-    UNREADABLE = "unreadable"  # nothing known to be missing but records that could not be read
+    SILENT = "silent"  # hours without a post, and no gap that explains them
+    UNREADABLE = "unreadable"  # only unreadable records are missing, as far as is known
     BROKEN = "broken"  # the books contradict themselves
 
 
@@ -43,7 +44,7 @@ class Completeness:
 
 
 def completeness(books: DayBooks, *, start: datetime, end: datetime) -> Completeness:
-    """Judge the day [start, end) by what the books know, up to their last batch."""
+    """Judges the day [start, end) by the books, up to their last batch."""
     posts = books.every_post
     reach = books.position.processed_at
     missed = missed_time(books.gaps, start=start, end=end)
@@ -74,7 +75,7 @@ def _headline(verdict: Verdict, *, silent: int, dead: int) -> str:
         Verdict.INCOMPLETE: "Incomplete: parts of this day are missing",
         Verdict.OPEN: "Not over yet: these numbers will grow",
         Verdict.EMPTY: "Nothing is counted for this day",
-        Verdict.SILENT: f"No posts in {silent} of 24 hours, and no gap that would explain it",
+        Verdict.SILENT: f"No posts in {silent} of 24 hours, and no recorded gap explains it",
         Verdict.UNREADABLE: f"No gap is known, but {count_of(dead, 'record')} could not be read",
         Verdict.BROKEN: "The books contradict themselves: do not use these numbers",
     }[verdict]
@@ -83,7 +84,7 @@ def _headline(verdict: Verdict, *, silent: int, dead: int) -> str:
 def missed_time(gaps: Iterable[Gap], *, start: datetime, end: datetime) -> timedelta:
     """How much of [start, end) lies in at least one gap.
 
-    A gap without an end is known to last until it was noted; one without a start has no length.
+    A gap without an end counts until it was recorded; one without a start has no length.
     """
     missed, reached = timedelta(0), start
     known = [(gap.start, gap.end or gap.noted_at) for gap in gaps if gap.start]
@@ -96,7 +97,7 @@ def missed_time(gaps: Iterable[Gap], *, start: datetime, end: datetime) -> timed
 
 
 def silent_hours(books: DayBooks, *, start: datetime, end: datetime) -> tuple[int, ...]:
-    """The hours of the day, begun and ended in the books, in which no post of any source was written."""
+    """The hours of the day that have ended in the books and in which no post of any source was written."""
     if not books.hours_are_kept:
         return ()
     reach = _earlier(books.position.processed_at, end)
@@ -105,7 +106,7 @@ def silent_hours(books: DayBooks, *, start: datetime, end: datetime) -> tuple[in
 
 
 def balanced(books: DayBooks) -> bool:
-    """Whether no count is larger than what it is counted from."""
+    """Whether no part is larger than its whole."""
     tallies = [books.since_start] + ([books.read] if books.read else [])
     return all(tally.duplicates >= 0 and tally.implausible <= tally.posts for tally in tallies)
 
@@ -130,42 +131,42 @@ def _verdict(books: DayBooks, *, posts: int, silent: Sequence[int], end: datetim
 
 def _state_sentence(reach: datetime | None, *, start: datetime, end: datetime) -> str:
     if start == _IMPLAUSIBLE:
-        return "1970-01-01 is no day here: it holds every post whose time cannot be true."
+        return "1970-01-01 is not a real day here: it holds all posts with an implausible time."
     if reach is None:
-        return "No batch has been counted yet, so nothing is known of this day."
+        return "No batch has been counted yet, so nothing is known about this day."
     if reach >= end:
         return f"The day is over: the last batch was counted on {day_and_clock(reach)}, after its end."
     if reach < start:
-        return f"The books have not come to this day yet: the last batch was counted on {day_and_clock(reach)}."
-    return f"The books reach to {clock(reach)} UTC; what is written after that will come in a later revision."
+        return f"This day has not been processed yet: the last batch was counted on {day_and_clock(reach)}."
+    return f"Counted up to {clock(reach)} UTC; later posts will be in a later revision."
 
 
 def _beginning_sentences(began_at: datetime | None, *, start: datetime, end: datetime) -> list[str]:
     if began_at is None or not start < began_at < end:
         return []
-    return [f"Counting began at {clock(began_at)} UTC; posts from before are here only where a source still had them."]
+    return [f"Counting began at {clock(began_at)} UTC; earlier posts are included only if a source still had them."]
 
 
 def _posts_sentence(posts: int) -> str:
     if posts == 0:
-        return "Not one post that was written on this day has been counted."
+        return "No post written on this day has been counted."
     if posts == 1:
         return "One post written on this day has been counted."
-    return f"{number(posts)} posts written on this day are counted, each of them once."
+    return f"{number(posts)} posts written on this day have been counted, each once."
 
 
 def _gap_sentences(gaps: Sequence[Gap], *, start: datetime, end: datetime) -> list[str]:
-    """One sentence a source, for others may be collected meanwhile; one more where the network itself says so."""
+    """One sentence for each source, since others may be collected meanwhile; another for what a network reported."""
     if not gaps:
         return ["No gap in the collection is recorded."]
     sentences = []
     for source, said in sorted({(gap.source, gap.said is not None) for gap in gaps}):
         alike = [gap for gap in gaps if (gap.source, gap.said is not None) == (source, said)]
         missed = missed_time(alike, start=start, end=end)
-        length = f"for {duration(missed)} of this day" if missed else "for a time that is not known"
-        name, times = source_name(source) if source else "a source that is not named", count_of(len(alike), "gap")
+        length = f"for {duration(missed)} of this day" if missed else "for an unknown time"
+        name, times = source_name(source) if source else "an unnamed source", count_of(len(alike), "gap")
         sentences.append(
-            f"By its own word {name} did not deliver everything {length} ({times}): part of those posts are missing."
+            f"{name} reported that it did not deliver everything {length} ({times}): some of those posts are missing."
             if said
             else f"From {name} nothing was collected {length} ({times}): those posts are missing."
         )
@@ -178,17 +179,17 @@ def _silence_sentences(silent: Sequence[int], *, posts: int, gaps: Sequence[Gap]
     reason = (
         "the gaps may explain it"
         if gaps
-        else "no gap is recorded, so either nobody wrote or nobody collected; the books cannot tell which"
+        else "no gap is recorded, so either nobody wrote or nothing was collected; the books cannot show which"
     )
-    return [f"There is not one post from {hour_ranges(silent)} UTC: {reason}."]
+    return [f"No posts from {hour_ranges(silent)} UTC: {reason}."]
 
 
 def _dead_sentence(dead: int) -> str:
     if dead == 0:
-        return "Every record that came on this day could be read."
+        return "Every record received on this day could be read."
     verb, pronoun = ("is", "it is") if dead == 1 else ("are", "they are")
     return (
-        f"{count_of(dead, 'record')} that came on this day could not be read and {verb} in no count; "
+        f"{count_of(dead, 'record')} received on this day could not be read and {verb} not counted; "
         f"{pronoun} listed by reason below."
     )
 
@@ -198,12 +199,14 @@ def _late_sentences(books: DayBooks, *, posts: int) -> list[str]:
     if posts == 0:
         return []
     if arrivals.known < posts:
-        return [f"When posts came is kept for some days only; it is known of {number(arrivals.known)} here."]
+        return [
+            f"Arrival times are kept for some days only; here they are known for {count_of(arrivals.known, 'post')}."
+        ]
     if arrivals.late == 0:
         return []
     if arrivals.after_the_day == posts:
-        return ["All of them came after the day had ended, as in a replay of a recording."]
-    text = f"{count_of(arrivals.late, 'post')} ({percent(arrivals.late / posts)}) came late and "
+        return ["All of them arrived after the day had ended, as in a replay of a recording."]
+    text = f"{count_of(arrivals.late, 'post')} ({percent(arrivals.late / posts)}) arrived late and "
     text += "is counted all the same" if arrivals.late == 1 else "are counted all the same"
     if arrivals.after_the_day:
         text += f"; {number(arrivals.after_the_day)} of them after the day had ended"

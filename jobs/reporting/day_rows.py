@@ -1,4 +1,4 @@
-"""What the books know of a day: plain rows, as the queries bring them, before any reckoning."""
+"""A day's rows as the queries return them, before any computation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,9 +9,10 @@ from reporting.ranking import Rank, TermCount
 
 @dataclass(frozen=True)
 class Position:
-    """The last batch compacted of the current generation: what the report was made from, in place of a clock.
+    """The last compacted batch of the current generation: the report's basis, instead of a clock.
 
-    `processed_at` is that batch's own time, `began_at` the first one's; all but the generation are None before a batch.
+    `processed_at` is that batch's own time, `began_at` the first one's; all but the generation are None before the
+    first batch.
     """
 
     generation: int | None
@@ -23,7 +24,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Tally:
-    """What the records of a topic turned into; every record is exactly one of them.
+    """What became of the records of a topic; every record is exactly one of these.
 
     `implausible` posts are among `posts`: their event time is before 2006 or ahead of their arrival.
     """
@@ -37,13 +38,13 @@ class Tally:
 
     @property
     def duplicates(self) -> int:
-        """What is left: the books keep no count of their own for it (docs/contracts.md)."""
+        """The rest: the books keep no count of duplicates (docs/contracts.md)."""
         return self.records - self.posts - self.control - self.dead - self.gaps
 
 
 @dataclass(frozen=True)
 class PostCount:
-    """Posts of the day by source and language; reposts are among the posts."""
+    """Posts of the day by source and language; posts include reposts."""
 
     source: str
     lang: str
@@ -62,9 +63,9 @@ class ControlCount:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """When the day's posts came; `known` of them, for the minutes are kept for some days only.
+    """When the day's posts arrived; for `known` of them, since minutes are kept for some days only.
 
-    `last` is the start of the ten minutes in which the last of these came.
+    `last` is the start of the ten minutes in which the last of them arrived.
     """
 
     known: int = 0
@@ -75,9 +76,9 @@ class Arrivals:
 
 @dataclass(frozen=True)
 class Gap:
-    """A time in which a source was not collected, or not all of it; start and end are None where nobody says when.
+    """A time in which a source was not, or not completely, collected; start and end are None if unknown.
 
-    `said` is the kind of the network's own control message that says it, None where the collector noted it; `notes`
+    `said` is the kind of the network's control message that reported it, None if the collector did; `notes` is how many
     such messages in a row are one gap.
     """
 
@@ -92,7 +93,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Collected:
-    """What kinds of sources the collector read from `began_at` on; until `ended_at`, None where that is not known."""
+    """The kinds of sources that the collector read from `began_at` until `ended_at` (None if unknown)."""
 
     began_at: datetime
     ended_at: datetime | None
@@ -103,9 +104,9 @@ class Collected:
 class DayBooks:
     """Everything a report is made of, read in one snapshot of the database.
 
-    `read` is None where the minutes that tell it are no longer kept; `previous` where the day before has no posts.
-    `spellings` has the most used spelling of the listed hashtags (none from before spellings were kept).
-    `posts` and `all_hours` are of all sources and languages; `post_hours` and the terms of those that were asked for.
+    `read` is None if its minutes are no longer kept; `previous` if the day before has no posts.
+    `spellings` has the most used spelling of the listed hashtags (missing for times before spellings were kept).
+    `posts` and `all_hours` are of all sources and languages; `post_hours` and the terms of the selection.
     """
 
     position: Position
@@ -133,5 +134,5 @@ class DayBooks:
 
     @property
     def hours_are_kept(self) -> bool:
-        """Whether the hours still tell of every post: they are kept for months, days for ever."""
+        """Whether the hours still cover every post: they are kept for months, days for ever."""
         return sum(self.all_hours) == self.every_post

@@ -1,5 +1,5 @@
-"""What goes wrong with a report."""
+"""Errors of a report."""
 
 
 class ReportError(Exception):
-    """The report can't be made; the message is one line that says what to do."""
+    """The report cannot be made; the message is one line that says what to do."""

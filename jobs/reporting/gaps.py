@@ -1,4 +1,4 @@
-"""Gaps as people want to read them: what a network says minute by minute is one gap where it goes on."""
+"""Joins gaps for readers: messages that a network repeats minute by minute become one gap."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -7,9 +7,9 @@ from reporting.day_rows import Gap
 
 
 def join_adjacent(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
-    """The gaps; those that control messages said are one where they are of one source and kind and touch.
+    """The gaps; adjacent ones that control messages of one source and kind reported are joined.
 
-    The last message speaks for all: X's `limit` counts from the connection's start. What the collector noted stays.
+    The last message stands for all: X's `limit` counts from the connection's start. The collector's own gaps stay.
 
     Args:
         gaps: by start, as sql/reporting/gaps.sql gives them.

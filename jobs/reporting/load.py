@@ -31,7 +31,7 @@ def connect(dsn: str) -> connection:
     """Open the reporter's connection.
 
     Raises:
-        ReportError: where the DSN can't be understood or the server can't be reached; it never repeats the DSN.
+        ReportError: the DSN cannot be understood or the server cannot be reached; the message never contains the DSN.
     """
     try:
         return psycopg2.connect(
@@ -52,7 +52,7 @@ def read(db: connection, statement: str, parameters: Mapping[str, object]) -> li
 
 @contextmanager
 def snapshot(db: connection) -> Iterator[None]:
-    """One reading transaction: a compaction that commits meanwhile is seen whole or not at all."""
+    """One reading transaction: a compaction that commits meanwhile is visible completely or not at all."""
     db.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
     try:
         yield
@@ -62,7 +62,7 @@ def snapshot(db: connection) -> Iterator[None]:
 
 
 def read_day(db: connection, request: ReportRequest) -> DayBooks:
-    """Return what the current generation's books know of the day that is asked for."""
+    """Returns the requested day from the current generation's books."""
     with snapshot(db):
         found = read(db, "position", {})
         if not found:
@@ -80,7 +80,7 @@ def read_day(db: connection, request: ReportRequest) -> DayBooks:
 
 
 def _read_whole(db: connection, asked: Mapping[str, object], position: Row) -> dict[str, Any]:
-    """What is told of all sources and languages: the completeness."""
+    """Reads what describes the whole stream: the completeness."""
     dropped = position["buckets_since"] is not None and asked["day"] < position["buckets_since"]
     hours = read(db, "post_hours", asked)
     return {
@@ -100,7 +100,7 @@ def _read_whole(db: connection, asked: Mapping[str, object], position: Row) -> d
 
 
 def _read_hashtags(db: connection, asked: Mapping[str, object], request: ReportRequest) -> dict[str, Any]:
-    """What is told of the selection: hashtags and words."""
+    """Reads what describes the selection: hashtags and words."""
     hashtags = _terms(read(db, "top_terms", {**asked, "metric": "hashtag", "top": request.top}))
     words = _terms(read(db, "top_terms", {**asked, "metric": "word", "top": TOP_WORDS}))
     listed = {**asked, "terms": [count.term for count in hashtags]}

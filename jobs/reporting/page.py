@@ -1,4 +1,4 @@
-"""The report as one HTML file: everything inside, nothing fetched, every word from outside escaped."""
+"""The report as one self-contained HTML file; all text from outside is escaped."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,13 +15,13 @@ from reporting.summarise import Summary
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 CHARTED = 15
-_CHART_LABEL_COLUMNS = 24  # what fits beside its number on a telephone
+_CHART_LABEL_COLUMNS = 24  # the width that fits beside its number on a telephone
 
 _MARK = {Simulated.NO: [], Simulated.PARTLY: ["Partly simulated:"], Simulated.YES: ["Simulated:"]}
 
 _environment = Environment(
     loader=FileSystemLoader(TEMPLATES),
-    autoescape=True,  # for every template, whatever its ending: terms are what strangers wrote
+    autoescape=True,  # for every template, whatever its ending: terms come from strangers
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
@@ -82,7 +82,7 @@ def _selection(summary: Summary) -> list[str]:
 
 
 def _figures(summary: Summary) -> list[tuple[str, str, str]]:
-    """(figure, name, note) of the completeness at a glance."""
+    """(figure, name, note): the completeness at a glance."""
     books, arrivals = summary.books, summary.books.arrivals
     gaps = len(books.gaps)
     late = "–" if books.every_post and not arrivals.known else wording.number(arrivals.late)
@@ -90,16 +90,16 @@ def _figures(summary: Summary) -> list[tuple[str, str, str]]:
     return [
         (wording.number(books.every_post), "posts counted", "written on this day"),
         (missed, "missed", f"in {wording.count_of(gaps, 'gap')} of collection" if gaps else "no gap is recorded"),
-        (wording.number(sum(count for _, count in books.dead)), "unreadable", "records that came on this day"),
-        (late, "came late", "more than 10 minutes after; counted"),
+        (wording.number(sum(count for _, count in books.dead)), "unreadable", "records received on this day"),
+        (late, "arrived late", "more than 10 minutes after; counted"),
     ]
 
 
 def _gap(gap: Gap, day: date) -> dict[str, str]:
     return {
-        "source": wording.source(gap.source) if gap.source else "not named",
-        "start": wording.time_on(gap.start, day) if gap.start else "not known",
-        "end": wording.time_on(gap.end, day) if gap.end else f"not known; noted {wording.time_on(gap.noted_at, day)}",
+        "source": wording.source(gap.source) if gap.source else "unnamed",
+        "start": wording.time_on(gap.start, day) if gap.start else "unknown",
+        "end": wording.time_on(gap.end, day) if gap.end else f"unknown; recorded {wording.time_on(gap.noted_at, day)}",
         "length": wording.duration(gap.end - gap.start) if gap.start and gap.end else "–",
         "why": gap.why if gap.notes == 1 else f"{gap.why} (the last of {wording.number(gap.notes)})",
     }
@@ -137,5 +137,5 @@ def _hours(summary: Summary) -> dict[str, Any]:
         "height": charts.PLOT_HEIGHT,
         "gaps": charts.gap_bands(books.gaps, start=request.start),
         "unknown": unknown,
-        "told": "; ".join(f"{column.hour:02}:00 {wording.number(column.posts)}" for column in columns),
+        "description": "; ".join(f"{column.hour:02}:00 {wording.number(column.posts)}" for column in columns),
     }

@@ -8,7 +8,7 @@ HOURS = 24
 
 
 class Change(StrEnum):
-    """How a term's rank moved against the day before."""
+    """How a term's rank moved since the day before."""
 
     UP = "up"
     DOWN = "down"
@@ -19,7 +19,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True)
 class TermCount:
-    """One term's posts on one day, summed over the sources and languages asked for; reposts are among the posts."""
+    """One term's posts on one day, summed over the selected sources and languages; posts include reposts."""
 
     term: str
     posts: int
@@ -28,7 +28,7 @@ class TermCount:
 
 @dataclass(frozen=True)
 class Rank:
-    """A term's place in another day's ranking."""
+    """A term's position in another day's ranking."""
 
     rank: int
     posts: int
@@ -38,7 +38,7 @@ class Rank:
 class RankedTerm:
     """One line of the ranking.
 
-    `term` is the identity that was counted, `spelling` what people see: for a hashtag the most used one.
+    `term` is the identity that was counted, `spelling` the displayed form: for a hashtag the most used one.
     `share` is of all posts of the day in the same selection, with or without a hashtag; None when none is counted.
     `rank` is 1 + the number of terms with more posts, so equal counts share a rank.
     """
@@ -55,12 +55,12 @@ class RankedTerm:
 
     @property
     def steps(self) -> int:
-        """By how many places the rank moved; 0 where there is nothing to compare."""
+        """By how many places the rank moved; 0 without a comparison."""
         return abs(self.previous.rank - self.rank) if self.previous else 0
 
 
 def in_order(counts: Iterable[TermCount]) -> list[TermCount]:
-    """Most posts first; equal ones by term, in code point order, so that every reading gives the same order."""
+    """Most posts first; equal ones by term in code point order, so that the order is always the same."""
     return sorted(counts, key=lambda count: (-count.posts, count.term))
 
 
@@ -75,11 +75,11 @@ def ranked(
     """Rank the leading terms of a day.
 
     Args:
-        counts: the leading terms; no term that is absent may have more posts than one that is here.
+        counts: the leading terms; no missing term may have more posts than one of them.
         posts: all posts of the day in the same selection, the shares' denominator.
         previous: places on the day before; None where that day has no counts.
         hours: posts by hour of each term.
-        spellings: how to show terms; one that is not in it is shown as it is.
+        spellings: how to show terms; a missing one is shown unchanged.
     """
     lines: list[RankedTerm] = []
     for position, count in enumerate(in_order(counts), start=1):
@@ -103,7 +103,7 @@ def ranked(
 
 
 def change_of(rank: int, before: Rank | None) -> Change:
-    """How a rank compares with the place of the day before, where that day has counts."""
+    """How a rank compares with the day before, if that day has counts."""
     if before is None:
         return Change.NEW
     if before.rank == rank:
@@ -112,7 +112,7 @@ def change_of(rank: int, before: Rank | None) -> Change:
 
 
 def share_of(part: int, whole: int) -> float | None:
-    """Part of the whole as a number from 0 to 1; None where there is no whole to be part of."""
+    """Part of the whole, from 0 to 1; None if the whole is 0."""
     return part / whole if whole > 0 else None
 
 
@@ -125,7 +125,7 @@ def by_hour(rows: Iterable[tuple[int, int]]) -> tuple[int, ...]:
 
 
 def shares_by(rows: Iterable[tuple[str, int]], *, limit: int) -> list[tuple[str | None, int, float | None]]:
-    """Sum (name, posts) rows into (name, posts, share), most first; what is past the limit is one line, name None."""
+    """Sum (name, posts) rows into (name, posts, share), most first; the rest is one line, name None."""
     sums: dict[str, int] = {}
     for name, posts in rows:
         sums[name] = sums.get(name, 0) + posts

@@ -1,4 +1,4 @@
-"""Whether a day's posts are people's or the simulator's: by when each source was collected, for they look the same."""
+"""Whether a day's posts are real or simulated, by when each source was collected: the posts look the same."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -7,14 +7,14 @@ from reporting.day_rows import DayBooks
 
 SIMULATOR = "simulator"
 _ARRIVAL = timedelta(minutes=10)
-"""Arrivals are kept by ten minutes; a post's own time may be ahead of its arrival by as much (docs/contracts.md)."""
+"""Arrivals are kept in steps of ten minutes; a post's own time may be that far ahead of them (docs/contracts.md)."""
 
 
 class Simulated(StrEnum):
     """How much of a day is simulated."""
 
     NO = "no"
-    PARTLY = "partly"  # the simulator was collected and others were: the books can't tell their posts apart
+    PARTLY = "partly"  # the simulator and others were collected: the books cannot separate their posts
     YES = "yes"
 
 
@@ -23,14 +23,14 @@ NOTES = {
     Simulated.PARTLY: "Partly simulated: some of these posts may be made by Hashtide's simulator, not by people.",
     Simulated.YES: "Simulated posts: made by Hashtide's simulator, not by people.",
 }
-"""What stands above everything else."""
+"""The line above everything else."""
 
 
 def simulated(books: DayBooks, *, start: datetime, end: datetime) -> Simulated:
     """Judge the day [start, end) by the sources that can have brought its posts.
 
-    One can where it began before the last of them arrived, and ended after the day's start: no post is written after it
-    is collected. Where the notes say nothing (a collector of another kind, a topic that others fill) neither do we.
+    A source can have, if it began before the last of them arrived and ended after the day's start: no post is written
+    after it is collected. Without notes (another collector, a topic that others fill) nothing is claimed.
     """
     reach = books.position.processed_at
     if not books.every_post or reach is None:

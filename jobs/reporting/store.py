@@ -1,4 +1,4 @@
-"""Keep a report: a revision in the books, and the two files."""
+"""Stores a report: a revision in the books, and two files."""
 
 import hashlib
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from reporting.load import read
 
 @dataclass(frozen=True)
 class Revision:
-    """Where a report stands in the books; `number` is None before the first batch, when there are no books to cite."""
+    """A report's revision in the books; `number` is None before the first batch, when there are no books to cite."""
 
     number: int | None
     is_new: bool
@@ -22,13 +22,13 @@ class Revision:
 
 
 def advisory_lock(db: connection, request: ReportRequest) -> None:
-    """Keep other runs of the same report out until the connection ends; waits as long as its lock_timeout allows."""
+    """Keeps other runs of the same report out until the connection ends; waits up to its lock_timeout."""
     read(db, "lock", {"report": f"{request.day} {request.stem} {request.top}"})
-    db.commit()  # the lock is the session's; the snapshot that this statement took must go
+    db.commit()  # the lock is the session's; this statement's snapshot must end
 
 
 def record(db: connection, request: ReportRequest, position: Position, *, html: bytes, csv: bytes) -> Revision:
-    """Add a revision where the bytes differ from the newest one, in one transaction; otherwise leave all as it is."""
+    """Adds a revision if the bytes differ from the newest one, in one transaction."""
     sha256 = hashlib.sha256(html).hexdigest()
     if position.batch_id is None:
         return Revision(None, is_new=False, sha256=sha256)
@@ -47,6 +47,6 @@ def record(db: connection, request: ReportRequest, position: Position, *, html: 
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write aside, then rename: a reader finds the old file or the new one, never half of it."""
+    """Writes aside, then renames: a reader finds the old file or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, content, durably=True, mode=0o644)

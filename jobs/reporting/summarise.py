@@ -1,4 +1,4 @@
-"""From the books of a day to everything that its report says: the pure heart of the stage."""
+"""From a day's books to the contents of its report: the pure core of the stage."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ TOP_LANGUAGES = 10
 
 @dataclass(frozen=True)
 class Summary:
-    """A day's report before it has a form; `posts` and `reposts` are of the selection."""
+    """A day's report before rendering; `posts` and `reposts` are of the selection."""
 
     request: ReportRequest
     books: DayBooks
@@ -28,7 +28,7 @@ class Summary:
 
 
 def summarise(books: DayBooks, request: ReportRequest) -> Summary:
-    """Reckon ranks, changes, shares and completeness from the rows as they were read, in whatever order they came."""
+    """Computes ranks, changes, shares and completeness from the rows, whatever their order."""
     selected = [row for row in books.posts if request.source in (None, row.source) and request.lang in (None, row.lang)]
     posts = sum(row.posts for row in selected)
     return Summary(

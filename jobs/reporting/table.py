@@ -14,10 +14,10 @@ COLUMNS = (
 
 
 def as_csv(summary: Summary) -> bytes:
-    """One line a hashtag, most posts first: RFC 4180, UTF-8 with the mark by which spreadsheets know it.
+    """One line for each hashtag, most posts first: RFC 4180, UTF-8 with the BOM that spreadsheets need.
 
-    A hashtag stands with its `#`, as it is counted and as most people spell it. So no cell can begin with a sign that
-    starts a formula (`=`, `+`, `-`, `@`), whatever people wrote, and the term is still exactly what follows the `#`.
+    Hashtags are written with `#`, as counted and in their most used spelling. So no cell begins with a sign that starts
+    a formula (`=`, `+`, `-`, `@`), and the term is exactly what follows the `#`.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")

@@ -1,4 +1,4 @@
-"""How numbers, times and names read, in English and in UTC, whatever the locale of the process."""
+"""Numbers, times and names for readers, in English and in UTC, whatever the locale of the process."""
 
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from babel.numbers import format_decimal
 
 _ENGLISH = Locale("en", "GB")  # day before month, as most of the world writes it
 _SOURCES = {"x": "X", "jetstream": "Bluesky (Jetstream)", "mastodon": "Mastodon", "text": "Plain text"}
-# Marks that turn the direction of what follows: a tag must not reach beyond itself (Trojan Source, CVE-2021-42574).
+# Marks that change the direction of text: a tag must not affect its surroundings (Trojan Source, CVE-2021-42574).
 _DIRECTION_MARKS = dict.fromkeys([0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 
 
@@ -26,7 +26,7 @@ def count_of(value: int, noun: str) -> str:
 
 
 def percent(share: float | None) -> str:
-    """0.0271 → `2.71%`; what is more than nothing never reads as nothing; no share is a dash."""
+    """0.0271 → `2.71%`; a small share is never shown as 0; None is a dash."""
     if share is None:
         return "–"
     if 0 < share < 0.0001:
@@ -55,18 +55,18 @@ def day_and_clock(time: datetime) -> str:
 
 
 def time_on(time: datetime, day: date) -> str:
-    """`14:05` on the day itself, `1 Feb 2026, 14:05` on another one; in UTC."""
+    """`14:05` on the day itself, `1 Feb 2026, 14:05` on another; UTC."""
     of = time.astimezone(UTC).date()
     return clock(time) if of == day else f"{short_day(of)}, {clock(time)}"
 
 
 def instant(time: datetime) -> str:
-    """`2026-01-31T14:05:09Z`: the form for machines; microseconds only where there are any."""
+    """`2026-01-31T14:05:09Z`: for machines; microseconds only if not 0."""
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def duration(length: timedelta) -> str:
-    """`42 s`, `7 min`, `3 h 5 min`, `2 days 4 h`: rounded down to what is worth saying."""
+    """`42 s`, `7 min`, `3 h 5 min`, `2 days 4 h`: rounded down to two units."""
     seconds = int(length.total_seconds())
     if seconds < 60:
         return f"{seconds} s" if seconds else "less than a second"
@@ -96,7 +96,7 @@ def hour_ranges(hours: Sequence[int]) -> str:
 
 
 def language(code: str) -> str:
-    """`en` → `English (en)`; `und` and codes that have no English name as they are."""
+    """`en` → `English (en)`; `und` and codes without an English name are returned unchanged."""
     if code == "und":
         return "Not stated (und)"
     name = _ENGLISH.languages.get(code.replace("-", "_")) or _ENGLISH.languages.get(code.split("-")[0])
@@ -104,22 +104,22 @@ def language(code: str) -> str:
 
 
 def source(name: str) -> str:
-    """What people call the source that a dialect's name stands for."""
+    """The name of a dialect's network for readers."""
     return _SOURCES.get(name, name)
 
 
 def display_tag(term: str) -> str:
-    """A hashtag as it is shown: with its `#`, and without marks that would turn the text around it."""
+    """A hashtag for display: with its `#`, without marks that would turn the text around it."""
     return "#" + display_term(term)
 
 
 def display_term(term: str) -> str:
-    """A term as it is shown: without marks that would turn the text around it."""
+    """A term for display: without marks that would turn the text around it."""
     return term.translate(_DIRECTION_MARKS)
 
 
 def shortened(text: str, columns: int) -> str:
-    """Cut to a width in columns (wide characters take two), between what a reader sees as characters."""
+    """Cuts to a width in columns (wide characters take two), between visible characters."""
     width, kept = 0, ""
     for grapheme in regex.findall(r"\X", text):
         width += 2 if any(unicodedata.east_asian_width(char) in "WF" for char in grapheme) else 1

@@ -20,7 +20,7 @@ def told(books: DayBooks) -> str:
 
 def test_a_day_with_nothing_missing_is_complete() -> None:
     assert judged(day_books()).verdict is Verdict.COMPLETE
-    assert "48 posts written on this day are counted, each of them once." in told(day_books())
+    assert "48 posts written on this day have been counted, each once." in told(day_books())
     assert "No gap in the collection is recorded." in told(day_books())
 
 
@@ -36,12 +36,12 @@ def test_what_a_network_itself_held_back_is_told_apart_from_what_was_not_collect
     books = day_books(gaps=(gap("09:00", "09:42"), held_back))
     assert judged(books).verdict is Verdict.INCOMPLETE
     assert "From X nothing was collected for 42 min of this day (1 gap)" in told(books)
-    assert "By its own word X did not deliver everything for 3 min of this day (1 gap)" in told(books)
+    assert "X reported that it did not deliver everything for 3 min of this day (1 gap)" in told(books)
 
 
 def test_a_gap_without_times_is_told_all_the_same() -> None:
     books = day_books(gaps=(Gap("", None, None, at("09:00"), "?"),))
-    assert "From a source that is not named nothing was collected for a time that is not known" in told(books)
+    assert "From an unnamed source nothing was collected for an unknown time" in told(books)
 
 
 def test_time_missed_twice_counts_once_and_only_within_the_day() -> None:
@@ -63,7 +63,7 @@ def test_the_day_is_over_by_the_last_batch_and_not_by_a_clock() -> None:
     last = Position(1, 3, at("14:22"), START - timedelta(days=9), "0.1.0")
     books = day_books(position=last)
     assert judged(books).verdict is Verdict.OPEN
-    assert "The books reach to 14:22 UTC" in told(books)
+    assert "Counted up to 14:22 UTC; later posts will be in a later revision." in told(books)
 
 
 def test_a_batch_exactly_at_the_end_closes_the_day() -> None:
@@ -72,19 +72,19 @@ def test_a_batch_exactly_at_the_end_closes_the_day() -> None:
 
 def test_a_day_that_the_books_have_not_reached_says_so() -> None:
     books = day_books(position=Position(1, 0, START - timedelta(hours=1), None, "0"), posts=(), all_hours=(0,) * 24)
-    assert "The books have not come to this day yet" in told(books)
+    assert "This day has not been processed yet" in told(books)
 
 
 def test_before_the_first_batch_nothing_is_claimed() -> None:
     books = day_books(position=Position(1, None, None, None, None), posts=(), all_hours=(0,) * 24)
     assert judged(books).verdict is Verdict.EMPTY
-    assert judged(books).sentences == ("No batch has been counted yet, so nothing is known of this day.",)
+    assert judged(books).sentences == ("No batch has been counted yet, so nothing is known about this day.",)
 
 
 def test_an_empty_day_is_called_empty_and_not_complete() -> None:
     books = day_books(posts=(), all_hours=(0,) * 24, arrivals=Arrivals())
     assert judged(books).verdict is Verdict.EMPTY
-    assert "Not one post" in told(books)
+    assert "No post written on this day has been counted." in told(books)
 
 
 def test_counting_that_began_within_the_day_is_told() -> None:
@@ -95,7 +95,7 @@ def test_counting_that_began_within_the_day_is_told() -> None:
 def test_hours_without_posts_are_told_where_no_gap_explains_them() -> None:
     silent = day_books(all_hours=(0, 0, 0, *(2,) * 4, 0, *(2,) * 15, 10))
     assert judged(silent).verdict is Verdict.SILENT
-    assert "There is not one post from 00:00 to 03:00 and 07:00 to 08:00 UTC: no gap is recorded" in told(silent)
+    assert "No posts from 00:00 to 03:00 and 07:00 to 08:00 UTC: no gap is recorded" in told(silent)
 
 
 def test_an_hour_that_the_books_have_not_passed_is_not_silent() -> None:
@@ -116,10 +116,10 @@ def test_records_that_could_not_be_read_are_told_but_are_not_called_a_gap() -> N
 @pytest.mark.parametrize(
     ("arrivals", "sentence"),
     [
-        (Arrivals(48, 1, 0), "1 post (2.08%) came late and is counted all the same."),
-        (Arrivals(48, 12, 3), "12 posts (25.00%) came late and are counted all the same; 3 of them after the day"),
-        (Arrivals(48, 48, 48), "All of them came after the day had ended, as in a replay"),
-        (Arrivals(20, 1, 0), "When posts came is kept for some days only; it is known of 20 here."),
+        (Arrivals(48, 1, 0), "1 post (2.08%) arrived late and is counted all the same."),
+        (Arrivals(48, 12, 3), "12 posts (25.00%) arrived late and are counted all the same; 3 of them after the day"),
+        (Arrivals(48, 48, 48), "All of them arrived after the day had ended, as in a replay"),
+        (Arrivals(20, 1, 0), "Arrival times are kept for some days only; here they are known for 20 posts."),
     ],
 )
 def test_late_posts_are_told(arrivals: Arrivals, sentence: str) -> None:
@@ -135,4 +135,4 @@ def test_books_that_contradict_themselves_are_never_called_complete(broken: Tall
 def test_the_bucket_of_implausible_times_is_not_passed_off_as_a_day() -> None:
     epoch = START.replace(year=1970, month=1, day=1)
     told = completeness(day_books(), start=epoch, end=epoch + timedelta(days=1)).sentences
-    assert told[0] == "1970-01-01 is no day here: it holds every post whose time cannot be true."
+    assert told[0] == "1970-01-01 is not a real day here: it holds all posts with an implausible time."

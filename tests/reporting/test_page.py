@@ -149,15 +149,15 @@ def test_the_ranking_says_rank_change_posts_share_and_reposts() -> None:
 
 def test_without_counts_of_the_day_before_nothing_is_called_new() -> None:
     content = page(day_books(previous=None))
-    assert "There are no counts of 30 Jan 2026, so ranks can't be compared." in texts_of(content, "main")[0]
+    assert "There are no counts of 30 Jan 2026 to compare ranks with." in texts_of(content, "main")[0]
     assert "new" not in texts_of(content, "span")
 
 
 def test_a_selection_has_its_own_denominator_and_says_that_completeness_is_of_everything() -> None:
     text = texts_of(page(request=REQUEST.model_copy(update={"source": "x", "lang": "en"})), "main")[0]
     assert "it is in 12 of 30 posts from X in English (en) (40.00%)" in text
-    assert "All of this is said of the whole stream, not of the selection alone." in text
-    assert "48 posts written on this day are counted" in text
+    assert "This section describes the whole stream, not only the selection." in text
+    assert "48 posts written on this day have been counted" in text
 
 
 def test_the_hours_that_are_not_in_the_books_yet_are_hatched() -> None:
