@@ -1,4 +1,4 @@
-"""Compact what is new in the count log into Postgres; HASHTIDE_COMPACTOR_DSN in the environment.
+"""Compacts new batches of the count log into Postgres; HASHTIDE_COMPACTOR_DSN in the environment.
 
 The last line on stdout is one JSON object: generation, batches (compacted now), first_batch (null: none), last_batch
 (newest compacted; null: none ever), rows, records, removed_batches, dropped_partitions.
@@ -27,7 +27,7 @@ def positive(text: str) -> int:
 
 
 def parse(arguments: list[str] | None = None) -> tuple[CountLog, CompactSettings]:
-    """Arguments and environment → what to compact. Exits with status 2 where they are wrong."""
+    """Arguments and environment → settings. Exits with status 2 if they are wrong."""
     parser = JobParser("compact.py", __doc__)
     defaults = CompactSettings(dsn="")
     parser.add_argument(

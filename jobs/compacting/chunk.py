@@ -18,9 +18,9 @@ class Chunk:
     """Consecutive batches.
 
     Attributes:
-        manifests: one a batch, ascending.
-        documents: the same as the JSON objects they are.
-        rows: what they write to the counts.
+        manifests: one for each batch, ascending.
+        documents: the same manifests as JSON objects.
+        rows: the rows that they write to the counts.
     """
 
     manifests: list[Manifest]
@@ -39,12 +39,12 @@ class Chunk:
 
 
 def read_chunk(log: CountLog, batch_ids: Iterable[int], max_rows: int) -> Chunk:
-    """Read batches until their rows are more than `max_rows`; one at least.
+    """Reads batches until they have more than `max_rows` rows; at least one batch.
 
     Raises:
         MalformedBatchError, CountLogUnavailableError: see `CountLog`.
     """
-    # pyarrow is not worth its time before there is something to read: Airflow asks every two minutes.
+    # Imported only when there is something to read: Airflow starts this job every two minutes.
     from compacting.rows import copy_rows, latest, read_batch
 
     manifests: list[Manifest] = []

@@ -1,4 +1,4 @@
-"""What the collector noted of its sources' kinds (SPOOL/collected.jsonl) → rows of `collected`."""
+"""The collector's list of source kinds (SPOOL/collected.jsonl) → rows of `collected`."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,6 @@ from contract.spool import collected
 
 
 def read_collected(spool: Path | None) -> str:
-    """A JSON array of {"began_at", "kinds"}; empty where there is no spool, or nothing was collected into it yet."""
+    """A JSON array of {"began_at", "kinds"}; empty if there is no spool, or nothing was collected into it yet."""
     found = collected.read_collected(spool) if spool else []
     return json.dumps([{"began_at": each.began_at.isoformat(), "kinds": each.kinds} for each in found])

@@ -21,24 +21,24 @@ from compacting.statements import statement
 
 log = logging.getLogger(__name__)
 
-MAX_REMOVALS = 5000  # per run; the next run removes the rest
+MAX_REMOVALS = 5000  # per run; the next one removes the rest
 ATTEMPTS = 7  # of a transaction, within about a minute
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
 class CompactSettings:
-    """What to compact, and how much of it.
+    """What to compact, and its limits.
 
     Attributes:
         dsn: libpq connection string of the compactor.
         generation: the generation to compact.
-        max_batches: at most so many batches in this run; None: all.
-        chunk_batches: at most so many in one transaction.
-        chunk_rows: at most so many rows of Parquet in one transaction (a bigger batch goes alone).
-        keep_days: days that a compacted batch's files are kept, by its own time.
-        keep_bucket_days: days that count_bucket keeps what arrived.
-        spool: the collector's directory, whose list of collected kinds is copied to Postgres; None: it is not here.
+        max_batches: the most batches of one run; None: no limit.
+        chunk_batches: the most batches of one transaction.
+        chunk_rows: the most Parquet rows of one transaction (a larger batch is one by itself).
+        keep_days: days for which a compacted batch's files are kept, by its own time.
+        keep_bucket_days: days of arrival that count_bucket keeps.
+        spool: the collector's directory, whose list of kinds is copied to Postgres; None: on another machine.
     """
 
     dsn: str
@@ -53,7 +53,7 @@ class CompactSettings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run did. `first_batch` is None where it compacted nothing, `last_batch` the newest compacted one."""
+    """What a run did. `first_batch` is None if it compacted nothing, `last_batch` the newest compacted one."""
 
     generation: int
     batches: int
@@ -71,7 +71,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Position:
-    """Where the generation stands: its newest compacted batch, and the UTC day of arrival that buckets begin with."""
+    """The generation's position: its newest compacted batch, and the UTC day of arrival with which buckets begin."""
 
     last: int | None
     buckets_since: date | None
@@ -79,19 +79,19 @@ class Position:
 
 @dataclass
 class Tally:
-    """What was compacted so far, Parquet rows and records of the topic."""
+    """Totals so far: Parquet rows, and records of the topic."""
 
     rows: int = 0
     records: int = 0
 
 
 def compact(settings: CompactSettings, count_log: CountLog, now: datetime) -> Outcome:
-    """Compact what is new, then remove what is older than the retention.
+    """Compacts new batches, then removes what is older than the retention.
 
     Args:
-        settings: what to compact, and how much.
+        settings: what to compact, and its limits.
         count_log: of the same generation.
-        now: the time by which files are old; aware.
+        now: the time from which age is measured; timezone-aware.
 
     Raises:
         CompactionError: it can't continue. Earlier chunks are compacted; of the current one, nothing is.
@@ -113,7 +113,7 @@ def compact(settings: CompactSettings, count_log: CountLog, now: datetime) -> Ou
 
 
 def retried(attempt: Callable[[], Answer]) -> Answer:
-    """Attempts with backoff until one succeeds; an error that a retry can't mend is raised at once."""
+    """Attempts with backoff until one succeeds; an error that a retry cannot resolve is raised at once."""
     retrying = Retrying(
         retry=retry_if_exception(lambda error: may_pass(error) or isinstance(error, CountLogUnavailableError)),
         wait=wait_exponential_jitter(multiplier=0.5, max=20),
@@ -125,7 +125,7 @@ def retried(attempt: Callable[[], Answer]) -> Answer:
 
 
 def _backlog(settings: CompactSettings, count_log: CountLog) -> tuple[Position, range]:
-    """Where the generation stands, and the batches to compact."""
+    """The generation's position, and the batches to compact."""
     with connect(settings.dsn) as connection:
         with connection:
             position = _position(connection, settings.generation, "position")
@@ -139,7 +139,7 @@ def _backlog(settings: CompactSettings, count_log: CountLog) -> tuple[Position, 
 
 
 def _refuse_replaced(connection: Connection, count_log: CountLog, committed: list[int], last: int) -> None:
-    """A count log that began again would pass for the next batches of the old one as soon as it is long enough."""
+    """Compares the last compacted batch: a count log that began again would otherwise pass for the old one."""
     where = f"generation {count_log.generation} batch {last}"
     if last not in committed:
         raise CountLogReplacedError(
@@ -156,8 +156,8 @@ def _refuse_replaced(connection: Connection, count_log: CountLog, committed: lis
 def _compact_chunk(settings: CompactSettings, count_log: CountLog, todo: range, tally: Tally) -> int:
     """Compact the first of `todo` in one transaction; returns the newest batch compacted now.
 
-    It begins by reading the generation's position, so it learns whether a commit succeeded whose answer was lost, and
-    what another compactor did meanwhile.
+    It first reads the generation's position, and so learns whether a commit with a lost answer succeeded, and what
+    another compactor did meanwhile.
     """
     with connect(settings.dsn) as connection, connection, connection.cursor() as cursor:
         position = _position(connection, settings.generation, "lock_position")
@@ -178,7 +178,7 @@ def _compact_chunk(settings: CompactSettings, count_log: CountLog, todo: range, 
 
 
 def _retain(settings: CompactSettings, count_log: CountLog, now: datetime) -> tuple[int, int]:
-    """Remove files and buckets that are older than the retention; returns how many batches and partitions went."""
+    """Remove files and buckets that are older than the retention; returns how many of each."""
     with connect(settings.dsn) as connection, connection:
         before = now - timedelta(days=settings.keep_days)
         ((newest,),) = _run(connection, "removable_batch", generation=settings.generation, processed_before=before)
@@ -197,7 +197,7 @@ def _position(connection: Connection, generation: int, name: str) -> Position | 
 
 
 def _run(connection: Connection, name: str, **parameters: object) -> list[tuple[Any, ...]]:
-    """Run a statement of sql/compacting; its rows, if it has any."""
+    """Runs a statement of sql/compacting; returns its rows, if any."""
     with connection.cursor() as cursor:
         cursor.execute(statement(name), parameters)
         return cursor.fetchall() if cursor.description else []

@@ -1,4 +1,4 @@
-"""The count log as it lies in HDFS (or a folder): which batches there are, and their bytes."""
+"""The count log in HDFS (or a folder): the list of batches, and their bytes."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -16,16 +16,16 @@ Answer = TypeVar("Answer")
 
 
 class CountLog:
-    """Batches of one generation. A batch's folder appears whole, by a rename, and is never changed after it."""
+    """Batches of one generation. A batch's folder appears complete, by a rename, and never changes."""
 
     def __init__(self, url: str, generation: int, access: Access = OPEN) -> None:
-        """Reach the file system; nothing is read yet.
+        """Opens the file system; nothing is read yet.
 
         Args:
             url: the folder that holds `generation=G`: `webhdfs://host:port[,host:port]/path`, `swebhdfs://…` over TLS,
                 or as fsspec knows it, `file:///path`.
             generation: the generation to read.
-            access: how a WebHDFS lets us in.
+            access: how to authenticate to WebHDFS.
 
         Raises:
             ValueError: the URL's scheme is unknown, or it is malformed.
@@ -35,7 +35,7 @@ class CountLog:
         self._folder = f"{root}/{generation_folder(generation)}"
 
     def batches(self) -> list[int]:
-        """Ids of the committed batches that are still there, ascending; empty where the generation has none yet.
+        """Ids of the committed batches that still exist, ascending; empty if the generation has none yet.
 
         Raises:
             CountLogUnavailableError: no answer.
@@ -48,10 +48,10 @@ class CountLog:
         return sorted(batch_id for batch_id in found if batch_id is not None)
 
     def manifest(self, batch_id: int) -> tuple[Manifest, dict[str, Any]]:
-        """A batch's manifest, checked, and the JSON object that it was read from, which the ledger keeps whole.
+        """A batch's checked manifest, and its JSON object, which the ledger keeps.
 
         Raises:
-            MalformedBatchError: the file is missing, no manifest of this batch, or its sums are wrong.
+            MalformedBatchError: the file is missing, not a manifest of this batch, or its sums are wrong.
             CountLogUnavailableError: no answer.
         """
         raw = self._bytes(batch_id, MANIFEST)
@@ -64,7 +64,7 @@ class CountLog:
         """The batch's Parquet files: name and bytes, in the manifest's order.
 
         Raises:
-            MalformedBatchError: the folder has other files than the manifest.
+            MalformedBatchError: the folder's files differ from the manifest's.
             CountLogUnavailableError: no answer.
         """
         batch_id = manifest.batch_id
@@ -77,7 +77,7 @@ class CountLog:
         return [(file.name, self._bytes(batch_id, file.name)) for file in manifest.files]
 
     def remove(self, batch_id: int) -> None:
-        """Remove a batch's folder. A crash in between leaves a part of it, which the next run removes.
+        """Removes a batch's folder. After a crash midway the next run removes the rest.
 
         Raises:
             CountLogUnavailableError: no answer.
@@ -95,12 +95,12 @@ class CountLog:
             raise MalformedBatchError(f"{path} is missing") from error
 
     def _ask(self, question: Callable[[], Answer]) -> Answer:
-        """Ask the file system; what isn't a clear answer is `CountLogUnavailableError`."""
+        """Calls the file system; anything but a clear answer is a `CountLogUnavailableError`."""
         try:
             return question()
         except FileNotFoundError:
             raise
-        # fsspec's WebHDFS raises RuntimeError for what the NameNode could not do, requests' errors are OSErrors.
+        # fsspec's WebHDFS raises RuntimeError for failures of the NameNode; requests' errors are OSErrors.
         except (OSError, RuntimeError) as error:
             raise CountLogUnavailableError(f"{self._folder}: {error}") from error
 
@@ -109,11 +109,11 @@ def new_batches(committed: list[int], last: int | None) -> range:
     """The batches to compact: those after `last` up to the newest committed one.
 
     Args:
-        committed: ids of the batches that are there, ascending.
+        committed: ids of the existing batches, ascending.
         last: the newest compacted one; None: none yet.
 
     Raises:
-        MissingBatchError: one of them is not there.
+        MissingBatchError: one of them does not exist.
     """
     first = 0 if last is None else last + 1
     wanted = range(first, max(committed, default=-1) + 1)
@@ -129,7 +129,7 @@ def new_batches(committed: list[int], last: int | None) -> range:
 
 def _file_system(url: str, access: Access) -> tuple[Any, str]:
     if url.startswith(("webhdfs://", "swebhdfs://")):
-        # requests takes a while to import, and most looks are at a folder where nothing is new.
+        # requests takes a while to import, and mostly there is nothing new.
         from compacting import webhdfs
 
         return webhdfs.file_system(url, access)

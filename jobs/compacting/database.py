@@ -1,4 +1,4 @@
-"""Connections to Postgres whose every wait has a limit, and which of its errors may pass."""
+"""Connections to Postgres with a limit on every wait, and the errors that are worth a retry."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,8 @@ import psycopg2.extensions
 Connection = psycopg2.extensions.connection
 Cursor = psycopg2.extensions.cursor
 
-# A compactor whose machine is gone must not hold the generation's lock for the two hours that TCP would take to notice.
+# Without this, a compactor whose machine is gone would hold the generation's lock for the two hours that TCP needs to
+# notice.
 _SESSION = {
     "timezone": "UTC",
     "lock_timeout": "300s",
@@ -19,7 +20,7 @@ _SESSION = {
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
-    # Measured (bench/compact.py): sorts stay in memory, and small chunks look keys up instead of reading whole tables.
+    # Measured (bench/compact.py): sorts stay in memory, and small chunks use indexes instead of scanning tables.
     "work_mem": "64MB",
     "random_page_cost": "1.1",
 }
@@ -28,10 +29,10 @@ _NEVER_PASS = (psycopg2.errors.LockNotAvailable, psycopg2.errors.QueryCanceled, 
 
 @contextmanager
 def connect(dsn: str) -> Iterator[Connection]:
-    """A connection, closed at the end; no transaction is begun or ended.
+    """A connection, closed at the end; begins and ends no transaction.
 
     Raises:
-        psycopg2.OperationalError: no server, or it refuses.
+        psycopg2.OperationalError: no server answers, or it refuses.
     """
     options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
     given = psycopg2.extensions.parse_dsn(dsn).get("options")
@@ -51,7 +52,7 @@ def connect(dsn: str) -> Iterator[Connection]:
 
 
 def may_pass(error: BaseException) -> bool:
-    """Whether the same transaction may go through when tried again: lost connections, serialisation, deadlocks."""
+    """Whether the same transaction may succeed on a retry: lost connections, serialisation failures, deadlocks."""
     if isinstance(error, _NEVER_PASS):
         return False
     return isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError))

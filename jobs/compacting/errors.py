@@ -1,12 +1,12 @@
-"""What can go wrong in the compaction. Each message is one line for a person: where it happened, and what to do."""
+"""Errors of the compaction. Each message is one line: where it happened, and what to do."""
 
 
 class CompactionError(Exception):
-    """The compaction cannot go on; nothing of the chunk under way is in Postgres."""
+    """The compaction cannot continue; nothing of the current chunk is in Postgres."""
 
 
 class CountLogUnavailableError(CompactionError):
-    """The count log did not answer; trying again may help."""
+    """The count log did not answer; a retry may help."""
 
 
 class MissingBatchError(CompactionError):
@@ -14,12 +14,12 @@ class MissingBatchError(CompactionError):
 
 
 class MalformedBatchError(CompactionError):
-    """A batch's manifest and files do not agree, or hold what they may not."""
+    """A batch's manifest and files differ, or contain invalid values."""
 
 
 class CountLogReplacedError(CompactionError):
-    """The count log is not the one that was compacted so far."""
+    """The count log is not the one that was compacted before."""
 
 
 class RefusedError(CompactionError):
-    """The database's constraints, or what it already holds, refuse the batches."""
+    """The database's constraints or contents refuse the batches."""

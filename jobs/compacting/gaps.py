@@ -1,4 +1,4 @@
-"""The collector's note of a gap → a row of collection_gap. A note that can't be read is kept whole as the reason."""
+"""A gap event of the collector → a row of collection_gap. An unreadable event is kept whole as the reason."""
 
 import json
 import re
@@ -10,7 +10,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 @dataclass(frozen=True)
 class Gap:
-    """What a note says. Times are None where it names cursors instead, `source` is empty where it names none."""
+    """A parsed gap event. Times are None if it names cursors instead; `source` is empty if it names none."""
 
     source: str
     gap_from: datetime | None
@@ -19,7 +19,7 @@ class Gap:
 
 
 def parse_gap(note: str) -> Gap:
-    """Read a note, `{"source": …, "from": …, "to": …, "why": …}`."""
+    """Parses a gap event, `{"source": …, "from": …, "to": …, "why": …}`."""
     try:
         said = json.loads(note)
     except ValueError:
@@ -37,13 +37,13 @@ def parse_gap(note: str) -> Gap:
 
 
 def _clean(text: str) -> str:
-    """As Postgres can hold it: JSON can escape a NUL and half of a surrogate pair."""
+    """Text that Postgres accepts: JSON can escape a NUL and half of a surrogate pair."""
     return text.replace("\0", "�").encode("utf-8", "replace").decode()
 
 
 def _time(said: object) -> datetime | None:
-    """An ISO 8601 time, UTC where it names no zone; anything else is a cursor."""
-    if not isinstance(said, str) or not _DATE.match(said):  # Python takes many a bare number for a date
+    """An ISO 8601 time, UTC without a zone; anything else is a cursor."""
+    if not isinstance(said, str) or not _DATE.match(said):  # Python parses many bare numbers as dates
         return None
     try:
         time = datetime.fromisoformat(said)

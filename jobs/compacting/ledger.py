@@ -1,4 +1,4 @@
-"""One chunk into Postgres, within the transaction of the given cursor."""
+"""Writes one chunk to Postgres, in the transaction of the given cursor."""
 
 import json
 from collections.abc import Iterable
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 def enter(cursor: Cursor, generation: int, chunk: Chunk, buckets_since: date | None) -> None:
-    """Write the chunk's ledger rows, offset ranges, counts, control messages, dead letters, gaps; advance the position.
+    """Writes the chunk's ledger rows, offset ranges, counts, control messages, dead letters, gaps; advances.
 
     The caller holds the generation's lock, and commits.
 
     Args:
         cursor: in a transaction.
-        generation: whose batches they are.
+        generation: of the batches.
         chunk: what to write.
-        buckets_since: arrivals before this UTC day were dropped; None: none were.
+        buckets_since: arrivals before this UTC day were dropped; None: nothing was.
 
     Raises:
-        RefusedError: the batches don't follow the last ones, or a count went back.
-        MalformedBatchError: a dead letter's term can't be read.
+        RefusedError: the batches do not follow the last ones, or a count shrank.
+        MalformedBatchError: a dead letter's term cannot be parsed.
     """
     where = f"generation {generation} batches {chunk.first} to {chunk.last}"
     position = {"generation": generation, "first": chunk.first, "last": chunk.last}
@@ -59,7 +59,7 @@ def _enter_counts(cursor: Cursor, chunk: Chunk, generation: int, buckets_since: 
             f"{where}: counts that arrived at {first:%Y-%m-%d %H:%M}Z, but arrivals before {buckets_since} "
             "were dropped: compact within --keep-bucket-days, or start a new generation that counts again"
         )
-    # One query for all days; the function makes those that are missing, with the owner's rights.
+    # One query for all days; the function creates missing partitions, with the owner's rights.
     cursor.execute("select make_bucket_partition(day) from unnest(%s::date[]) as day", (rows.days,))
     cursor.execute(statement("stage_table"))
     cursor.copy_expert(statement("stage_copy"), rows.csv)
@@ -67,7 +67,7 @@ def _enter_counts(cursor: Cursor, chunk: Chunk, generation: int, buckets_since: 
     parameters = {"generation": generation, "first_arrival": first, "last_arrival": rows.last_arrival}
     cursor.execute(statement("changes"), parameters)
     _refuse_shrinking(cursor, parameters)
-    cursor.execute("analyze change")  # without it the planner joins by the wrong method: measured, twice the time
+    cursor.execute("analyze change")  # without it the planner chooses the wrong join: measured, twice the time
     for name in ("merge_buckets", "add_to_hours", "add_to_days", "control_messages", "said_gaps"):
         cursor.execute(statement(name), parameters)
     _enter_dead_letters(cursor, generation)

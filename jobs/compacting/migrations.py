@@ -9,7 +9,7 @@ import psycopg2
 
 log = logging.getLogger(__name__)
 
-_LOCK = 0x68617368  # "hash": any number that nobody else locks
+_LOCK = 0x68617368  # "hash": any number that no other program locks
 _TABLE = """
 create table if not exists schema_migration (
     name text primary key,
@@ -24,7 +24,7 @@ comment on column schema_migration.applied_at is 'When it was applied';
 
 
 class MigrationError(Exception):
-    """The files and the database do not agree on what was applied."""
+    """The files and the database differ about what was applied."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def read_migrations(folder: Path) -> list[Migration]:
     """All `.sql` files of the folder in the order of their names.
 
     Raises:
-        MigrationError: there are none, or a name does not begin with four digits that no other one has.
+        MigrationError: there are no files, or a name does not begin with four digits of its own.
     """
     files = sorted(folder.glob("*.sql"))
     numbers = [file.name[:4] for file in files]
@@ -50,14 +50,14 @@ def read_migrations(folder: Path) -> list[Migration]:
 
 
 def pending(migrations: list[Migration], applied: dict[str, str]) -> list[Migration]:
-    """What is left to apply.
+    """The migrations still to apply.
 
     Args:
         migrations: the files, in order.
-        applied: name → sha256 of what the database has.
+        applied: name → sha256, as the database has them.
 
     Raises:
-        MigrationError: an applied file was changed or is gone, or a new one stands before an applied one.
+        MigrationError: an applied file was changed or removed, or a new one sorts before an applied one.
     """
     known = {migration.name: migration.sha256 for migration in migrations}
     for name, sha256 in applied.items():
@@ -78,13 +78,13 @@ def pending(migrations: list[Migration], applied: dict[str, str]) -> list[Migrat
 
 
 def migrate(dsn: str, migrations: list[Migration]) -> list[str]:
-    """Apply what is pending in one transaction; a second migrator waits for the first.
+    """Applies pending migrations in one transaction; a second migrator waits for the first.
 
     Returns:
         Names of the files applied now.
 
     Raises:
-        MigrationError: see `pending`; or a file failed, then none was applied.
+        MigrationError: see `pending`; or a file failed, and none was applied.
     """
     connection = psycopg2.connect(dsn, connect_timeout=10, application_name="hashtide migrate")
     try:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from compacting.errors import MalformedBatchError
 from contract.manifest import Manifest
 
-MAX_KEY_BYTES = 2000  # an index row of Postgres has at most 2,704 bytes; the times and numbers of a key take some too
+MAX_KEY_BYTES = 2000  # an index row of Postgres has at most 2,704 bytes, including the key's times and numbers
 
 _INSTANT = pa.timestamp("us", tz="UTC")
 SCHEMA = pa.schema(
@@ -40,7 +40,7 @@ class GapRow:
         batch_id: the batch that brought it.
         arrival: ten minutes of processing time.
         noted_at: the minute of processing time.
-        note: the collector's JSON, whole.
+        note: the collector's whole JSON.
         notes: how often the same event was counted.
     """
 
@@ -53,13 +53,13 @@ class GapRow:
 
 @dataclass(frozen=True)
 class CopyRows:
-    """What one chunk writes to the counts.
+    """The rows that one chunk writes to the counts.
 
     Attributes:
-        csv: a row a changed key in the order of COLUMNS, as COPY reads it: without a header, every text quoted, so
-            that an empty text is not null.
-        days: UTC days of the rows' arrivals, each once, ascending; empty where no key changed.
-        first_arrival, last_arrival: the bounds of the rows' arrivals; None where no key changed.
+        csv: one row for each changed key, columns as in COLUMNS, as COPY reads it: without a header, every text
+            quoted, so that an empty text is not null.
+        days: UTC days of the rows' arrivals, each once, ascending; empty if no key changed.
+        first_arrival, last_arrival: the bounds of the rows' arrivals; None if no key changed.
         gaps: the chunk's gap events.
     """
 
@@ -71,11 +71,11 @@ class CopyRows:
 
 
 def read_batch(manifest: Manifest, files: Iterable[tuple[str, bytes]]) -> pa.Table:
-    """The rows of one batch, one a changed key, with its `batch_id`.
+    """The rows of one batch, one for each changed key, with its `batch_id`.
 
     Raises:
-        MalformedBatchError: a file is no such Parquet, has other rows than the manifest says, or a value that
-            Postgres can't hold (null, invalid UTF-8, NUL, a key too long for an index).
+        MalformedBatchError: a file has another Parquet schema, a different number of rows than the manifest says, or
+            a value that Postgres cannot hold (null, invalid UTF-8, NUL, a key too long for an index).
     """
     rows = {file.name: file.rows for file in manifest.files}
     tables = [SCHEMA.empty_table()]
@@ -91,15 +91,15 @@ def read_batch(manifest: Manifest, files: Iterable[tuple[str, bytes]]) -> pa.Tab
 
 
 def latest(batches: list[pa.Table]) -> pa.Table:
-    """One row a key: its count in the newest of the batches that changed it.
+    """One row for each key: its count in the newest batch that changed it.
 
     Args:
-        batches: tables of `read_batch`, oldest first.
+        batches: tables from `read_batch`, oldest first.
 
     Raises:
         MalformedBatchError: a count shrinks from one batch to a later one.
     """
-    # One thread, for `last` is by the order of the rows.
+    # One thread, because `last` depends on the order of the rows.
     values = [(name, "last") for name in ("batch_id", "posts", "reposts")] + [("posts", "max"), ("reposts", "max")]
     grouped = pa.concat_tables(batches).group_by(KEY, use_threads=False).aggregate(values)
     for name in ("posts", "reposts"):
@@ -110,7 +110,7 @@ def latest(batches: list[pa.Table]) -> pa.Table:
 
 
 def copy_rows(table: pa.Table) -> CopyRows:
-    """A table of `latest` as the database takes it."""
+    """A table of `latest` in the database's columns."""
     bounds = pc.min_max(table["arrival"]).as_py()
     out = io.BytesIO()
     pyarrow.csv.write_csv(table, out, pyarrow.csv.WriteOptions(include_header=False))
@@ -134,7 +134,7 @@ def _read_file(where: str, raw: bytes) -> pa.Table:
         if table.schema.names != SCHEMA.names:
             raise MalformedBatchError(f"{where} has the columns {table.schema.names}, not {SCHEMA.names}")
         table = table.cast(SCHEMA)
-        table.validate(full=True)  # reading does not look at UTF-8
+        table.validate(full=True)  # reading does not check UTF-8
     except pa.ArrowException as error:
         raise MalformedBatchError(f"{where}: {error}") from error
     return table
@@ -144,7 +144,7 @@ def _check(where: str, table: pa.Table) -> None:
     if any(column.null_count for column in table.columns):
         raise MalformedBatchError(f"{where} has a null")
     texts = [table[name] for name in ("metric", "source", "lang", "term")]
-    # Of the text that is COPYed only: a gap's note has no upper length and is no part of an index.
+    # Only for text that is COPYed: a gap event has no maximum length and is in no index.
     bytes_of_key = pc.add(pc.add(pc.binary_length(texts[0]), pc.binary_length(texts[1])), pc.binary_length(texts[2]))
     counted = pc.if_else(pc.equal(texts[0], "gap"), 0, pc.binary_length(texts[3]))
     if table.num_rows and pc.max(pc.add(bytes_of_key, counted)).as_py() > MAX_KEY_BYTES:
