@@ -25,7 +25,7 @@ def write_atomically(path: Path, content: bytes | str, *, durably: bool = False,
 
     Args:
         path: the file; its folder must exist.
-        content: all of it; text becomes UTF-8.
+        content: the whole file; text is written as UTF-8.
         durably: also after a power cut: file and folder are fsynced before this returns.
         mode: of the new file, from its first byte on and whatever the umask; None: 0666 less the umask.
 

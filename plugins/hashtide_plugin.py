@@ -6,7 +6,7 @@ from hashtide_airflow import listener
 
 
 class HashtidePlugin(AirflowPlugin):
-    """Hears that a person marks a lease as failed."""
+    """Notices when a person marks a supervision run failed."""
 
     name = "hashtide"
     listeners = [listener]  # noqa: RUF012 - Airflow reads it from the class

@@ -47,7 +47,7 @@ def note_kinds(directory: Path, kinds: Iterable[str], now: datetime) -> None:
 
 
 def _last_kinds(whole: bytes) -> object:
-    """Of the last line; None where there is none, or it can't be read: no post waits for a label."""
+    """The last line's kinds; None if it cannot be read: a label must never delay a post."""
     try:
         return json.loads(whole.splitlines()[-1])["kinds"]
     except (IndexError, ValueError, KeyError, TypeError):

@@ -95,7 +95,7 @@ def holder_pid(directory: Path) -> int | None:
 
 
 def holder(directory: Path) -> Holder | None:
-    """The process that holds the spool; None where there is none, or it does not hold it yet.
+    """The process that holds the spool; None if no process does (yet).
 
     Raises:
         ValueError: the lock is held by somebody who is no collector.

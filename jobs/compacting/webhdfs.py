@@ -25,7 +25,7 @@ def parse(url: str) -> Place:
     """`webhdfs://user@nn1:9870,nn2:9870/path`, `swebhdfs://` over TLS.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the URL is not one of these.
     """
     found = URL.fullmatch(url)
     if not found:
@@ -97,7 +97,7 @@ def spnego(access: Access) -> requests.auth.AuthBase:
     """The Kerberos ticket. With a keytab MIT's library gets one, and another before it ends.
 
     Raises:
-        requests.RequestException: there is none.
+        requests.RequestException: no ticket could be obtained.
     """
     # Not among Hashtide's own requirements (conf/README.md): there is no wheel of gssapi.
     import gssapi

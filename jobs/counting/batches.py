@@ -1,4 +1,4 @@
-"""The count log: each batch of the query becomes one folder, there or not, never half."""
+"""The count log: each batch of the query becomes one folder, complete or absent."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 class CountLog:
     """Writes a generation's batches below `counts/generation=G`.
 
-    Written aside, then renamed in one step that fails where the target exists: of two writers the first one wins, and a
-    batch that runs again after its commit leaves what is there.
+    Written aside, then renamed in one step that fails if the target exists: of two writers the first one wins, and a
+    batch that runs again after its commit leaves its folder unchanged.
     """
 
     def __init__(self, files: Files, generation: int, checkpoint: Checkpoint) -> None:
@@ -39,7 +39,7 @@ class CountLog:
     def write(self, counts: DataFrame, batch_id: int) -> None:
         """The function for foreachBatch: one batch's changed keys into the log.
 
-        A batch whose folder is there runs through again, as Spark wants its state committed, and leaves the folder.
+        A batch whose folder exists is computed again, because Spark needs its state committed, and leaves the folder.
         """
         target = f"{self._path}/{batch_folder(batch_id)}"
         if self._files.exists(target):

@@ -27,8 +27,8 @@ _RECORD = ["topic", "partition", "offset", "timestamp", "key", "value", "headers
 def with_processed_at(records: DataFrame) -> DataFrame:
     """The records with the batch's own time, the same again when the batch runs again.
 
-    `current_timestamp()` is kept in the offset log. It has to stand beside the raw value and go through the parse: as a
-    column of its own behind it, the optimiser may fold it into a constant and the watermark is lost.
+    `current_timestamp()` is kept in the offset log. It must be selected with the raw value and pass through the parse:
+    added afterwards, the optimiser may fold it into a constant, and the watermark is lost.
     """
     return records.select(*_RECORD, F.current_timestamp().alias("processed_at"))
 
@@ -45,8 +45,8 @@ def parse(records: DataFrame, rules: CountingRules) -> DataFrame:
 def dedupe(parsed: DataFrame, dedup_window_min: int) -> DataFrame:
     """The first row of each `record_id` within the dedup window, which is processing time; in batch, of all.
 
-    What is the first where versions differ: the lowest offset, as long as they share a partition (our collector's key
-    sees to that).
+    Of different versions, the one with the lowest offset is first if they share a partition, which our collector's keys
+    ensure.
     """
     if not parsed.isStreaming:
         return parsed.dropDuplicates(["record_id"])
@@ -60,9 +60,7 @@ def explode(parsed: DataFrame) -> DataFrame:
 
     Columns: processed_at, bucket, metric, source, lang, term, is_repost.
     """
-    things = F.concat(
-        F.array("term"), "hashtags", "spellings", "words"
-    )  # the place in it says which metric it counts for
+    things = F.concat(F.array("term"), "hashtags", "spellings", "words")  # its position decides the metric
     exploded = parsed.select(
         "processed_at",
         "kind",

@@ -12,10 +12,10 @@ from formats import parse, terms
 from formats.parsed import Parsed
 
 _TIMESTAMP = pa.timestamp("us", "UTC")
-_MAX_US = 253_402_300_800_000_000  # the year 10000: what lies outside of the calendar is implausible anyway
+_MAX_US = 253_402_300_800_000_000  # the year 10000: times outside the calendar are implausible anyway
 _MAX_EPOCH_MS_DIGITS = 15
 SEPARATOR = "\t"
-"""Between a term and what else its row says; no term has it in it, control characters are removed."""
+"""Separates a term from the rest of its row; no term contains it, since control characters are removed."""
 
 PARSED = pa.schema(
     [
@@ -57,12 +57,12 @@ class Record(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where the record lies, as dead letters name it."""
+        """The record's position, as dead letters name it."""
         return f"{self.topic}[{self.partition}]@{self.offset}"
 
     @property
     def own_key(self) -> str:
-        """Identity of a record that names no post: the key that our collector gave it, else its place."""
+        """Identity of a record that names no post: our collector's key, otherwise its position."""
         if self.key and self.collector is not None:
             return self.key.decode("utf-8", "backslashreplace")
         return self.place
@@ -134,7 +134,7 @@ def _row(rules: CountingRules, record: Record) -> tuple[Any, ...]:
 
 
 def _own_term(parsed: Parsed, record: Record) -> str:
-    """What the books keep of the record itself."""
+    """The part of the record that the books keep."""
     if parsed.kind == "dead":
         return f"{record.place} {parsed.term}"
     if parsed.kind == "control" and parsed.about:
@@ -143,7 +143,7 @@ def _own_term(parsed: Parsed, record: Record) -> str:
 
 
 def spellings(tags: tuple[str, ...]) -> list[str]:
-    """`IDENTITY<TAB>SPELLING` of each different way in which the post spells a hashtag."""
+    """`IDENTITY<TAB>SPELLING` of each different spelling of a hashtag in the post."""
     if not tags:
         return []
     each = dict.fromkeys(_cached(tag) if len(tag) <= terms.MAX_LENGTH else _spelling(tag) for tag in tags)

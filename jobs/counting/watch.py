@@ -85,7 +85,7 @@ def _marked(files: Files, stop_marker: str) -> bool:
 
 
 def _end_after_batch(query: StreamingQuery) -> None:
-    """Stops the query when the current batch has committed, when there is none, or when it takes too long."""
+    """Stops the query when the current batch has committed or takes too long, or between batches."""
     deadline = time.monotonic() + BATCH_LIMIT_S
     committed = _last_batch(query)
     while query.isActive and query.status["isTriggerActive"] and _last_batch(query) == committed:

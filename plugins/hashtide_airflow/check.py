@@ -37,7 +37,7 @@ def kafka() -> str:
 
 
 def kafka_writer() -> str:
-    """What the collector will be told; whether the brokers let it write is seen when it does."""
+    """Prepares the collector's login; whether it may write shows only when it does."""
     name = settings.kafka_writer()
     kafka_file.for_collector()
     return f"the collector uses {name} ({settings.kafka(name)[0]}), not tried"

@@ -76,7 +76,7 @@ def service_of(connection: Any, extra: type[Extra]) -> Service[Extra]:
     """A connection, validated.
 
     Raises:
-        ValueError: it can't be used; says which connection and what of it.
+        ValueError: it cannot be used; the message names the connection and the field.
     """
     try:
         found = extra.model_validate(connection.extra_dejson)

@@ -53,7 +53,7 @@ class SupervisordBackend:
         """The stack as it was last started.
 
         Raises:
-            StackError: there is none in this state directory.
+            StackError: this state directory has no stack.
         """
         place = _existing(home)
         return Deployment(place, StackSettings.read(home=home), recall(place), fetch(default_dir(), Quiet()))

@@ -38,7 +38,7 @@ class Backend(Protocol):
     """What differs between processes on one machine (supervisord) and containers (compose)."""
 
     def deployment(self, home: Path | None) -> Deployment:
-        """The stack as it runs. Raises StackError where there is none."""
+        """The running stack. Raises StackError if it does not exist."""
 
     def status(self, deployment: Deployment, generation: int) -> Status:
         """All services and stages, in some seconds at most, however much is down."""

@@ -53,7 +53,7 @@ def _probes(deployment: Deployment, started_at: float) -> Mapping[str, Callable[
 
 
 def listens(pid: int, port: int) -> bool:
-    """Whether the process or a child of it listens on the TCP port."""
+    """Whether the process or one of its children listens on the TCP port."""
     try:
         process = psutil.Process(pid)
         family = [process, *process.children(recursive=True)]

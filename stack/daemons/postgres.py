@@ -63,7 +63,7 @@ def reachable_by_others(path: Path) -> bool:
 
 
 def initialise(deployment: "Deployment") -> str:
-    """Creates the data folder if there is none. Returns a short status for the progress line.
+    """Creates the data folder if it does not exist. Returns a short status for the progress line.
 
     Raises:
         StackError: the system user can't be created, or initdb fails.

@@ -75,7 +75,7 @@ def format_kafka(deployment: Deployment) -> None:
 
 
 def format_namenode(deployment: Deployment) -> None:
-    """Creates an empty file system if there is none.
+    """Creates an empty file system if it does not exist.
 
     Raises:
         StackError: there are blocks but no file tree: formatting would delete them.

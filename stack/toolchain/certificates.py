@@ -14,7 +14,7 @@ CUSTOMARY_BUNDLES = (
 
 
 def system_bundle(env: Mapping[str, str] = os.environ) -> Path | None:
-    """The PEM file with the CAs of the user or the system; None if there is none."""
+    """The PEM file with the CAs of the user or the system; None if not found."""
     named = [env.get(name, "") for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")]
     paths = ssl.get_default_verify_paths()
     for candidate in (*named, paths.cafile or "", *CUSTOMARY_BUNDLES):

@@ -76,7 +76,7 @@ def find(env: Mapping[str, str] = os.environ) -> tuple[Java | None, list[Java]]:
 
 
 def why_refused(refused: list[Java]) -> str:
-    """Why the system's Java is not used, in a few words; empty if there is none."""
+    """Why the system's Java is not used, in a few words; empty if it was not found."""
     if not refused:
         return ""
     java = refused[0]

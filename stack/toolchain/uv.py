@@ -108,7 +108,7 @@ class Uv:
         }
 
     def _mirror(self, env: dict[str, str]) -> str:
-        """The index in pip's settings, which uv does not read; empty if there is none."""
+        """The index in pip's settings, which uv does not read; empty if not set."""
         if "UV_DEFAULT_INDEX" in env or "UV_INDEX_URL" in env:
             return ""
         asked = [str(self._home / "bin" / "python"), "-m", "pip", "config", "get", "global.index-url"]

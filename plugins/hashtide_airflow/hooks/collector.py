@@ -51,7 +51,7 @@ class CollectorHook(BaseHook):
         return read_state(self.spool)
 
     def holder(self) -> Holder | None:
-        """The collector that lives; None where there is none, or it does not hold its spool yet.
+        """The running collector; None if it is not running or does not hold its spool yet.
 
         Raises:
             ValueError: the lock is held by somebody who is no collector.

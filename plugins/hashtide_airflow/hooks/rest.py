@@ -77,7 +77,7 @@ def ticket(access: Access) -> AuthBase:
     """The Kerberos ticket, to be shown by SPNEGO. With a keytab MIT's library gets one, and another before it ends.
 
     Raises:
-        requests.RequestException: there is none.
+        requests.RequestException: no ticket could be obtained.
         ValueError: the libraries are not installed.
     """
     try:
