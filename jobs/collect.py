@@ -25,10 +25,10 @@ from collecting.sources.simulator import SimulatorSource, parse_cursor
 from collecting.spool.segments import SpoolCorrupt
 from collecting.spool.spool import Spool
 from contract.files import LockHeld
+from contract.kafka_client import KafkaConfigError, read_kafka_config
 from contract.spool import state
 from contract.spool.collected import note_kinds
 from contract.spool.state import CollectorState
-from counting.kafka_file import KafkaFileError, read_kafka_file
 from simulation import truth
 from simulation.settings import Settings as SimulatorSettings
 
@@ -67,8 +67,8 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     if given.spool_budget_mb < 1:
         parser.error("--spool-budget-mb must be at least 1")
     try:
-        given.login = read_kafka_file(given.kafka_config)
-    except KafkaFileError as error:
+        given.login = read_kafka_config(given.kafka_config)
+    except KafkaConfigError as error:
         parser.error(f"--kafka-config: {error}")
     return given
 

@@ -21,9 +21,9 @@ from rich.text import Text
 
 import formats
 from contract.job import JobFailedError, JobParser, job_main
+from contract.kafka_client import PLAIN, KafkaClientConfig, KafkaConfigError, read_kafka_config
 from contract.names import TOPIC
 from counting.kafka_consumer import open_consumer
-from counting.kafka_file import PLAIN, KafkaClientConfig, KafkaFileError, read_kafka_file
 from formats.details import NO_NAME, Details
 from formats.hashtags import extract_with_indices
 from formats.parsed import Parsed
@@ -73,8 +73,8 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     if not 0 <= given.lines <= MAX_RECORDS:
         parser.error(f"-n must be between 0 and {MAX_RECORDS}")
     try:
-        given.login = read_kafka_file(given.kafka_config)
-    except KafkaFileError as error:
+        given.login = read_kafka_config(given.kafka_config)
+    except KafkaConfigError as error:
         parser.error(f"--kafka-config: {error}")
     return given
 

@@ -19,6 +19,7 @@ from hashtide_airflow.commands import submit_command
 from hashtide_airflow.services import HdfsExtra
 from stack.daemons.postgres import ROLES
 from stack.observe import probes
+from tests.certificates import Authority
 
 REPO = Path(__file__).resolve().parent.parent
 CONF = REPO / "conf"
@@ -63,7 +64,7 @@ def test_every_field_of_the_connections_is_understood() -> None:
 @pytest.mark.usefixtures("connected")
 def test_a_client_of_kafka_can_be_made_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     authority = tmp_path / "kafka-ca.pem"
-    authority.write_text("certificates")
+    authority.write_text(Authority().pem)
     for name in (names.KAFKA, names.KAFKA_WRITER):
         fields = {**CONNECTIONS[name], "extra": {**CONNECTIONS[name]["extra"], "ssl.ca.location": str(authority)}}
         monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(fields))

@@ -15,8 +15,9 @@ import pytest
 from kafka.errors import KafkaError
 
 import tail
-from counting.kafka_file import read_kafka_file
+from contract.kafka_client import read_kafka_config
 from counting.topic import TopicUnreadable, require_topic
+from stack.observe.kafka_client import open_consumer
 from stack.observe.topic_recount import TopicError, end_offsets, recount_topic
 from tests.brokers import Broker
 from tests.certificates import Authority
@@ -179,7 +180,7 @@ def test_a_streaming_job_that_is_refused_says_why_before_it_starts(
     why: str,
 ) -> None:
     monkeypatch.setattr("counting.topic.PATIENCE_S", PATIENCE_S)
-    login = read_kafka_file(kafka_file(tmp_path, who(secured_broker, "counter") or {}))
+    login = read_kafka_config(kafka_file(tmp_path, who(secured_broker, "counter") or {}))
     with pytest.raises(TopicUnreadable, match=why) as refused:
         require_topic(secured_broker.bootstrap_servers, TOPIC, login)
     assert CANARY not in str(refused.value)
@@ -187,12 +188,16 @@ def test_a_streaming_job_that_is_refused_says_why_before_it_starts(
 
 def test_the_launcher_reads_the_topic_again_with_the_same_file(published: SecuredBroker, tmp_path: Path) -> None:
     file = kafka_file(tmp_path, published.client("counter"))
-    ends = end_offsets(published.bootstrap_servers, TOPIC, file)
-    found = recount_topic(published.bootstrap_servers, TOPIC, lambda *_: 0.0, 7200.0, file)
+    with open_consumer(published.bootstrap_servers, file) as consumer:
+        ends = end_offsets(consumer, TOPIC)
+        found = recount_topic(consumer, TOPIC, lambda *_: 0.0, 7200.0)
     assert found.records == sum(ends.values()) == len(published.read(TOPIC))
     stranger = kafka_file(tmp_path, published.client("nobody"))
-    with pytest.raises((TopicError, KafkaError)) as refused:
-        end_offsets(published.bootstrap_servers, TOPIC, stranger)
+    with (
+        pytest.raises((TopicError, KafkaError)) as refused,
+        open_consumer(published.bootstrap_servers, stranger) as consumer,
+    ):
+        end_offsets(consumer, TOPIC)
     assert CANARY not in str(refused.value)
 
 
@@ -260,7 +265,8 @@ def test_a_certificate_of_our_own_is_a_login_too(
     options = ["--source", "simulator:posts=50,seed=9", "--spool", str(tmp_path / "spool")]
     status, said = done([sys.executable, str(JOBS / "collect.py"), *where, *options])
     assert status == 0, said
-    assert sum(end_offsets(published.own_servers, TOPIC, file).values()) == before + 50
+    with open_consumer(published.own_servers, file) as consumer:
+        assert sum(end_offsets(consumer, TOPIC).values()) == before + 50
     assert tail.main([*where, "-n", "5"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 5
 

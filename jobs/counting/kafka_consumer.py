@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 
-from counting.kafka_file import KafkaClientConfig
+from contract.kafka_client import KafkaClientConfig
 
 _HINT = "(does it ask for TLS, or for a login? See --kafka-config)"
 _FAILED = re.compile(r"(?:Connection|Bootstrap connection to \S+) failed: (.*?)(?: \(backoff .*)?", re.DOTALL)

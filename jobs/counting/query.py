@@ -5,10 +5,10 @@ from typing import Protocol
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
+from contract.kafka_client import KafkaClientConfig
 from counting.batches import CountLog
 from counting.checkpoint import Checkpoint
 from counting.counts import counts
-from counting.kafka_file import KafkaClientConfig
 from counting.settings import CountSettings
 
 

@@ -42,7 +42,7 @@ SPARK_SETTINGS: dict[str, str] = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
     # INFO is a screenful each trigger in the driver; what we say ourselves is logged by Python.
     "spark.log.level": "WARN",
-    # What a plan or a log must not show of a source's options: Kafka's credentials (`kafka_file.KafkaClientConfig`).
+    # What a plan or a log must not show of a source's options: Kafka's credentials (`contract.kafka_client`).
     "spark.sql.redaction.options.regex": REDACTED,
     "spark.redaction.regex": REDACTED,
     # A progress bar for a terminal that nobody watches.

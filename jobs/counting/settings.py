@@ -11,13 +11,13 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from contract import names
 from contract.job import JobParser
+from contract.kafka_client import PLAIN, KafkaClientConfig, read_kafka_config
 from contract.names import RETWEETS, WORDS, Retweets, Words
 from contract.options import Options
 from counting.counting_rules import CountingRules
-from counting.kafka_file import PLAIN, KafkaClientConfig, read_kafka_file
 
 EARLIEST = "earliest"
-FromFile = Annotated[KafkaClientConfig, BeforeValidator(read_kafka_file)]
+FromFile = Annotated[KafkaClientConfig, BeforeValidator(read_kafka_config)]
 
 
 def default_shuffle_partitions() -> int:

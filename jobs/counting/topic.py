@@ -5,8 +5,8 @@ import json
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
+from contract.kafka_client import PLAIN, KafkaClientConfig
 from counting.kafka_consumer import open_consumer
-from counting.kafka_file import PLAIN, KafkaClientConfig
 from counting.settings import EARLIEST
 
 LATEST = "latest"

@@ -4,7 +4,6 @@ Brokers deny what no ACL allows. The administrator connects with its certificate
 passwords are created here, so formatting a broker needs no secret.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -29,6 +28,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
+from contract.kafka_client import KafkaClientConfig, KafkaConfigError, read_kafka_config
 from contract.names import TOPIC
 from stack.config.deployment import Deployment
 from stack.config.errors import StackError
@@ -71,7 +71,7 @@ def ensure(deployment: Deployment, authority: Path) -> list[str]:
     """
     hosts = deployment.hosts["kafka"].split(",")
     files = (deployment.secrets.kafka_writer_file, deployment.secrets.kafka_reader_file)
-    clients = [json.loads(path.read_text()) for path in files]
+    clients = [_read_config(path).settings for path in files]
     return ensure_access(
         ",".join(f"{host}:{deployment.ports['kafka_broker']}" for host in hosts),
         authority,
@@ -79,6 +79,13 @@ def ensure(deployment: Deployment, authority: Path) -> list[str]:
         brokers=len(hosts),
         retention_days=deployment.settings.topic_retention_days,
     )
+
+
+def _read_config(path: Path) -> KafkaClientConfig:
+    try:
+        return read_kafka_config(path)
+    except KafkaConfigError as error:
+        raise StackError(str(error)) from None
 
 
 def ensure_access(

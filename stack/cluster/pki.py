@@ -11,7 +11,6 @@ The superuser's password is not among Airflow's files: no process of Airflow nee
 """
 
 import argparse
-import json
 import secrets as random_source
 import sys
 from collections.abc import Callable, Iterator
@@ -32,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from contract.files import FileLock, LockHeld, write_atomically
+from contract.kafka_client import KafkaClientConfig
 from stack.config.errors import StackError
 from stack.config.secrets import ADMIN_USER, MAKERS
 from stack.config.settings import MOST_BROKERS, StackSettings
@@ -257,7 +257,7 @@ def _kafka_client(user: str, ca_pem: str) -> str:
         "sasl.password": random_source.token_urlsafe(32),
         "ssl.ca.pem": ca_pem,
     }
-    return json.dumps(settings, indent=1) + "\n"
+    return KafkaClientConfig(settings).as_json()
 
 
 def _write(path: Path, text: str) -> None:

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from contract.names import DEDUP_WINDOW_MIN
 from stack.config.endpoints import Endpoints
+from stack.observe.kafka_client import open_consumer
 from stack.observe.ledger import Ledger, LedgerRange, processed_at_lookup, read_ledger
 from stack.observe.topic_recount import TopicRecount, recount_topic
 
@@ -112,11 +113,8 @@ def _range_problems(ranges: Sequence[LedgerRange], earliest: int, end: int) -> I
 def close_the_books(endpoints: Endpoints, generation: int, lines_read: int) -> Books:
     """Reads all three tallies. The whole topic is read: minutes for millions of records, 16 bytes of memory each."""
     ledger = read_ledger(endpoints.reader_dsn_file, generation, endpoints.topic)
-    recount = recount_topic(
-        endpoints.bootstrap_servers,
-        endpoints.topic,
-        processed_at_lookup(ledger.ranges),
-        DEDUP_WINDOW.total_seconds(),
-        endpoints.kafka_config,
-    )
+    with open_consumer(endpoints.bootstrap_servers, endpoints.kafka_config) as consumer:
+        recount = recount_topic(
+            consumer, endpoints.topic, processed_at_lookup(ledger.ranges), DEDUP_WINDOW.total_seconds()
+        )
     return Books(lines_read, recount, ledger)

@@ -14,6 +14,7 @@ from contract.spool.state import CollectorState, read_state
 from stack.config.endpoints import Endpoints
 from stack.config.source_address import split
 from stack.observe import topic_recount
+from stack.observe.kafka_client import open_consumer
 from stack.observe.ledger import Ledger, read_ledger
 
 REQUEST_TIMEOUT_S = (5.0, 15.0)
@@ -123,7 +124,12 @@ class Stages:
     def end_offsets(self) -> dict[int, int] | None:
         """The end offset of each partition of the topic."""
         at = self._endpoints
-        return _unless_away(lambda: topic_recount.end_offsets(at.bootstrap_servers, at.topic, at.kafka_config))
+
+        def ask() -> dict[int, int]:
+            with open_consumer(at.bootstrap_servers, at.kafka_config) as consumer:
+                return topic_recount.end_offsets(consumer, at.topic)
+
+        return _unless_away(ask)
 
     def _get(self, url: str, query: dict[str, str]) -> requests.Response | None:
         try:

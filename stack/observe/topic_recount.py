@@ -1,5 +1,7 @@
 """An independent recount of the topic: a plain Kafka consumer reads every record and counts distinct keys.
 
+It imports no contract and opens no connection: whoever calls it hands it an open consumer.
+
 A key of our collector names a post of any network (`x:…`, `jetstream:…`, `mastodon:…`), else the line. The collector's
 own markers are counted separately: the marker for a line that was too large has the key of that line.
 """
@@ -9,13 +11,10 @@ import time
 from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from kafka import KafkaConsumer, TopicPartition
-
-from stack.observe.kafka_client import kafka_arguments
 
 RECOUNT_LIMIT = 20_000_000
 """Above this many records keys are not recounted: the two columns would exceed 320 MB, before sorting."""
@@ -86,70 +85,49 @@ class Identities:
         return keys.num_rows, int(repeats) - far_apart.num_rows
 
 
-def end_offsets(bootstrap_servers: str, topic: str, kafka_config: Path | None = None) -> dict[int, int]:
+def end_offsets(consumer: KafkaConsumer, topic: str) -> dict[int, int]:
     """The offset after the last record of each partition. Raises TopicError."""
-    consumer = _consumer(bootstrap_servers, kafka_config)
-    try:
-        ends = consumer.end_offsets(_partitions(consumer, topic))
-        return {each.partition: int(end) for each, end in ends.items()}
-    finally:
-        consumer.close()
+    ends = consumer.end_offsets(_partitions(consumer, topic))
+    return {each.partition: int(end) for each, end in ends.items()}
 
 
 def recount_topic(
-    bootstrap_servers: str,
+    consumer: KafkaConsumer,
     topic: str,
     processed_at: Callable[[int, int], float],
     window_s: float,
-    kafka_config: Path | None = None,
     limit: int = RECOUNT_LIMIT,
 ) -> TopicRecount:
     """Read the topic from its first record to what is its end now.
 
     Args:
-        bootstrap_servers: `host:port`.
+        consumer: open, of no group, with nothing assigned.
         topic: the topic's name.
         processed_at: partition, offset → when the batch that read it began, epoch seconds.
         window_s: how long, in processing time, repeats are recognised.
-        kafka_config: Kafka client configuration with credentials; None where Kafka asks for none.
         limit: records above which identities are not recounted.
 
     Raises:
         TopicError: the topic isn't there, or nothing came for a minute.
     """
-    consumer = _consumer(bootstrap_servers, kafka_config)
-    try:
-        partitions = _partitions(consumer, topic)
-        starts, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
-        found = dict.fromkeys(partitions, 0)
-        identities, why_not = Identities(), ""
-        if sum(ends[each] - starts[each] for each in partitions) > limit:
-            why_not = f"more than {limit:,} records"
-        elif any(starts.values()):
-            why_not = "the topic's retention has removed its first records"
-        for partition, offset, key, ours in _records(consumer, starts, ends):
-            found[partition] += 1
-            if not (ours and key):
-                why_not = why_not or "some records are not from our collector: their identity is in the value"
-            if not why_not:
-                identities.add(key, processed_at(partition.partition, offset))
-    finally:
-        consumer.close()
+    partitions = _partitions(consumer, topic)
+    starts, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+    found = dict.fromkeys(partitions, 0)
+    identities, why_not = Identities(), ""
+    if sum(ends[each] - starts[each] for each in partitions) > limit:
+        why_not = f"more than {limit:,} records"
+    elif any(starts.values()):
+        why_not = "the topic's retention has removed its first records"
+    for partition, offset, key, ours in _records(consumer, starts, ends):
+        found[partition] += 1
+        if not (ours and key):
+            why_not = why_not or "some records are not from our collector: their identity is in the value"
+        if not why_not:
+            identities.add(key, processed_at(partition.partition, offset))
     counted = {each.partition: PartitionRecount(int(starts[each]), int(ends[each]), found[each]) for each in partitions}
     if why_not:
         return TopicRecount(counted, None, 0, why_not)
     return TopicRecount(counted, *identities.count(window_s))
-
-
-def _consumer(bootstrap_servers: str, kafka_config: Path | None) -> KafkaConsumer:
-    return KafkaConsumer(
-        bootstrap_servers=bootstrap_servers.split(","),
-        group_id=None,
-        enable_auto_commit=False,
-        max_poll_records=POLL_RECORDS,
-        max_partition_fetch_bytes=8 << 20,
-        **kafka_arguments(kafka_config),
-    )
 
 
 def _partitions(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:

@@ -80,7 +80,7 @@ def test_a_kafka_file_that_cannot_be_used_is_a_wrong_argument_and_no_value_of_it
         parse([*needed, "--kafka-config", str(path)])
     said = capsys.readouterr().err
     assert ended.value.code == 2
-    assert f"{job}: error: --kafka-config: {path}: sasl.pasword: is none of " in said.splitlines()[-1]
+    assert f"{job}: error: --kafka-config: {path}: unknown key sasl.pasword; allowed: " in said.splitlines()[-1]
     assert "canary" not in said
 
 

@@ -1,4 +1,4 @@
-"""A Kafka connection becomes a file that only its owner reads; where Kafka asks nobody, none."""
+"""A Kafka connection with credentials becomes a file that only its owner may read."""
 
 import json
 import os
@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from hashtide_airflow import commands, kafka_file, settings
+from tests.certificates import Authority
 
 CANARY = "canary-0123456789"
-EXTRA = {"topic": "posts", "security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512", "ssl.ca.pem": "PEM"}
+AUTHORITY = Authority()
+PEM = AUTHORITY.pem
+EXTRA = {"topic": "posts", "security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512", "ssl.ca.pem": PEM}
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +52,7 @@ def test_login_and_extra_are_one_file_of_mode_0400_and_masked(
         "sasl.mechanism": "SCRAM-SHA-512",
         "sasl.username": "us",
         "sasl.password": CANARY,
-        "ssl.ca.pem": "PEM",
+        "ssl.ca.pem": PEM,
     }
     assert [stat.S_IMODE(path.stat().st_mode) for path in (folder / "kafka-counter.json", folder)] == [0o400, 0o700]
     assert os.listdir(folder) == ["kafka-counter.json"]  # noqa: PTH208 - hidden ones too
@@ -57,12 +60,14 @@ def test_login_and_extra_are_one_file_of_mode_0400_and_masked(
 
 
 def test_a_key_of_our_own_is_masked_too(monkeypatch: pytest.MonkeyPatch, masked: list[str]) -> None:
-    connect(monkeypatch, extra={"security.protocol": "SSL", "ssl.certificate.pem": "C", "ssl.key.pem": CANARY})
+    own = AUTHORITY.sign("us")
+    extra = {"security.protocol": "SSL", "ssl.certificate.pem": own.certificate, "ssl.key.pem": own.key}
+    connect(monkeypatch, extra=extra)
     assert kafka_file.for_readers()
-    assert masked == [CANARY]
+    assert masked == [own.key]
 
 
-def test_the_collector_is_who_may_write_where_that_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_collector_uses_the_writers_connection(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, login="counter", password="reads", extra=EXTRA)
     assert kafka_file.for_collector() == folder / "kafka-collector.json"
     assert json.loads((folder / "kafka-collector.json").read_text())["sasl.username"] == "counter"
@@ -76,14 +81,14 @@ def test_the_collector_is_who_may_write_where_that_is_told(folder: Path, monkeyp
     assert settings.kafka() == ("k:9092", "posts")
 
 
-def test_the_authority_goes_by_value_for_the_job_is_elsewhere(
+def test_ca_certificates_go_by_value_as_the_job_runs_elsewhere(
     folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "ca.pem").write_text("Főtanúsítvány")
+    (tmp_path / "ca.pem").write_text(f"# Főtanúsítvány\n{PEM}")
     connect(monkeypatch, extra={"security.protocol": "SSL", "ssl.ca.location": str(tmp_path / "ca.pem")})
     kafka_file.for_readers()
     found = json.loads((folder / "kafka-counter.json").read_text())
-    assert found == {"security.protocol": "SSL", "ssl.ca.pem": "Főtanúsítvány"}
+    assert found == {"security.protocol": "SSL", "ssl.ca.pem": f"# Főtanúsítvány\n{PEM}"}
 
 
 @pytest.mark.parametrize(
@@ -91,13 +96,15 @@ def test_the_authority_goes_by_value_for_the_job_is_elsewhere(
     [
         ({"extra": EXTRA, "login": "us"}, "SASL_SSL needs its login and its password"),
         ({"extra": EXTRA, "password": CANARY}, "SASL_SSL needs its login and its password"),
-        ({"login": "us", "password": CANARY}, "security.protocol is missing in its extra"),
-        ({"extra": EXTRA | {"sasl.password": CANARY}}, "sasl.password in its extra is none of topic"),
-        ({"extra": EXTRA | {"ssl.ca.pem": [CANARY]}}, "every value in its extra must be text"),
-        ({"extra": {"security.protocol": "SSL", "ssl.ca.location": "/nowhere"}}, "ssl.ca.location /nowhere: No such"),
+        ({"login": "us", "password": CANARY}, "security.protocol: must be one of"),
+        ({"extra": EXTRA | {"sasl.password": CANARY}}, "sasl.password in its extra: use its login and its password"),
+        ({"extra": EXTRA | {"ssl.ca.pem": [CANARY]}, "login": "us", "password": CANARY}, "ssl.ca.pem: must be text"),
+        ({"extra": EXTRA | {"acks": CANARY}, "login": "us", "password": CANARY}, "unknown key acks; allowed: "),
+        ({"extra": EXTRA | {"sasl.mechanism": CANARY}, "login": "us", "password": CANARY}, "sasl.mechanism: must be"),
+        ({"extra": {"security.protocol": "SSL", "ssl.ca.location": "/nowhere"}}, "ssl.ca.location: /nowhere: No such"),
     ],
 )
-def test_what_is_wrong_is_named_and_never_a_value(
+def test_an_error_names_the_connection_and_the_key_but_no_value(
     folder: Path, monkeypatch: pytest.MonkeyPatch, values: dict[str, Any], why: str
 ) -> None:
     connect(monkeypatch, **values)

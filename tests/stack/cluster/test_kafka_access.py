@@ -1,6 +1,5 @@
 """Who may do what in the cluster's Kafka, asked of three real brokers with the product's own settings."""
 
-import json
 import re
 import uuid
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from confluent_kafka.admin import (
 
 from stack.cluster import kafka_access, pki
 from stack.config.errors import StackError
+from tests.secured_broker import kafka_file
 from tests.secured_cluster import BROKER, CLIENT, SecuredCluster, running_cluster
 
 TOPIC = "posts"
@@ -346,7 +346,8 @@ def test_a_site_says_where_the_brokers_are_and_what_the_passwords_are(
         return ["done"]
 
     for user in ("collector", "counter"):
-        (tmp_path / user).write_text(json.dumps({"sasl.username": user, "sasl.password": f"word of {user}"}))
+        config = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "SCRAM-SHA-512", "sasl.username": user}
+        kafka_file(tmp_path, {**config, "sasl.password": f"word of {user}"}, user)
     secrets = SimpleNamespace(kafka_writer_file=tmp_path / "collector", kafka_reader_file=tmp_path / "counter")
     settings = SimpleNamespace(topic_retention_days=9)
     deployment: Any = SimpleNamespace(

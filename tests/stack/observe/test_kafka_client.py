@@ -1,4 +1,4 @@
-"""The launcher's own reading of a Kafka client's file."""
+"""How the stack's own readers connect to Kafka."""
 
 import ssl
 from pathlib import Path
@@ -21,11 +21,11 @@ LOGIN = {
 }
 
 
-def test_without_a_file_nothing_is_said() -> None:
-    assert kafka_arguments(None) == {}
+def test_without_a_file_the_connection_is_plain() -> None:
+    assert kafka_arguments(None) == {"security_protocol": "PLAINTEXT"}
 
 
-def test_a_login_is_told_and_the_brokers_name_is_checked(tmp_path: Path) -> None:
+def test_credentials_are_sent_only_to_a_verified_broker(tmp_path: Path) -> None:
     arguments = kafka_arguments(kafka_file(tmp_path, LOGIN))
     context = arguments.pop("ssl_context")
     assert (context.check_hostname, context.verify_mode) == (True, ssl.CERT_REQUIRED)
@@ -38,7 +38,7 @@ def test_a_login_is_told_and_the_brokers_name_is_checked(tmp_path: Path) -> None
     }
 
 
-def test_a_certificate_of_our_own_needs_no_login(tmp_path: Path) -> None:
+def test_a_client_certificate_needs_no_password(tmp_path: Path) -> None:
     own = AUTHORITY.sign("us")
     settings = {"security.protocol": "SSL", "ssl.ca.pem": AUTHORITY.pem}
     settings |= {"ssl.certificate.pem": own.certificate, "ssl.key.pem": own.key}
@@ -48,16 +48,17 @@ def test_a_certificate_of_our_own_needs_no_login(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (f'{{"sasl.password": "{CANARY}"}}', "security.protocol is missing"),
-        (f'{{"security.protocol": "SASL_SSL", "x": "{CANARY}"}}', "sasl.mechanism is missing"),
-        (f'{{"security.protocol": "SSL", "ssl.ca.pem": "{CANARY}"}}', "does not contain a certificate"),
-        (CANARY, "is not a JSON object"),
-        (f'["{CANARY}"]', "is not a JSON object"),
+        (f'{{"sasl.password": "{CANARY}"}}', "security.protocol: must be one of"),
+        (f'{{"security.protocol": "SASL_SSL", "x": "{CANARY}"}}', "unknown key x; allowed"),
+        (f'{{"security.protocol": "SSL", "ssl.ca.pem": "{CANARY}"}}', "ssl.ca.pem: not a PEM certificate"),
+        (CANARY, "not a JSON object"),
+        (f'["{CANARY}"]', "not a JSON object"),
     ],
 )
-def test_what_is_wrong_is_told_without_a_value(tmp_path: Path, text: str, why: str) -> None:
+def test_an_error_names_the_file_but_no_value(tmp_path: Path, text: str, why: str) -> None:
     path = tmp_path / "kafka.json"
     path.write_text(text)
+    path.chmod(0o600)
     with pytest.raises(StackError) as refused:
         kafka_arguments(path)
     assert why in str(refused.value)

@@ -1,14 +1,28 @@
 """The topic read from outside, at a real broker."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from kafka import KafkaProducer
 
-from stack.observe.topic_recount import PartitionRecount, TopicError, end_offsets, recount_topic
+from stack.observe.kafka_client import open_consumer
+from stack.observe.topic_recount import PartitionRecount, TopicError, TopicRecount, end_offsets, recount_topic
 from tests.brokers import Broker
 
 pytestmark = pytest.mark.kafka
 
 HEADERS = [("collector", b"test")]
+
+
+def recount(broker: Broker, topic: str, processed_at: Callable[[int, int], float], **more: Any) -> TopicRecount:
+    with open_consumer(broker.bootstrap_servers) as consumer:
+        return recount_topic(consumer, topic, processed_at, window_s=7200.0, **more)
+
+
+def ends(broker: Broker, topic: str) -> dict[int, int]:
+    with open_consumer(broker.bootstrap_servers) as consumer:
+        return end_offsets(consumer, topic)
 
 
 def send(broker: Broker, topic: str, *keys: bytes | None, headers: list[tuple[str, bytes]] | None = None) -> None:
@@ -26,30 +40,28 @@ def send(broker: Broker, topic: str, *keys: bytes | None, headers: list[tuple[st
 def test_records_and_identities_are_counted_over_all_partitions(broker: Broker) -> None:
     topic = broker.create_topic("recount-all", partitions=3)
     send(broker, topic, b"x:1", b"x:2", b"x:1", b"line:a:1", b"x:3")
-    found = recount_topic(broker.bootstrap_servers, topic, lambda _partition, _offset: 0.0, window_s=7200.0)
+    found = recount(broker, topic, lambda _partition, _offset: 0.0)
     assert found.partitions == {
         0: PartitionRecount(0, 3, 3),
         1: PartitionRecount(0, 2, 2),
         2: PartitionRecount(0, 0, 0),
     }
     assert (found.records, found.distinct, found.repeats_beyond_window) == (5, 4, 0)
-    assert end_offsets(broker.bootstrap_servers, topic) == {0: 3, 1: 2, 2: 0}
+    assert ends(broker, topic) == {0: 3, 1: 2, 2: 0}
 
 
 def test_posts_of_every_network_are_known_by_their_keys_and_a_note_is_no_repeat_of_its_post(broker: Broker) -> None:
     topic = broker.create_topic("recount-networks", partitions=2)
     send(broker, topic, *[b"jetstream:did:plc:a/k", b"mastodon:https://a/1", b"x:1"] * 2)
     send(broker, topic, b"x:1", headers=[*HEADERS, ("dialect", b"hashtide")])
-    found = recount_topic(broker.bootstrap_servers, topic, lambda _partition, _offset: 0.0, 7200.0)
+    found = recount(broker, topic, lambda _partition, _offset: 0.0)
     assert (found.records, found.distinct) == (7, 4)
 
 
 def test_a_repeat_is_far_or_near_by_the_batches_that_read_it(broker: Broker) -> None:
     topic = broker.create_topic("recount-far", partitions=2)
     send(broker, topic, b"x:1", b"x:2", b"x:1", b"x:2")
-    found = recount_topic(
-        broker.bootstrap_servers, topic, lambda partition, offset: offset * 7200.5 * partition, 7200.0
-    )
+    found = recount(broker, topic, lambda partition, offset: offset * 7200.5 * partition)
     assert (found.distinct, found.repeats_beyond_window) == (2, 1)
 
 
@@ -60,7 +72,7 @@ def test_another_producers_records_are_counted_but_not_identified(
     topic = broker.create_topic(f"recount-foreign-{bool(headers)}", partitions=2)
     send(broker, topic, b"x:1")
     send(broker, topic, key, headers=headers)
-    found = recount_topic(broker.bootstrap_servers, topic, lambda _partition, _offset: 0.0, 7200.0)
+    found = recount(broker, topic, lambda _partition, _offset: 0.0)
     assert (found.records, found.distinct) == (2, None)
     assert "not from our collector" in found.why_not
 
@@ -68,10 +80,10 @@ def test_another_producers_records_are_counted_but_not_identified(
 def test_too_many_records_are_counted_but_not_identified(broker: Broker) -> None:
     topic = broker.create_topic("recount-many", partitions=2)
     send(broker, topic, b"x:1", b"x:2")
-    found = recount_topic(broker.bootstrap_servers, topic, lambda _partition, _offset: 0.0, 7200.0, limit=1)
+    found = recount(broker, topic, lambda _partition, _offset: 0.0, limit=1)
     assert (found.records, found.distinct, found.why_not) == (2, None, "more than 1 records")
 
 
 def test_a_topic_that_is_not_there_is_named(broker: Broker) -> None:
     with pytest.raises(TopicError, match="Kafka has no topic nowhere"):
-        end_offsets(broker.bootstrap_servers, "nowhere")
+        ends(broker, "nowhere")

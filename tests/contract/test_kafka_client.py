@@ -1,4 +1,4 @@
-"""A Kafka client's file: read strictly, told in each client's words, and never a value in an error."""
+"""The Kafka client configuration: read strictly, rendered for each client, no value in an error."""
 
 import ssl
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from counting.kafka_file import PLAIN, KafkaClientConfig, KafkaFileError, read_kafka_file
+from contract.kafka_client import PLAIN, KafkaClientConfig, KafkaConfigError, read_kafka_config
 from tests.certificates import Authority
 from tests.secured_broker import kafka_file
 
@@ -29,16 +29,16 @@ MUTUAL = {
 
 
 def read(tmp_path: Path, settings: dict[str, str]) -> KafkaClientConfig:
-    return read_kafka_file(kafka_file(tmp_path, settings))
+    return read_kafka_config(kafka_file(tmp_path, settings))
 
 
 def test_without_a_file_the_connection_is_plain() -> None:
-    assert read_kafka_file(None) is PLAIN
+    assert read_kafka_config(None) is PLAIN
     assert (PLAIN.for_librdkafka(), PLAIN.for_spark()) == ({}, {})
     assert PLAIN.for_kafka_python() == {"security_protocol": "PLAINTEXT"}
 
 
-def test_a_login_is_told_in_each_clients_words(tmp_path: Path) -> None:
+def test_credentials_are_rendered_for_each_client(tmp_path: Path) -> None:
     login = read(tmp_path, LOGIN)
     assert login.for_librdkafka() == LOGIN
     python = login.for_kafka_python()
@@ -62,7 +62,7 @@ def test_a_login_is_told_in_each_clients_words(tmp_path: Path) -> None:
     }
 
 
-def test_a_certificate_of_our_own_is_shown(tmp_path: Path) -> None:
+def test_a_client_certificate_is_rendered_for_each_client(tmp_path: Path) -> None:
     login = read(tmp_path, MUTUAL)
     assert login.for_librdkafka() == MUTUAL
     assert login.for_kafka_python().keys() == {"security_protocol", "ssl_context"}
@@ -76,19 +76,19 @@ def test_a_certificate_of_our_own_is_shown(tmp_path: Path) -> None:
     }
 
 
-def test_the_authority_by_its_place_is_the_same_as_by_value(tmp_path: Path) -> None:
+def test_ca_certificates_may_be_a_path_or_a_value(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text(AUTHORITY.pem)
     by_place = {**LOGIN, "ssl.ca.location": str(tmp_path / "ca.pem")}
     del by_place["ssl.ca.pem"]
     assert read(tmp_path, by_place) == KafkaClientConfig(LOGIN)
 
 
-def test_without_an_authority_the_systems_is_trusted(tmp_path: Path) -> None:
+def test_without_ca_certificates_the_systems_are_trusted(tmp_path: Path) -> None:
     settings = {key: value for key, value in LOGIN.items() if key != "ssl.ca.pem"}
     assert "kafka.ssl.truststore.type" not in read(tmp_path, settings).for_spark()
 
 
-def test_a_password_cannot_end_its_quotes_and_a_name_keeps_its_commas(tmp_path: Path) -> None:
+def test_credentials_are_escaped_for_each_client(tmp_path: Path) -> None:
     login = read(tmp_path, {**LOGIN, "sasl.username": 'a,b=c"', "sasl.password": 'p\\"; x="'})
     jaas = login.for_spark()["kafka.sasl.jaas.config"]
     assert jaas.endswith('username="a,b=c\\"" password="p\\\\\\"; x=\\"";')
@@ -102,67 +102,67 @@ def test_a_password_cannot_end_its_quotes_and_a_name_keeps_its_commas(tmp_path: 
     [
         ({"security.protocol": None}, "security.protocol: must be one of"),
         ({"security.protocol": CANARY}, "security.protocol: must be one of"),
-        ({"sasl.jaas.config": CANARY}, "sasl.jaas.config: is none of"),
-        ({"sasl.password": None}, "sasl.password: is missing"),
+        ({"sasl.jaas.config": CANARY}, "unknown key sasl.jaas.config; allowed: "),
+        ({"sasl.password": None}, "sasl.password: missing"),
         ({"sasl.password": ""}, "sasl.password: must be text"),
         ({"sasl.password": 4711}, "sasl.password: must be text"),
-        ({"sasl.password": f"{CANARY}\n"}, "sasl.password: holds a character"),
-        ({"sasl.username": None}, "sasl.username: is missing"),
+        ({"sasl.password": f"{CANARY}\n"}, "sasl.password: contains a character"),
+        ({"sasl.username": None}, "sasl.username: missing"),
         ({"sasl.mechanism": CANARY}, "sasl.mechanism: must be one of"),
-        ({"sasl.mechanism": None}, "sasl.mechanism: is missing"),
-        ({"security.protocol": "PLAINTEXT"}, "sasl.mechanism: is not used"),
-        ({"security.protocol": "SSL"}, "sasl.mechanism: is not used"),
-        ({"security.protocol": "SASL_PLAINTEXT"}, "ssl.ca.pem: is not used"),
-        ({"ssl.ca.pem": CANARY}, "ssl.ca.pem: holds no certificate"),
-        ({"ssl.ca.pem": f"ünsinn {CANARY}"}, "ssl.ca.pem: holds no certificate"),
-        ({"ssl.ca.location": "/nowhere"}, "ssl.ca.location: stands beside"),
+        ({"sasl.mechanism": None}, "sasl.mechanism: missing"),
+        ({"security.protocol": "PLAINTEXT"}, "sasl.mechanism: not used"),
+        ({"security.protocol": "SSL"}, "sasl.mechanism: not used"),
+        ({"security.protocol": "SASL_PLAINTEXT"}, "ssl.ca.pem: not used"),
+        ({"ssl.ca.pem": CANARY}, "ssl.ca.pem: not a PEM certificate"),
+        ({"ssl.ca.pem": f"ünsinn {CANARY}"}, "ssl.ca.pem: not a PEM certificate"),
+        ({"ssl.ca.location": "/nowhere"}, "ssl.ca.location: given together"),
         ({"ssl.ca.location": "/nowhere", "ssl.ca.pem": None}, "ssl.ca.location: /nowhere: No such file"),
-        ({"ssl.key.pem": OWN.key}, "ssl.certificate.pem: is missing"),
-        ({"ssl.certificate.pem": OWN.certificate}, "ssl.key.pem: is missing"),
+        ({"ssl.key.pem": OWN.key}, "ssl.certificate.pem: missing"),
+        ({"ssl.certificate.pem": OWN.certificate}, "ssl.key.pem: missing"),
         ({"ssl.certificate.pem": OWN.certificate, "ssl.key.pem": CANARY}, "ssl.key.pem: must be PKCS#8"),
-        ({"ssl.certificate.pem": CANARY, "ssl.key.pem": OWN.key}, "ssl.certificate.pem: is no certificate"),
+        ({"ssl.certificate.pem": CANARY, "ssl.key.pem": OWN.key}, "ssl.certificate.pem: not a PEM certificate"),
         (
             {"ssl.certificate.pem": OWN.certificate, "ssl.key.pem": AUTHORITY.sign("another").key},
-            "ssl.certificate.pem: is no certificate",
+            "ssl.certificate.pem: not a PEM certificate",
         ),
     ],
 )
-def test_what_is_wrong_is_named_with_its_file_and_key_and_never_a_value(
+def test_an_error_names_the_file_and_the_key_but_no_value(
     tmp_path: Path, changed: dict[str, Any], complaint: str
 ) -> None:
     settings = {key: value for key, value in {**LOGIN, **changed}.items() if value is not None}
     path = kafka_file(tmp_path, settings)
-    with pytest.raises(KafkaFileError) as refused:
-        read_kafka_file(path)
+    with pytest.raises(KafkaConfigError) as refused:
+        read_kafka_config(path)
     assert str(refused.value).startswith(f"{path}: {complaint}")
     assert CANARY not in str(refused.value)
 
 
 @pytest.mark.parametrize("mode", [0o440, 0o404, 0o644, 0o410])
-def test_a_file_that_others_may_touch_is_refused(tmp_path: Path, mode: int) -> None:
+def test_a_file_that_others_may_read_or_run_is_refused(tmp_path: Path, mode: int) -> None:
     path = kafka_file(tmp_path, LOGIN)
     path.chmod(mode)
-    with pytest.raises(KafkaFileError, match="others may read it; make it 0400 or 0600"):
-        read_kafka_file(path)
+    with pytest.raises(KafkaConfigError, match="others may read it; make it 0400 or 0600"):
+        read_kafka_config(path)
 
 
 @pytest.mark.parametrize("text", [CANARY, f'["{CANARY}"]', f'{{"sasl.password": "{CANARY}"', "", "null"])
-def test_a_file_that_is_no_object_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_without_a_json_object_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "kafka.json"
     path.write_text(text)
     path.chmod(0o600)
-    with pytest.raises(KafkaFileError) as refused:
-        read_kafka_file(path)
-    assert str(refused.value) == f"{path}: is not a JSON object"
+    with pytest.raises(KafkaConfigError) as refused:
+        read_kafka_config(path)
+    assert str(refused.value) == f"{path}: not a JSON object"
 
 
-def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(KafkaFileError, match=r"kafka\.json: No such file or directory"):
-        read_kafka_file(tmp_path / "kafka.json")
+def test_a_missing_or_binary_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(KafkaConfigError, match=r"kafka\.json: No such file or directory"):
+        read_kafka_config(tmp_path / "kafka.json")
     (tmp_path / "kafka.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(KafkaFileError, match=r"kafka\.json: is no text"):
-        read_kafka_file(tmp_path / "kafka.json")
+    with pytest.raises(KafkaConfigError, match=r"kafka\.json: not UTF-8 text"):
+        read_kafka_config(tmp_path / "kafka.json")
 
 
-def test_a_login_says_nothing_of_itself_where_it_is_printed() -> None:
+def test_repr_shows_no_secret() -> None:
     assert CANARY not in repr(KafkaClientConfig(LOGIN))
