@@ -1,4 +1,4 @@
-"""At which pace a replay runs: flat out, so many lines per second, or as it was recorded."""
+"""The pace of a replay: flat out, a number of lines per second, or as recorded."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-MAX_RECORDED_WAIT_S = 5.0  # a recording with a night in it should not take a night
+MAX_RECORDED_WAIT_S = 5.0  # a recording that spans a night should not take a night
 
 
 class _Times(msgspec.Struct):
@@ -20,7 +20,7 @@ _decoder = msgspec.json.Decoder(_Times)
 
 
 def event_time_s(raw: bytes) -> float | None:
-    """When the post was made, epoch seconds; None where the line does not say."""
+    """When the post was made, epoch seconds; None if the line does not say."""
     try:
         times = _decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -47,7 +47,7 @@ class Pace:
         self._start_s = clock()
         self._lines = 0
 
-    def wait(self, raw: bytes, stop: threading.Event) -> None:  # noqa: ARG002 - the recorded pace looks at it
+    def wait(self, raw: bytes, stop: threading.Event) -> None:  # noqa: ARG002 - the recorded pace uses it
         """Returns when the line is due, or at once when `stop` is set."""
         if self._lines_per_s is None:
             return
@@ -58,7 +58,7 @@ class Pace:
 
 
 class RecordedPace(Pace):
-    """As far apart as the posts were made, at most MAX_RECORDED_WAIT_S; out of order or undated: at once."""
+    """Waits as long as passed between the posts, at most MAX_RECORDED_WAIT_S; undated or out-of-order lines at once."""
 
     def __init__(self) -> None:
         super().__init__(None)
@@ -78,7 +78,7 @@ def pace_from(text: str) -> Pace:
     """`flat`, `recorded` or lines per second.
 
     Raises:
-        ValueError: none of these.
+        ValueError: it is something else.
     """
     if text == "flat":
         return Pace(None)

@@ -1,4 +1,4 @@
-"""What the source needs to know of a Jetstream event: when it was, and which one it is."""
+"""What the source needs of a Jetstream event: its time and its identity."""
 
 import hashlib
 from collections.abc import Iterable
@@ -35,11 +35,11 @@ _decoder = msgspec.json.Decoder(_Event)
 
 
 class EventPosition(NamedTuple):
-    """Where an event stands. As text it is the cursor, `TIME_US:DIGEST`.
+    """An event's position. As text it is the cursor, `TIME_US:DIGEST`.
 
     Attributes:
-        time_us: when its server had it, epoch microseconds; another server has another time.
-        digest: of what makes it this event, the same on every server.
+        time_us: when its server received it, epoch microseconds; each server has its own time.
+        digest: of the event's identity, the same on every server.
     """
 
     time_us: int
@@ -47,7 +47,7 @@ class EventPosition(NamedTuple):
 
     @classmethod
     def of(cls, raw: bytes, last_us: int) -> "tuple[EventPosition, bool]":
-        """The event's position, and whether it says its own time; one that is not understood stands at `last_us`."""
+        """The event's position, and whether it has its own time; one that is not understood is placed at `last_us`."""
         try:
             event = _decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -66,7 +66,7 @@ class EventPosition(NamedTuple):
         """The position that a cursor names.
 
         Raises:
-            SourceError: it is no cursor of this source.
+            SourceError: an invalid cursor.
         """
         time_us, _, digest = cursor.partition(":")
         if not time_us.isdigit() or not digest:
@@ -78,7 +78,7 @@ class EventPosition(NamedTuple):
 
 
 class Recent:
-    """The newest events that were had, so that an overlap yields none of them twice."""
+    """The newest events, so that an overlap yields no event twice."""
 
     def __init__(self, kept_us: int, most: int = MOST_KEPT) -> None:
         self._kept_us = kept_us
@@ -89,7 +89,7 @@ class Recent:
         return position.digest in self._times
 
     def add(self, positions: Iterable[EventPosition], newest_us: int) -> None:
-        """Keeps these, and lets go of what is older than the overlap."""
+        """Adds these, and forgets events older than the overlap."""
         for position in positions:
             self._times[position.digest] = position.time_us
         while self._times:

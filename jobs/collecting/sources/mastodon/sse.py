@@ -1,4 +1,4 @@
-"""Server-sent events, apart but not taken apart: each as the bytes in which it came.
+"""Splits server-sent events without parsing them: each is yielded as the bytes received.
 
 Source: the HTML standard, "Server-sent events", "Interpreting an event stream".
 """
@@ -10,28 +10,28 @@ MAX_EVENT_BYTES = 16 * 1024 * 1024
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
-class EventTooLong(Exception):  # noqa: N818 - it says what is the matter
+class EventTooLong(Exception):  # noqa: N818 - it states a condition
     """An event of more than MAX_EVENT_BYTES."""
 
 
 class EventBlocks:
-    """Cuts a stream into events, wherever its chunks' edges are: in a line's end, in a character.
+    """Splits a stream into events, wherever its chunks end, even inside a line end or a character.
 
-    An event is given without the blank line that ends it and without the comments before it, which servers send to
-    show that they live; its other bytes are as they came.
+    An event comes without the blank line that ends it and without the comments before it, which servers send as
+    keep-alives; its other bytes are unchanged.
     """
 
     def __init__(self) -> None:
-        self._buffer = bytearray()  # the event under way
-        self._line = 0  # where its last line begins
-        self._looked = 0  # up to where no line's end was found
+        self._buffer = bytearray()  # the current event
+        self._line = 0  # start of its last line
+        self._looked = 0  # searched so far for a line end
         self._after_cr = False  # a line end that may have a second half
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """The events that the chunk completes.
 
         Raises:
-            EventTooLong: it does not end.
+            EventTooLong: an event does not end.
         """
         if self._after_cr and chunk:
             self._after_cr = False
@@ -51,7 +51,7 @@ class EventBlocks:
             raise EventTooLong(f"an event of more than {MAX_EVENT_BYTES} bytes")
 
     def _take_line(self, begin: int, end: int) -> bytes:
-        """One more line, up to `begin` without its end; the event that it ends, else nothing."""
+        """Adds a line, which ends before `begin`; returns the event that it completes, if any."""
         event = b""
         if begin == self._line:  # blank
             event = bytes(self._buffer[: self._line]).rstrip(b"\r\n")
@@ -64,5 +64,5 @@ class EventBlocks:
 
     @property
     def rest(self) -> bytes:
-        """What came of an event that has not ended; of a comment nothing."""
+        """The received part of an unfinished event; nothing for a comment."""
         return b"" if self._buffer.startswith(b":") else bytes(self._buffer)

@@ -1,4 +1,4 @@
-"""Mastodon's access tokens: one a server, in a file that only its owner reads."""
+"""Mastodon's access tokens: one for each server, in a file that only its owner can read."""
 
 import os
 import stat
@@ -11,10 +11,10 @@ FOR_ALL = "*"
 
 
 def token_for(host: str, environment: "os._Environ[str] | dict[str, str]" = os.environ) -> str | None:
-    """The token for a server, by lines `host token` (`* token`: for all others); None where there is none.
+    """The token for a server, from lines `host token` (`* token`: for all others); None if no line fits.
 
     Raises:
-        SourceError: the file is not there, others may read it, or a line is none of these.
+        SourceError: the file does not exist, others may read it, or a line has another form.
     """
     name = environment.get(TOKEN_FILE)
     if not name:

@@ -1,7 +1,7 @@
-"""tweepy's StreamingClient, without its loop: one connection, raw bytes, and failures that say what they were.
+"""tweepy's StreamingClient without its loop: one connection, raw bytes, and failures with their reasons.
 
-What tweepy 4.17 does itself and we don't let it: it retries 401 and 403 for ever, ends quietly at an exception, parses
-each line (KeyError where a rule has no tag), loses a torn last line, logs its headers at DEBUG, fixes the host.
+What we replace in tweepy 4.17: it retries 401 and 403 for ever, ends quietly at an exception, parses
+each line (KeyError if a rule has no tag), loses a torn last line, logs its headers at DEBUG, fixes the host.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ STOP_POLL_S = 0.1
 _LONGEST_REASON = 300
 _LONGEST_BODY_BYTES = 16 * 1024
 
-# What formats reads of a post, nothing else: what is included is paid for.
+# Only the fields that formats reads: whatever is included is paid for.
 FIELDS = {
     "tweet_fields": [
         "author_id",
@@ -45,7 +45,7 @@ FIELDS = {
 
 
 class _Bearer(requests.auth.AuthBase):
-    """Our header, also where a netrc file names the host: requests would put its password there instead."""
+    """Sets our header, also if a netrc file names the host: requests would use its password instead."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -56,7 +56,7 @@ class _Bearer(requests.auth.AuthBase):
 
 
 class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no types
-    """Calls of the rules, and one connection at a time to the stream. Every failure is a `Failed`."""
+    """Calls for the rules, and one stream connection at a time. Every failure is a `Failed`."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
         self.session.headers["User-Agent"] = f"Hashtide {self.user_agent}"
         self.session.headers["Accept-Encoding"] = "identity"  # a compressed line waits in the server's buffer
 
-    # -- what tweepy calls
+    # -- called by tweepy
 
     def request(
         self,
@@ -88,7 +88,7 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
         json: object = None,
         user_auth: bool = False,
     ) -> requests.Response:
-        """One call of the rules; tweepy's has the host fixed in it."""
+        """A call for the rules; tweepy's own has a fixed host."""
         if user_auth:
             raise NotImplementedError("only the bearer token is known")
         response = self._ask(method, route, params=params, json=json)
@@ -114,7 +114,7 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
         return Stream(response, self._silence_s)
 
     def _ask(self, method: str, route: str, **kwargs: Any) -> requests.Response:
-        self.session.close()  # a connection kept from the last call may be gone by now; nothing else is closed
+        self.session.close()  # a connection kept from the last call may be dead by now; nothing else is closed
         try:
             response: requests.Response = self.session.request(
                 method,
@@ -144,22 +144,22 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
         )
 
     def _redacted(self, text: str) -> str:
-        """One line, not long, and without the token, which a proxy or a gateway may send back to us."""
+        """Shortens to one line without the token, which a proxy or a gateway may send back."""
         return " ".join(text.replace(self._token, "***").split())[:_LONGEST_REASON]
 
 
 class Stream:
-    """One connection's bytes."""
+    """The bytes of one connection."""
 
     def __init__(self, response: requests.Response, silence_s: float) -> None:
         self._response = response
         self._silence_s = silence_s
 
     def chunks(self, stop: threading.Event) -> Iterator[bytes]:
-        """Yields what comes, as it comes, never nothing; ends only when `stop` is set.
+        """Yields non-empty chunks as they arrive; ends only when `stop` is set.
 
         Raises:
-            Failed: silence, a broken connection, or X has ended the stream.
+            Failed: silence, a broken connection, or X ended the stream.
         """
         over = threading.Event()
         threading.Thread(target=self._end_at, args=(stop, over), name="x stop", daemon=True).start()
@@ -182,20 +182,20 @@ class Stream:
             over.set()
 
     def _end_at(self, stop: threading.Event, over: threading.Event) -> None:
-        """A read waits for the next byte; only the socket's end wakes it."""
+        """Ends a waiting read, which only the socket's end can wake."""
         while not over.is_set():
             if stop.wait(STOP_POLL_S):
-                with contextlib.suppress(OSError, RuntimeError, ValueError):  # it has ended by itself meanwhile
+                with contextlib.suppress(OSError, RuntimeError, ValueError):  # it ended by itself meanwhile
                     self._response.raw.shutdown()
                 return
 
     def close(self) -> None:
-        """Drops the connection; what is not read of it is lost."""
+        """Drops the connection with all unread bytes."""
         self._response.close()
 
 
 def _network_reason(error: Exception) -> str:
-    """The innermost words: requests wraps urllib3, which wraps the system's error."""
+    """The innermost message: requests wraps urllib3, which wraps the system's error."""
     inner: BaseException = error
     while (cause := inner.__cause__ or inner.__context__) is not None:
         if isinstance(inner, http.client.IncompleteRead):
@@ -214,7 +214,7 @@ def _body(response: requests.Response) -> dict[str, Any]:
 
 
 def _reason(body: dict[str, Any]) -> str:
-    """X's own words: problem details (RFC 9457), and the errors' messages."""
+    """X's own message: problem details (RFC 9457), and the errors' messages."""
     said = [body.get("title"), body.get("detail")]
     for each in body.get("errors") or [] if isinstance(body.get("errors"), list) else []:
         if isinstance(each, dict):

@@ -1,17 +1,17 @@
-"""X's last words on a connection.
+"""X's message before it ends a connection.
 
-They come as `{"errors":[{"title":"operational-disconnect",…}]}`, or as the bare problem, and X does not always close
-the connection after them (github.com/xdevplatform/twitter-api-typescript-sdk/issues/69).
+It comes as `{"errors":[{"title":"operational-disconnect",…}]}`, or as the bare problem, and X does not always close
+the connection after it (github.com/xdevplatform/twitter-api-typescript-sdk/issues/69).
 """
 
 import json
 
 TITLE = "operational-disconnect"
-_LONGEST_BYTES = 4096  # a post may hold the words, too; the message is short
+_LONGEST_BYTES = 4096  # a post may contain the words, too; the message is short
 
 
 def said_goodbye(line: bytes) -> str | None:
-    """What X says where the line announces the end of the connection; else None."""
+    """X's reason if the line announces the end of the connection; otherwise None."""
     if TITLE.encode() not in line or len(line) > _LONGEST_BYTES:
         return None
     try:

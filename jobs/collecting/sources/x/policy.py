@@ -1,4 +1,4 @@
-"""How long to wait after a failure, and which ones end the collecting. Pure: time and chance are arguments.
+"""How long to wait after a failure, and which failures are final. Pure: time and randomness are arguments.
 
 Sources: X developer documentation, "Handling disconnections" and "Rate limits" (reset: epoch seconds of X's clock).
 """
@@ -24,16 +24,16 @@ _EXPLAINED = {
 }
 
 
-class Failed(Exception):  # noqa: N818 - it says what is the matter
-    """A connection or a call that did not work.
+class Failed(Exception):  # noqa: N818 - it states a condition
+    """A failed connection or call.
 
     Attributes:
-        why: in one line, without the token.
-        status: the answer's, or None where there was none: network, silence, an end of the stream.
-        reset_at: epoch seconds by the server's clock when it takes calls again, where it says so.
-        retry_after_s: the same as a span.
-        server_time: epoch seconds by the server's Date header, where it has one.
-        too_many_connections: another connection of this key is open.
+        why: one line, without the token.
+        status: of the answer; None without an answer: network, silence, end of the stream.
+        reset_at: when the server accepts calls again, epoch seconds of its clock; None if not given.
+        retry_after_s: the same in seconds from now.
+        server_time: the server's Date header, epoch seconds; None if missing.
+        too_many_connections: another connection with this key is open.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Failed(Exception):  # noqa: N818 - it says what is the matter
 
 @dataclass(frozen=True)
 class Policy:
-    """What X asks of its clients: at the network's failures soon again, at 5xx later, at limits much later."""
+    """X's rules for clients: retry network failures soon, 5xx later, limits much later."""
 
     network: Backoff = field(default=Backoff(0.25, 16))
     server: Backoff = field(default=Backoff(5, 320))
@@ -68,13 +68,13 @@ class Policy:
         """Seconds to wait before the next try.
 
         Args:
-            failed: what happened just now.
+            failed: the latest failure.
             failures: how many in a row, this one included.
             now: epoch seconds by our clock.
             random: from 0 to 1.
 
         Raises:
-            SourceError: trying again cannot help; a person has to.
+            SourceError: a retry cannot help; a person has to act.
         """
         status = failed.status
         if status is None:
@@ -92,7 +92,7 @@ class Policy:
         left_s = max((failed.reset_at or 0) - server_now, failed.retry_after_s or 0)
         if left_s <= 0:
             return self.limited.wait_s(failures, random)
-        return min(left_s, LONGEST_RATE_WAIT_S) * (1 + random() / 20)  # never before, and not all at once
+        return min(left_s, LONGEST_RATE_WAIT_S) * (1 + random() / 20)  # never earlier, and not all clients at once
 
 
 def _fatal(failed: Failed, now: float) -> str:
@@ -113,7 +113,7 @@ def _clocks(server_time: float | None, now: float) -> str:
 
 
 def server_time(date: str | None) -> float | None:
-    """Epoch seconds of a Date header (RFC 9110); None where it is absent or none."""
+    """Epoch seconds of a Date header (RFC 9110); None if missing or malformed."""
     try:
         moment = parsedate_to_datetime(date or "")
     except ValueError:
@@ -122,7 +122,7 @@ def server_time(date: str | None) -> float | None:
 
 
 def retry_after_s(header: str | None, now: float) -> float | None:
-    """Seconds of a Retry-After header, which is a number or a date; None where it is absent or neither."""
+    """Seconds of a Retry-After header, which is a number or a date; None if missing or malformed."""
     if header is None:
         return None
     seconds = number(header)
@@ -139,5 +139,5 @@ def number(header: str | None) -> float | None:
 
 
 def utc(epoch_s: float) -> datetime:
-    """Epoch seconds as a moment."""
+    """Epoch seconds as a datetime."""
     return datetime.fromtimestamp(epoch_s, UTC)

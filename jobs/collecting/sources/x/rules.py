@@ -1,4 +1,4 @@
-"""What is asked for, in X's operators; and X's rules kept in line with it.
+"""Translates a selection into X's rules, and keeps the rules at X equal to it.
 
 Grammar and limits: developer documentation of X, "Build a rule" (filtered stream).
 """
@@ -28,12 +28,12 @@ _HASHTAG = regex.compile(r"[\p{L}\p{M}\p{Nd}_\u200c\u200d\u00b7\u30fb]+")
 
 
 def rules_for(selection: Selection, *, place: str | None = None, geo: bool = False) -> tuple[str, ...]:
-    """The fewest rules that together stream what is asked for; each at most 1,024 characters.
+    """The fewest rules that together match the selection; each at most 1,024 characters.
 
-    A rule is alternatives of each key, joined: `("new york" OR "rain") (lang:en OR lang:de) has:geo`.
+    A rule joins the alternatives of each key: `("new york" OR "rain") (lang:en OR lang:de) has:geo`.
 
     Raises:
-        SourceError: nothing to stream by, text that X cannot quote, or more than X takes.
+        SourceError: an empty selection, text that X cannot quote, or more rules than X accepts.
     """
     if not (selection.terms or selection.hashtags or selection.box or place):
         raise SourceError("source x: give terms, hashtags, box or place: X streams only what a rule asks for")
@@ -49,7 +49,7 @@ def rules_for(selection: Selection, *, place: str | None = None, geo: bool = Fal
 
 
 def _quotable(text: str) -> str:
-    """The text as it may stand between quotes, where no operator is one."""
+    """The text in quotes, where operators have no meaning."""
     if not text.strip() or _UNQUOTABLE.search(text):
         raise SourceError(f"source x: {text!r} cannot stand in a rule: no quotes, backslashes or control characters")
     return text
@@ -62,7 +62,7 @@ def _hashtag(tag: str) -> str:
 
 
 def _joined(groups: list[list[str]]) -> tuple[str, ...]:
-    """Every piece of a group with every piece of the others."""
+    """Combines every piece of a group with every piece of the others."""
     pieces = [_pieces(group, room) for group, room in zip(groups, _rooms(groups), strict=True)]
     count = math.prod(len(each) for each in pieces)
     if count > MOST_RULES:
@@ -71,7 +71,7 @@ def _joined(groups: list[list[str]]) -> tuple[str, ...]:
 
 
 def _rooms(groups: list[list[str]]) -> list[int]:
-    """How much of a rule each group may take: its longest alternative at least, the rest shared out evenly."""
+    """Each group's share of a rule's length: at least its longest alternative, the rest split evenly."""
     rooms = [max(map(_length, group)) for group in groups]
     left = LONGEST_RULE - sum(rooms) - (len(groups) - 1)
     if left < 0:
@@ -85,7 +85,7 @@ def _rooms(groups: list[list[str]]) -> list[int]:
 
 
 def _pieces(group: list[str], room: int) -> list[str]:
-    """The alternatives in as few expressions as fit the room."""
+    """The alternatives in as few expressions as fit the length."""
     pieces: list[list[str]] = []
     length = 0
     for clause in group:
@@ -104,12 +104,12 @@ def _either(clauses: list[str]) -> str:
 
 
 def _length(text: str) -> int:
-    """In UTF-16 units: X does not say what it counts, and no way of counting characters gives more."""
+    """Length in UTF-16 units: X does not say what it counts, and no other way of counting gives more."""
     return len(text.encode("utf-16-le")) // 2
 
 
 def _tiles(box: Box) -> list[str]:
-    """The box as boxes of a size that X takes, in rows from south to north. West > east: across the 180th meridian."""
+    """Splits the box into boxes of X's size, in rows from south to north. West > east: across the 180th meridian."""
     west, south, east, north = box
     spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
     rows = max(1, math.ceil((north - south) * _KM_PER_DEGREE / TILE_KM))
@@ -118,7 +118,7 @@ def _tiles(box: Box) -> list[str]:
     tiles: list[str] = []
     for row in range(rows):
         low, high = (south + (north - south) * n / rows for n in (row, row + 1))
-        nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))  # to the equator: there it is widest
+        nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))  # towards the equator, where it is widest
         km_per_degree = _KM_PER_DEGREE * math.cos(math.radians(nearest))
         for begin, end in spans:
             columns = max(1, math.ceil((end - begin) * km_per_degree / TILE_KM))
@@ -134,7 +134,7 @@ def _tile(*edges: float) -> str:
 
 
 class RulesCalls(Protocol):
-    """The part of tweepy's client that keeps rules; answers are X's JSON."""
+    """The part of tweepy's client for rules; answers are X's JSON."""
 
     def get_rules(self) -> Any: ...  # noqa: D102
     def add_rules(self, add: list[StreamRule]) -> Any: ...  # noqa: D102
@@ -142,11 +142,11 @@ class RulesCalls(Protocol):
 
 
 def keep_in_line(client: RulesCalls, values: tuple[str, ...]) -> None:
-    """Makes X's rules exactly these: the others of this key are removed, whoever made them, and named in the log.
+    """Makes X's rules exactly these: all others of this key are removed, whoever made them, and logged.
 
     Raises:
-        Failed: X did not do it this time.
-        SourceError: X finds a rule wrong.
+        Failed: X failed this time; a retry may work.
+        SourceError: X refuses a rule.
     """
     wanted = {value: f"{TAG}:{n}" for n, value in enumerate(values, 1)}
     stale: list[str] = []
@@ -186,7 +186,7 @@ def _check_added(answer: Any, count: int) -> None:
     errors = answer.get("errors") if isinstance(answer, dict) else None
     if errors:
         first = errors[0] if isinstance(errors[0], dict) else {}
-        if first.get("title") == "DuplicateRule":  # one that is removed and not yet gone everywhere
+        if first.get("title") == "DuplicateRule":  # removed, but not yet everywhere
             raise Failed(f"X still has the rule {first.get('value')!r}")
         detail = "; ".join(map(str, first.get("details") or [first.get("detail") or first.get("title")]))
         raise SourceError(f"source x: X refuses the rule {first.get('value')!r}: {detail}")

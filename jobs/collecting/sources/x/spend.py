@@ -1,8 +1,8 @@
 """The spend guard: what was paid for today and this month (UTC), on disk, and where the budget ends.
 
-X bills each post that it delivers. The file is written before posts are counted, in blocks: after a kill -9 it says
-up to one block (1 % of the smallest budget, at most 100 posts) more than was delivered, and less only by what lay
-unread in the socket.
+X bills each post that it delivers. The file is written before posts are counted, in blocks: after a kill -9 it
+shows up to one block (1 % of the smallest budget, at most 100 posts) more than was delivered, and less only by what
+was still unread in the socket.
 """
 
 import json
@@ -28,7 +28,7 @@ LARGEST_BLOCK = 100
 
 @dataclass(frozen=True)
 class Budget:
-    """What may be spent; None: without an end."""
+    """The limits; None: unlimited."""
 
     posts_day: int | None = None
     posts_month: int | None = None
@@ -38,19 +38,19 @@ class Budget:
 
     @property
     def is_limited(self) -> bool:
-        """Whether there is an end at all."""
+        """Whether there is any limit."""
         return any(each is not None for each in (self.posts_day, self.posts_month, self.usd_day, self.usd_month))
 
     @property
     def block(self) -> int:
-        """How many posts are written down in advance."""
+        """How many posts are recorded in advance."""
         ends = [each for each in (self.posts_day, self.posts_month) if each is not None]
         ends += [int(each / self.usd_per_post) for each in (self.usd_day, self.usd_month) if each is not None]
         return max(1, min([LARGEST_BLOCK, *(end // 100 for end in ends)]))
 
 
 class Exhausted(NamedTuple):
-    """The budget is used up: why, in one line, and until when."""
+    """The budget is used up: the reason, in one line, and until when."""
 
     why: str
     until: datetime
@@ -58,7 +58,7 @@ class Exhausted(NamedTuple):
 
 @dataclass
 class _Tally:
-    """What was spent in one period; `since` is its first day."""
+    """Spending in one period; `since` is its first day."""
 
     since: str
     posts: int = 0
@@ -80,7 +80,7 @@ class Spending:
         self._path = path
         self._budget = budget
         self._clock = clock
-        self._ahead = 0  # posts that the file has and that were not delivered yet
+        self._ahead = 0  # posts that are in the file but not delivered yet
         self._warned: set[tuple[str, str]] = set()
         self._lock: FileLock | None = None
         self._day, self._month = _Tally(""), _Tally("")
@@ -89,7 +89,7 @@ class Spending:
         self._turn()
 
     def add(self, posts: int = 1) -> None:
-        """Counts posts that were delivered. Written down before it returns, or before."""
+        """Counts delivered posts. They are on disk before it returns."""
         self._turn()
         if self._ahead < posts:
             block = max(self._budget.block, posts - self._ahead)
@@ -101,7 +101,7 @@ class Spending:
         self._warn()
 
     def exhausted(self) -> Exhausted | None:
-        """Whether one more post would be too many, and until when; of several ends the latest."""
+        """The limit that one more post would exceed, and until when; the latest of several."""
         self._turn()
         over = [
             Exhausted(f"the budget of {end} {unit} a {name} is used up", self._renewal(name))
@@ -115,7 +115,7 @@ class Spending:
         return max(over, key=lambda each: each.until, default=None)
 
     def close(self) -> None:
-        """Gives back what was written down in advance, and lets go of the file."""
+        """Returns the unused advance, and releases the file."""
         for tally in (self._day, self._month):
             tally.add(-self._ahead, self._budget.usd_per_post)
         self._ahead = 0
@@ -124,7 +124,7 @@ class Spending:
             self._lock.close()
             self._lock = None
 
-    # -- inside
+    # -- private
 
     def _periods(self) -> list[tuple[str, _Tally, int | None, Decimal | None]]:
         budget = self._budget
@@ -134,7 +134,7 @@ class Spending:
         ]
 
     def _turn(self) -> None:
-        """A new day or month begins at nothing. A clock that goes back begins none: the budget is not spent twice."""
+        """Starts a new day or month at 0. A clock that goes back starts none, so a budget is not spent twice."""
         today = utc(self._clock()).date().isoformat()
         if today <= self._day.since:
             return
@@ -186,7 +186,7 @@ class Spending:
 
 
 def _read(path: Path) -> tuple[_Tally, _Tally]:
-    """What was written in advance counts as spent: nobody knows whether it was."""
+    """Reads the file. The advance of a killed process counts as spent, since it may have been."""
     try:
         content = json.loads(path.read_bytes())
         day, month = (

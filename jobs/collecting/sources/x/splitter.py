@@ -1,14 +1,14 @@
-"""Lines out of chunks of bytes. Not requests' iter_lines: it loses a torn last line and takes a lone CR for an end."""
+"""Splits chunks of bytes into lines. requests' iter_lines loses a torn last line and takes a lone CR for an end."""
 
-MAX_LINE_BYTES = 16 * 1024 * 1024  # no message of X is near it
+MAX_LINE_BYTES = 16 * 1024 * 1024  # far above any message of X
 
 
-class LineTooLong(Exception):  # noqa: N818 - it says what is the matter
-    """More than MAX_LINE_BYTES without a line's end: this is no stream of posts, or an end was lost."""
+class LineTooLong(Exception):  # noqa: N818 - it states a condition
+    """More than MAX_LINE_BYTES without a line end: not a stream of posts, or a lost line end."""
 
 
 class Splitter:
-    """Takes chunks as they come, cut anywhere; gives whole lines without their ends (LF or CRLF), blank ones too."""
+    """Takes chunks cut anywhere; returns whole lines without their ends (LF or CRLF), blank ones too."""
 
     def __init__(self, max_bytes: int = MAX_LINE_BYTES) -> None:
         self._parts: list[bytes] = []
@@ -19,7 +19,7 @@ class Splitter:
         """The lines that end in this chunk.
 
         Raises:
-            LineTooLong: a line does not end. What was held of it is dropped.
+            LineTooLong: a line does not end; its bytes so far are dropped.
         """
         first, *others = chunk.split(b"\n")
         if not others:
@@ -32,7 +32,7 @@ class Splitter:
         return [line.removesuffix(b"\r") for line in lines]
 
     def rest(self) -> bytes:
-        """What came of a line whose end did not come. Empty between two lines."""
+        """The received part of an unfinished line; empty between two lines."""
         return b"".join(self._parts).removesuffix(b"\r")
 
     def _hold(self, part: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The bearer token: in a file that only its owner reads; in no argument, log, error or state."""
+"""The bearer token, in a file that only its owner can read; never in an argument, log, error or state."""
 
 import os
 import re
@@ -17,7 +17,7 @@ def read_token() -> str:
     """The token in the file that HASHTIDE_X_TOKEN_FILE names.
 
     Raises:
-        SourceError: no such variable or file, others may read it, or what is in it is no token. Never quotes it.
+        SourceError: no such variable or file, others may read it, or it contains no token. Never quotes the contents.
     """
     name = os.environ.get(VARIABLE)
     if not name:
