@@ -6,6 +6,8 @@ Standard library only: the launcher reads them before anything is installed.
 import re
 from typing import Literal, NamedTuple, get_args
 
+from contract.sources import SOURCES
+
 VERSION = "0.1.0"
 """The project's version. pyproject.toml has the same, and a test compares them: YARN's zip has no pyproject.toml."""
 
@@ -112,11 +114,15 @@ REPORT_STEM = "hashtags"
 COMPACTOR_DSN = "HASHTIDE_COMPACTOR_DSN"
 REPORTER_DSN = "HASHTIDE_REPORTER_DSN"
 MIGRATOR_DSN = "HASHTIDE_MIGRATOR_DSN"
-X_TOKEN = "HASHTIDE_X_TOKEN_FILE"  # noqa: S105 - a variable's name
-MASTODON_TOKENS = "HASHTIDE_MASTODON_TOKEN_FILE"
 SPEND_FILE = "HASHTIDE_SPEND_FILE"
 SECRETS_DIR = "HASHTIDE_SECRETS_DIR"
 TOOLCHAIN = "HASHTIDE_PARTS"
+
+
+def token_variable(network: str) -> str:
+    """The variable that names the file of a network's token or tokens."""
+    return f"HASHTIDE_{network.upper()}_TOKEN_FILE"
+
 
 # -- Airflow
 
@@ -132,8 +138,11 @@ YARN = "hashtide_yarn"
 HDFS = "hashtide_hdfs"
 COMPACTOR = "hashtide_compactor"
 REPORTER = "hashtide_reporter"
-X = "hashtide_x"
-MASTODON = "hashtide_mastodon"
+
+
+def token_connection(network: str) -> str:
+    """The connection that may hold a network's token or tokens."""
+    return f"hashtide_{network}"
 
 
 class Variable(NamedTuple):
@@ -152,7 +161,7 @@ class Variable(NamedTuple):
     former: str = ""
 
 
-SOURCE = Variable("hashtide_source", None, "address of the source that is collected")
+SOURCE = Variable("hashtide_source", None, "what is collected: a JSON list of source addresses")
 GENERATION = Variable("hashtide_generation", str(FIRST_GENERATION), "the generation that counts now")
 SPOOL_DIR = Variable("hashtide_spool_dir", None, "the collector's directory")
 REPORTS_DIR = Variable("hashtide_reports_dir", None, "the directory of the reports")
@@ -163,11 +172,15 @@ EXECUTORS = Variable("hashtide_executors", "1", "executors of the streaming job"
 SUPERVISION = Variable(
     "hashtide_supervision_min", str(SUPERVISION_MIN), "minutes of one supervision run", former="hashtide_lease_min"
 )
-X_TOKEN_FILE = Variable("hashtide_x_token_file", None, "file with X's token")
-MASTODON_TOKEN_FILE = Variable("hashtide_mastodon_token_file", None, "file with Mastodon's tokens")
 FORMS_DIR = Variable("hashtide_forms_dir", None, "the folder below which a form may name files")
+
+
+def token_file(network: str) -> Variable:
+    """The file of a network's token or tokens, where no connection holds them."""
+    return Variable(f"hashtide_{network}_token_file", None, f"file with the token or tokens of {network}")
+
 
 VARIABLES = (
     *(SOURCE, GENERATION, SPOOL_DIR, REPORTS_DIR, TRIGGER_INTERVAL, RETWEETS_RULE, WORDS_RULE, EXECUTORS, SUPERVISION),
-    *(X_TOKEN_FILE, MASTODON_TOKEN_FILE, FORMS_DIR),
+    *(*(token_file(name) for name, kind in SOURCES.items() if kind.tokens), FORMS_DIR),
 )

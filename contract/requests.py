@@ -2,15 +2,19 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from contract.names import REPORT_STEM, RETWEETS, WORDS, Retweets, Words
 from contract.options import Options
+from contract.sources import dialects
 
-Source = Literal["x", "jetstream", "mastodon", "text"]
-"""The dialects that posts are counted under (docs/contracts.md)."""
+if TYPE_CHECKING:
+    Source = str  # one of the values below
+else:
+    Source = Literal[*dialects()]
+    """The dialects that posts are counted under."""
 
 # Years 1970 (the bucket of implausible times) to 9998 (the day after must be a date too), in ASCII digits.
 DAY = r"(?!9999)(19[7-9]|[2-9][0-9]{2})[0-9]-[0-9]{2}-[0-9]{2}"

@@ -1,4 +1,4 @@
-"""Collect posts from one source: source → spool → topic. See docs/contracts.md for what it promises.
+"""Collect posts: sources → spool → topic. See docs/contracts.md for what it promises.
 
 With --simulator-truth or --simulator-lines it collects nothing, but makes a simulated stream, and what must be counted.
 """
@@ -13,19 +13,19 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from collecting.addresses import Address
 from collecting.collector import Collector
 from collecting.filtering.selection import Selection
 from collecting.publish.producer import ProducerSettings
 from collecting.publish.publisher import Publisher
 from collecting.source_api import Source, SourceError
-from collecting.sources import addresses_of, open_source
+from collecting.sources import open_source
 from collecting.sources.auto import resolve_auto
 from collecting.sources.simulator import SimulatorSource, parse_cursor
 from collecting.spool.segments import SpoolCorrupt
 from collecting.spool.spool import Spool
 from contract.files import LockHeld
 from contract.kafka_client import KafkaConfigError, read_kafka_config
+from contract.source_address import AddressError, SourceAddress, read_stored, shown
 from contract.spool import state
 from contract.spool.collected import note_kinds
 from contract.spool.state import CollectorState
@@ -42,8 +42,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--source",
         required=True,
+        action="append",
         metavar="ADDRESS",
-        help="KIND:ITEM,ITEM,key=value; several with white space between (docs/contracts.md)",
+        help="KIND:ITEM,ITEM,key=value; once for each of several (docs/contracts.md)",
     )
     parser.add_argument("--spool", type=Path, metavar="DIR", help="where lines are kept first; one collector per spool")
     parser.add_argument("--bootstrap-servers", metavar="H:P", help="Kafka; several with commas")
@@ -91,17 +92,25 @@ def main(argv: list[str] | None = None) -> int:
     return FAILED
 
 
-def _source(given: argparse.Namespace, address: str) -> Source:
-    """What the address and the options beside it name. Raises SourceError."""
+def _addresses(given: argparse.Namespace) -> list[SourceAddress]:
+    """Raises SourceError: one can't be understood."""
+    try:
+        return [SourceAddress.parse(each) for each in given.source]
+    except AddressError as error:
+        raise SourceError(str(error)) from None
+
+
+def _source(given: argparse.Namespace, addresses: list[SourceAddress]) -> Source:
+    """What the addresses and the options beside them name. Raises SourceError."""
     keys = {"limit": given.limit, "duration_s": given.duration, "located": "1" if given.located_only else None}
-    asked = {key: value for key, value in keys.items() if value is not None}
-    return open_source(address, Selection.from_address(Address("options", settings=asked)))
+    asked = {key: (value,) for key, value in keys.items() if value is not None}
+    return open_source(addresses, Selection.from_address(SourceAddress("options", keys=asked)))
 
 
 def _check(given: argparse.Namespace) -> int:
     """Only the reason on stderr: the launcher shows it as it is."""
     try:
-        _source(given, given.source)
+        _source(given, _addresses(given))
     except SourceError as error:
         sys.stderr.write(f"{error}\n")
         return WRONG_ARGUMENTS
@@ -114,17 +123,17 @@ def _collect(given: argparse.Namespace) -> int:
     os.environ.setdefault("HASHTIDE_SPEND_FILE", str(spool.directory / "x-spend.json"))  # beside what was paid for
     try:
         try:
-            address = resolve_auto(given.source, spool.directory)
-            source = _source(given, address)
+            addresses = resolve_auto(_addresses(given), spool.directory)
+            source = _source(given, addresses)
         except SourceError as error:
-            CollectorState(given.source, state.FAILED, str(error)).write(spool.directory)
+            CollectorState(read_stored(given.source), state.FAILED, str(error)).write(spool.directory)
             log.error("%s", error)  # noqa: TRY400
             return WRONG_ARGUMENTS
-        note_kinds(spool.directory, (Address.parse(each).kind for each in addresses_of(address)), datetime.now(UTC))
+        note_kinds(spool.directory, (each.kind for each in addresses), datetime.now(UTC))
         settings = ProducerSettings(given.bootstrap_servers, given.topic, given.login.for_librdkafka())
-        log.info("collecting %s into topic %s", address, given.topic)
+        log.info("collecting %s into topic %s", shown(addresses), given.topic)
         publisher = Publisher(spool, settings, on_acked=_print_place if given.verbose else None)
-        last = Collector(given.source, source, spool, publisher).run(stop)
+        last = Collector(read_stored(given.source), source, spool, publisher).run(stop)
     finally:
         spool.close()
     log.info(
@@ -161,13 +170,24 @@ def _stop_on_signals() -> threading.Event:
 def _simulate(given: argparse.Namespace) -> int:
     """Truth and lines of a simulator. The start: the address's, else the one that the spool's last cursor has."""
     try:
-        settings = SimulatorSettings.from_address(Address.parse(given.source))
+        settings = _simulator(given)
         start_ms = settings.first_start_ms(0) if settings.start else _start_in_spool(given.spool, settings)
     except SourceError as error:
         log.error("%s", error)  # noqa: TRY400
         return WRONG_ARGUMENTS
     truth.write(settings, start_ms, truth_path=given.simulator_truth, lines_path=given.simulator_lines)
     return DONE
+
+
+def _simulator(given: argparse.Namespace) -> SimulatorSettings:
+    """Raises SourceError: not the address of one simulator."""
+    addresses = _addresses(given)
+    if len(addresses) != 1:
+        raise SourceError("--simulator-truth and --simulator-lines are of one simulator: give one --source")
+    try:
+        return SimulatorSettings.from_address(addresses[0])
+    except AddressError as error:
+        raise SourceError(str(error)) from None
 
 
 def _start_in_spool(directory: Path | None, settings: SimulatorSettings) -> int:

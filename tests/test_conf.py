@@ -79,7 +79,7 @@ def test_every_variable_is_one_that_the_code_reads() -> None:
     code = (REPO / "plugins/hashtide_airflow/settings.py").read_text() + (REPO / "docs/contracts.md").read_text()
     for name in json.loads((EXAMPLES / "variables.json.example").read_text()):
         assert name in code, name
-    assert settings.source().startswith("simulator")
+    assert settings.sources()[0].kind == "simulator"
 
 
 def test_nothing_but_placeholders() -> None:

@@ -16,7 +16,6 @@ MAY_IMPORT = {
     "collecting": {"formats", "simulation"},
     "counting": {"formats"},
     "previewing": {"counting", "formats"},
-    "simulation": {"collecting"},
 }
 # The rooms of the stack, from the ground up: each imports those before it.
 ROOMS = ("toolchain", "config", "observe", "daemons", "commands", "cluster")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from collecting.source_api import Line
-from collecting.sources import open_source
+from tests.collecting.sources.reading import open_source
 
 SCRIPT = Path(__file__).resolve().parent.parent / "jobs" / "serve_lines.py"
 LOGGED = r"\S+ \S+ INFO serve_lines: "

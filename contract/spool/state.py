@@ -6,12 +6,13 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from contract.files import write_atomically
+from contract.source_address import SourceAddress, read_stored
 from contract.spool.lock import Holder, started_at
 
 RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
@@ -22,10 +23,10 @@ class CollectorState:
     """One reading.
 
     Attributes:
-        source: the address.
+        sources: what it collects.
         status: `running`, `finished` (the source has ended, all is acknowledged), `stopped` or `failed`.
         error: why it failed, or what holds it up at the moment, one line; None where all is well.
-        collects: id of the source that stands behind the address: of `auto` it says which it is.
+        collects: id of the source that stands behind the addresses: of `auto` it says which it is.
         lines_read, records_acked: over the spool's life; the collector's own records are records, but no lines.
         lag_records: in the spool and not yet acknowledged.
         spool_bytes: what all segments together take.
@@ -33,7 +34,7 @@ class CollectorState:
         updated_at: when it was written, epoch seconds.
     """
 
-    source: str
+    sources: tuple[SourceAddress, ...]
     status: str
     error: str | None = None
     collects: str = ""
@@ -52,7 +53,8 @@ class CollectorState:
     def write(self, directory: Path) -> None:
         """Replaces the spool's state file in one step."""
         updated_at = datetime.fromtimestamp(self.updated_at, UTC).isoformat(timespec="milliseconds")
-        content = json.dumps(asdict(self) | {"updated_at": updated_at}) + "\n"
+        others = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "sources"}
+        content = json.dumps({"source": list(map(str, self.sources)), **others, "updated_at": updated_at}) + "\n"
         write_atomically(directory / "state.json", content)
 
 
@@ -73,13 +75,13 @@ def read_state(directory: Path) -> CollectorState | None:
 
 
 def _state(found: Mapping[str, Any]) -> CollectorState:
-    """As every version wrote it: moments are epoch seconds or ISO 8601, and what a version did not know is 0 or empty.
+    """As every version wrote it: sources are a list or one text, moments epoch seconds or ISO 8601.
 
-    A process that is not named is nobody's: pid 0.
+    What a version did not know is 0 or empty. A process that is not named is nobody's: pid 0.
     """
     counts = ("lines_read", "records_acked", "lag_records", "spool_bytes", "pid")
     return CollectorState(
-        source=str(found["source"]),
+        sources=read_stored(found["source"]),
         status=str(found["status"]),
         error=str(found.get("error") or "") or None,
         collects=str(found.get("collects") or ""),

@@ -11,6 +11,7 @@ from collecting.publish.publisher import Publisher
 from collecting.source_api import CursorOnly, Gap, Skipping, Source, SourceError, last_error_of
 from collecting.spool.segments import SpoolCorrupt
 from collecting.spool.spool import Spool
+from contract.source_address import SourceAddress, shown
 from contract.spool import state
 from contract.spool.state import CollectorState
 
@@ -107,12 +108,12 @@ class Reader:
 class Collector:
     """One run: reads until the source ends or a stop is requested, and publishes all that it has read."""
 
-    def __init__(self, address: str, source: Source, spool: Spool, publisher: Publisher) -> None:
-        self._address = address
+    def __init__(self, sources: tuple[SourceAddress, ...], source: Source, spool: Spool, publisher: Publisher) -> None:
+        self._sources = sources
         self._source = source
         self._spool = spool
         self._publisher = publisher
-        own = spool.begin(address, source.source_id)
+        own = spool.begin(shown(sources), source.source_id)
         cursor = resuming.cursor_for(source, own, spool.directory)
         if cursor is not None and cursor != own:
             spool.advance_cursor(cursor)
@@ -181,7 +182,7 @@ class Collector:
             *(() if final else (self._reader.held_up or last_error_of(self._source), self._publisher.last_error)),
         )
         now = CollectorState(
-            self._address,
+            self._sources,
             status,
             error="; ".join(each for each in errors if each) or None,
             collects=self._source.source_id,

@@ -1,5 +1,7 @@
 """What a source yields: lines, the gaps where it missed some, and where it is when it took nothing."""
 
+import hashlib
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -101,3 +103,13 @@ def last_error_of(source: Source) -> str | None:
     """What holds the source up at the moment, where it says so."""
     last_error: str | None = getattr(source, "last_error", None)
     return last_error
+
+
+def source_id(kind: str, name: str, *identity: str) -> str:
+    """A short name for what an address names: readable, and the same only for the same identity.
+
+    The spool's cursors are kept under it: what it is made from must not change.
+    """
+    readable = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:40]
+    digest = hashlib.sha256("\0".join(identity).encode()).hexdigest()[:8]
+    return "-".join(part for part in (kind, readable, digest) if part)

@@ -3,30 +3,30 @@
 No Spark in here: the executors, the collector and the tests call the same functions.
 """
 
+import importlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-from formats import hashtide, jetstream, mastodon, text
+from contract.sources import NOTES, Dialect, dialects
 from formats.details import Details
 from formats.parsed import KEEP_ALIVE, NO_VALUE, TOO_DEEP, UNKNOWN_DIALECT, UNKNOWN_SOURCE, Parsed, Rejected
 from formats.shapes import recognise
-from formats.x import details as x_details
-from formats.x import posts as x
 
 
-class _Dialect(NamedTuple):
+class _Format(NamedTuple):
+    """What a dialect's module offers; without post_id and describe its posts have no id and no author."""
+
     parse: Callable[[bytes], Parsed]
     post_id: Callable[[bytes], str | None] | None = None
     describe: Callable[[bytes], Details | None] | None = None
 
 
-_DIALECTS = {
-    x.SOURCE: _Dialect(x.parse, x.post_id, x_details.describe),
-    jetstream.SOURCE: _Dialect(jetstream.parse, jetstream.post_id, jetstream.describe),
-    mastodon.SOURCE: _Dialect(mastodon.parse, mastodon.post_id, mastodon.describe),
-    text.SOURCE: _Dialect(text.parse),
-    hashtide.SOURCE: _Dialect(hashtide.parse),
-}
+def _format_of(dialect: Dialect) -> _Format:
+    module = importlib.import_module(dialect.format)
+    return _Format(module.parse, getattr(module, "post_id", None), getattr(module, "describe", None))
+
+
+_FORMATS = {each.name: _format_of(each) for each in (*dialects().values(), NOTES)}
 
 
 def parse(dialect: str | None, raw: bytes | None) -> Parsed:
@@ -43,7 +43,7 @@ def parse(dialect: str | None, raw: bytes | None) -> Parsed:
         return Parsed("dead", _known(dialect), term=NO_VALUE)
     if not raw or raw.isspace():
         return Parsed("control", _known(dialect), term=KEEP_ALIVE)
-    parser = _DIALECTS.get(spoken or "")
+    parser = _FORMATS.get(spoken or "")
     if parser is None or spoken is None:
         return Parsed("dead", UNKNOWN_SOURCE, term=UNKNOWN_DIALECT)
     try:
@@ -62,7 +62,7 @@ def post_key(dialect: str | None, raw: bytes) -> str | None:
     inner: bytes | None = raw
     if dialect is None:
         dialect, inner = recognise(raw)
-    known = _DIALECTS.get(dialect)
+    known = _FORMATS.get(dialect)
     if known is None or known.post_id is None or not inner:
         return None
     try:
@@ -74,7 +74,7 @@ def post_key(dialect: str | None, raw: bytes) -> str | None:
 def describe(dialect: str | None, raw: bytes) -> Details | None:
     """Who wrote a post, and where; None where the record is no post. Never raises."""
     spoken, inner = (dialect, raw) if dialect is not None else recognise(raw)
-    known = _DIALECTS.get(spoken)
+    known = _FORMATS.get(spoken)
     if not inner or known is None:
         return None
     try:
@@ -86,4 +86,4 @@ def describe(dialect: str | None, raw: bytes) -> Details | None:
 
 
 def _known(dialect: str | None) -> str:
-    return dialect if dialect in _DIALECTS else UNKNOWN_SOURCE
+    return dialect if dialect in _FORMATS else UNKNOWN_SOURCE

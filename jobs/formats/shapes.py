@@ -4,9 +4,9 @@ import re
 
 import msgspec
 
-from formats import connect, hashtide, jetstream, lenient, mastodon, text
+from contract.sources import JETSTREAM, MASTODON, NOTES, TEXT, X
+from formats import connect, lenient
 from formats.parsed import UNKNOWN_SOURCE, Rejected
-from formats.x import posts as x
 
 _LITERALS = (b"null", b"true", b"false")
 _BOM = b"\xef\xbb\xbf"
@@ -55,22 +55,22 @@ def recognise(raw: bytes) -> tuple[str, bytes | None]:
 
 def _of_object(bare: bytes, keys: _Keys) -> str:
     if _OUR_NOTE.match(bare):
-        return hashtide.SOURCE
+        return NOTES.name
     if keys.kind is not _ABSENT and keys.did is not _ABSENT:
-        return jetstream.SOURCE
+        return JETSTREAM
     if keys.event is not _ABSENT and keys.payload is not _ABSENT:
-        return mastodon.SOURCE
+        return MASTODON
     if keys.uri is not _ABSENT and keys.account is not _ABSENT and keys.content is not _ABSENT:
-        return mastodon.SOURCE
-    return x.SOURCE
+        return MASTODON
+    return X
 
 
 def _of_other(bare: bytes) -> str:
     if bare.startswith(b"[") or bare in _LITERALS:
-        return x.SOURCE
+        return X
     if bare.startswith(b"data:") or (bare.startswith(b"event:") and any(line in bare for line in _DATA_LINES)):
-        return mastodon.SOURCE
-    return text.SOURCE
+        return MASTODON
+    return TEXT.name
 
 
 def _top_level(bare: bytes) -> _Keys:

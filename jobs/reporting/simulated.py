@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from contract.sources import SIMULATOR
 from reporting.day_rows import DayBooks
 
-SIMULATOR = "simulator"
 _ARRIVAL = timedelta(minutes=10)
 """Arrivals are kept in steps of ten minutes; a post's own time may be that far ahead of them (docs/contracts.md)."""
 

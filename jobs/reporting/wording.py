@@ -9,8 +9,9 @@ from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_decimal
 
+from contract.sources import dialects
+
 _ENGLISH = Locale("en", "GB")  # day before month, as most of the world writes it
-_SOURCES = {"x": "X", "jetstream": "Bluesky (Jetstream)", "mastodon": "Mastodon", "text": "Plain text"}
 # Marks that change the direction of text: a tag must not affect its surroundings (Trojan Source, CVE-2021-42574).
 _DIRECTION_MARKS = dict.fromkeys([0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 
@@ -105,7 +106,8 @@ def language(code: str) -> str:
 
 def source(name: str) -> str:
     """The name of a dialect's network for readers."""
-    return _SOURCES.get(name, name)
+    dialect = dialects().get(name)
+    return dialect.label if dialect else name
 
 
 def display_tag(term: str) -> str:

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 
-from collecting.addresses import Address
-from collecting.source_api import SourceError
+from contract.source_address import AddressError, SourceAddress
 
 DIALECTS = ("x1", "x2", "text", "jetstream", "mastodon")
 DEFAULT_RATE = 50.0
@@ -40,24 +39,24 @@ class Settings:
     implausible: float = field(default=0.0005, metadata={"share": True})
 
     @classmethod
-    def from_address(cls, address: Address) -> "Settings":
+    def from_address(cls, address: SourceAddress) -> "Settings":
         """`simulator:posts=200000,seed=7,dialects=x1+text,…`.
 
         Raises:
-            SourceError: an unknown key or an invalid value.
+            AddressError: an unknown key or an invalid value.
         """
         address.refuse_unknown({each.name for each in fields(cls)})
         if address.items:
-            raise SourceError(f"source simulator: {address.items[0]!r} is no key=value")
+            raise AddressError(f"source simulator: {address.items[0]!r} is no key=value")
         given: dict[str, object] = {}
-        for key, value in address.settings.items():
+        for key, value in address.values.items():
             try:
                 given[key] = _READERS[key](value)
             except ValueError as error:
-                raise SourceError(f"source simulator: {key}={value}: {error}") from None
+                raise AddressError(f"source simulator: {key}={value}: {error}") from None
         shares = sum(float(str(given.get(key, 0))) for key in ("duplicates", "edits", "control", "malformed"))
         if shares > 1:
-            raise SourceError("source simulator: duplicates, edits, control and malformed are more than 1 together")
+            raise AddressError("source simulator: duplicates, edits, control and malformed are more than 1 together")
         if "rate" not in given and given.get("posts"):
             given["rate"] = 0.0  # who asks for a number of posts does not want to wait for them
         return cls(**given)  # type: ignore[arg-type]

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
-from hashtide_airflow.addresses import KINDS, items_of, split, with_keys
-from hashtide_airflow.form_policy import require_in_forms_dir, with_budget
+from contract.source_address import SourceAddress
+from hashtide_airflow.form_policy import NOT_BY_FORM, as_allowed, kinds_for_forms, require_for_forms
 from hashtide_airflow.forms import END, refuse_unknown, validated
 from hashtide_airflow.settings import Frozen
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# Whoever may trigger a run may neither send our tokens elsewhere nor spend more of our money.
-NOT_BY_FORM = ("url", "proxy", "budget_day", "budget_month", "usd_day", "usd_month", "usd_per_post")
-SOURCE = rf"^(?!.*[:,]({'|'.join(NOT_BY_FORM)})=)({'|'.join(KINDS)})(:[^\s\x00-\x1f\x7f]+)?{END}"
+# So that the form itself refuses most of what is wrong; what decides is the parsed address (`require_for_forms`).
+SOURCE = rf"^(?!.*[:,]({'|'.join(NOT_BY_FORM)})=)({'|'.join(kinds_for_forms())})(:[^\s\x00-\x1f\x7f]+)?{END}"
 LISTED = rf"^[^\x00-\x1f\x7f]+{END}"
 LANGS = rf"^[a-z]{{2,3}}(-[a-z0-9]{{2,8}})*( *, *[a-z]{{2,3}}(-[a-z0-9]{{2,8}})*)*{END}"
 NUMBER = r"-?[0-9]{1,3}(\.[0-9]{1,8})?"
@@ -58,15 +56,25 @@ PARAMS = {
 }
 
 
+def _address(source: object) -> SourceAddress | None:
+    if source is None:
+        return None
+    if not isinstance(source, str) or re.search(r"[\s\x00-\x1f\x7f]", source):
+        raise ValueError("not one address without white space; in a path it is written %20")
+    address = SourceAddress.parse(source)
+    require_for_forms(address)
+    return address
+
+
 class CollectRequest(Frozen):
     """One run's own source.
 
     Attributes:
-        source: what to collect, the selection among its keys; None is what the variable says.
+        source: what to collect; None: what the variable says.
         minutes: for so long at most; None is one lease.
     """
 
-    source: str | None = None
+    source: Annotated[SourceAddress | None, BeforeValidator(_address)] = None
     limit: int | None = Field(default=None, ge=1, strict=True)
     minutes: int | None = Field(default=None, ge=1, le=1440, strict=True)
     terms: tuple[str, ...] = ()
@@ -74,18 +82,6 @@ class CollectRequest(Frozen):
     langs: tuple[str, ...] = ()
     box: tuple[float, ...] = ()
     located_only: bool = Field(default=False, strict=True)
-
-    @field_validator("source")
-    @classmethod
-    def _is_address(cls, source: str | None) -> str | None:
-        if source is None:
-            return None
-        if not re.fullmatch(SOURCE, source) or len(split(source)) != 1:
-            raise ValueError(f"not the address of one source, or one with {', '.join(NOT_BY_FORM)}")
-        servers = [server for item in items_of(source, "mastodon") if "://" in (server := unquote(item))]
-        if any(urlsplit(server).scheme != "https" for server in servers):
-            raise ValueError("a Mastodon server by https only: on the way a token could be read")
-        return source
 
     @field_validator("terms", "hashtags")
     @classmethod
@@ -115,42 +111,39 @@ class CollectRequest(Frozen):
         """Whether nothing was asked for: a lease like any other."""
         return self == CollectRequest()
 
-    def address(self, usual: str) -> str:
-        """The whole address.
+    def addresses(self, usual: Sequence[SourceAddress]) -> tuple[SourceAddress, ...]:
+        """What to collect, the selection among the keys of each address.
 
         Args:
-            usual: the source where none is named; a form's address of X has its budget.
+            usual: what to collect where no source is named; a form's address of X has its budget.
 
         Raises:
             AirflowFailException: a file outside of the forms' folder, X without a budget, or a limit that each of
                 several sources would have to itself.
         """
-        if self.limit and not self.source and len(split(usual)) > 1:
+        if self.limit and not self.source and len(usual) > 1:
             raise AirflowFailException(
-                f"refused: limit: hashtide_source names {len(split(usual))} sources, and each would have this limit to "
+                f"refused: limit: hashtide_source names {len(usual)} sources, and each would have this limit to "
                 "itself; name one of them as the source"
             )
-        source = usual
-        if self.source:
-            require_in_forms_dir(items_of(self.source, "file"))
-            source = with_budget(self.source, usual)
-        return with_keys(source, self._keys)
+        sources = [as_allowed(self.source, usual)] if self.source else usual
+        return tuple(each.with_keys(self._keys) for each in sources)
 
     @property
-    def _keys(self) -> dict[str, str | list[str]]:
+    def _keys(self) -> dict[str, Sequence[str]]:
         """The selection as keys of an address."""
-        keys: dict[str, str | list[str]] = {}
+        keys: dict[str, Sequence[str]] = {}
         for name in ("terms", "hashtags", "langs"):
             if values := getattr(self, name):
-                keys[name] = list(values)
+                keys[name] = values
         if self.box:
             keys["box"] = [f"{degrees:g}" for degrees in self.box]
         if self.located_only:
-            keys["located"] = "1"
+            keys["located"] = ("1",)
         if self.limit:
-            keys["limit"] = str(self.limit)
+            keys["limit"] = (str(self.limit),)
         if self.minutes:
-            keys["duration_s"] = str(self.minutes * 60)
+            keys["duration_s"] = (str(self.minutes * 60),)
         return keys
 
 

@@ -6,10 +6,12 @@ No secret may stand in one: they go by the environment (`JobOperator`).
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from contract import names
 from contract.requests import PreviewRequest, ReportRequest
+from contract.source_address import SourceAddress
 from hashtide_airflow.settings import JOBS, Collecting, Counting, CountLog
 
 PYTHON = sys.executable
@@ -22,7 +24,7 @@ def collect_command(collecting: Collecting) -> list[str]:
     return [
         PYTHON,
         str(JOBS / "collect.py"),
-        *("--source", collecting.source),
+        *_sources(collecting.sources),
         *("--spool", str(collecting.spool)),
         *("--bootstrap-servers", collecting.bootstrap_servers),
         *(("--kafka-config", str(collecting.kafka_config)) if collecting.kafka_config else ()),
@@ -30,9 +32,13 @@ def collect_command(collecting: Collecting) -> list[str]:
     ]
 
 
-def check_command(source: str) -> list[str]:
-    """Asks the collector whether it understands an address, without collecting; ends within seconds."""
-    return [PYTHON, str(JOBS / "collect.py"), "--check", "--source", source]
+def check_command(sources: Sequence[SourceAddress]) -> list[str]:
+    """Asks the collector whether it understands the addresses, without collecting; ends within seconds."""
+    return [PYTHON, str(JOBS / "collect.py"), "--check", *_sources(sources)]
+
+
+def _sources(sources: Sequence[SourceAddress]) -> list[str]:
+    return [argument for each in sources for argument in ("--source", str(each))]
 
 
 def compact_command(count_log: CountLog, generation: int) -> list[str]:

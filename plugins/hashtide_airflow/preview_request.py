@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -44,7 +45,7 @@ def request_of(context: Context) -> PreviewRequest:
     request = checked(dict(context["params"]), dict(context["dag_run"].conf or {}))
     kind, _, path = request.source.partition(":")
     if kind == "file":
-        require_in_forms_dir([path])
+        require_in_forms_dir([path, unquote(path)])  # not every reader decodes
     return request
 
 

@@ -6,6 +6,7 @@ Their names and defaults are in `contract.names`. Nothing here may be called whi
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contract import names
 from contract.names import HDFS, KAFKA, KAFKA_WRITER, RETWEETS, WORDS, YARN, Retweets, Variable, Words
+from contract.source_address import SourceAddress, read_stored
 from hashtide_airflow.services import Access, HdfsExtra, Service, service_of
 
 JOBS = Path(__file__).resolve().parents[2] / "jobs"
@@ -37,14 +39,14 @@ class Collecting(Frozen):
     """What to collect, and where to put it.
 
     Attributes:
-        source: the source's address, as typed (docs/contracts.md, "Source addresses").
+        sources: what is collected, together (docs/contracts.md, "Source addresses").
         spool: the collector's directory.
         bootstrap_servers: Kafka, `host:port`.
         topic: the topic that holds the posts.
         kafka_config: Kafka client configuration with credentials; None: a plain connection.
     """
 
-    source: str = Field(min_length=1)
+    sources: tuple[SourceAddress, ...] = Field(min_length=1)
     spool: Path
     bootstrap_servers: str = Field(min_length=3)
     topic: str = Field(pattern=r"^[a-zA-Z0-9._-]+$")
@@ -107,9 +109,16 @@ def optional_variable(wanted: Variable) -> str:
     return next((text for value in found if (text := str(value or "").strip())), "")
 
 
-def source() -> str:
-    """The address of the source that is wanted now."""
-    return variable(names.SOURCE)
+def sources() -> tuple[SourceAddress, ...]:
+    """The sources that are wanted now.
+
+    Raises:
+        ValueError: the variable is not set, or names none.
+    """
+    found = read_stored(variable(names.SOURCE))
+    if not found:
+        raise ValueError(f"the Airflow variable {names.SOURCE.name} names no source")
+    return found
 
 
 def generation() -> int:
@@ -196,14 +205,14 @@ def count_log() -> CountLog:
     return CountLog(url=f"{scheme}://{user}{hosts}{hdfs_root()}/{names.COUNTS}", access=service.extra)
 
 
-def collecting(asked_for: str | None = None) -> Collecting:
+def collecting(asked_for: Sequence[SourceAddress] = ()) -> Collecting:
     """Everything the collector is started with.
 
     Args:
-        asked_for: a run's own source; None: the variable's.
+        asked_for: a run's own sources; empty: the variable's.
     """
     servers, topic = kafka(kafka_writer())
-    return Collecting(source=asked_for or source(), spool=spool_dir(), bootstrap_servers=servers, topic=topic)
+    return Collecting(sources=tuple(asked_for) or sources(), spool=spool_dir(), bootstrap_servers=servers, topic=topic)
 
 
 def counting() -> Counting:

@@ -17,7 +17,6 @@ from rich.live import Live
 from rich.text import Text
 
 from contract.files import FileLock, LockHeld
-from contract.names import SOURCE
 from stack.commands import down as down_
 from stack.commands import up as up_
 from stack.commands.shared import (
@@ -35,10 +34,10 @@ from stack.config.errors import StackError
 from stack.config.hints import Hints
 from stack.config.ports import recall
 from stack.config.settings import REPOSITORY, StackSettings
-from stack.config.source_address import FIRST, absolute, finite, require_understood
+from stack.config.source_address import FIRST, absolute, finite, parsed, require_understood
 from stack.config.state_directory import StateDirectory
 from stack.config.token_files import token_files
-from stack.config.variables import read_variables, set_variable
+from stack.config.variables import chosen_source, set_variable
 from stack.observe.progress import Quiet, Steps
 from stack.observe.status import Status
 from stack.toolchain import default_dir, fetch
@@ -111,19 +110,17 @@ def up(
 ) -> None:
     """Start everything, or continue from the last state."""
     began_at = time.monotonic()
-    wanted = " ".join(source) if source else None
-    if wanted is not None and not wanted.strip():
-        raise StackError("--source is empty; name a source, or leave the option out")
+    wanted = parsed(source) if source else None
     settings = StackSettings.read(
         home=home, source=wanted, postgres_dsn=SecretStr(postgres_dsn) if postgres_dsn else None
     )
     place = StateDirectory(settings.home)
     if settings.source:  # as the first run will have it: the collector must not begin with another one
-        address = absolute(settings.source)
-        require_understood(address)
-        settings = settings.model_copy(update={"source": finite(address) if until_done else address})
+        addresses = absolute(settings.source)
+        require_understood(addresses)
+        settings = settings.model_copy(update={"source": finite(addresses) if until_done else addresses})
     elif until_done:  # refused before anything is started
-        finite(read_variables(place.variables_file).get(SOURCE.name, FIRST))
+        finite(chosen_source(place.variables_file) or FIRST)
     tokens = token_files(settings)
     ports = {"airflow": airflow_port, "postgres": postgres_port}
     fixed = {**settings.ports, **{name: port for name, port in ports.items() if port is not None}}

@@ -14,12 +14,13 @@ import psycopg2
 from kafka.errors import KafkaError
 
 from contract.names import COLLECT_DAG, COMPACT_DAG, COUNT_DAG, REPORT_DAG, SOURCE
+from contract.source_address import SourceAddress, shown, stored
 from stack.commands.airflow_api import AirflowApi, AirflowError, Run
 from stack.config.endpoints import Endpoints
 from stack.config.errors import StackError
 from stack.config.hints import Hints
 from stack.config.source_address import FIRST, absolute, finite
-from stack.config.variables import generation_of, read_variables, set_variable
+from stack.config.variables import chosen_source, generation_of, read_variables, set_variable
 from stack.observe.audit import Books, close_the_books
 from stack.observe.counts_db import busiest_day, top_hashtags
 from stack.observe.progress import Steps
@@ -42,7 +43,7 @@ class Options:
     """Options of one `up`.
 
     Attributes:
-        source: address of the source, see docs/contracts.md; empty keeps the current one.
+        source: what to collect, see docs/contracts.md; empty keeps the current sources.
         until_done: return when the source has ended and its last record is compacted and reported.
         timeout_s: limit for the first counts; not with until_done, whose source may be long.
         stall_timeout_s: give up when no stage has made progress for this long.
@@ -50,7 +51,7 @@ class Options:
         hints: what messages tell a person to do; None: those of `./hashtide`.
     """
 
-    source: str
+    source: tuple[SourceAddress, ...]
     until_done: bool = False
     timeout_s: float = 900.0
     stall_timeout_s: float = 300.0
@@ -80,7 +81,7 @@ class _FirstRun:
         self._report = report
         self._api = AirflowApi(endpoints.airflow_url, endpoints.admin_login_file)
         variables = read_variables(endpoints.variables_file)
-        self._source = options.source or variables.get(SOURCE.name, FIRST)
+        self._source = options.source or chosen_source(endpoints.variables_file) or FIRST
         self._stages = Stages(endpoints, generation_of(variables))
         self._began_at_s = time.time()
         self._compacted_at = time.monotonic()
@@ -103,11 +104,11 @@ class _FirstRun:
         if self._options.until_done:
             bounded = finite(self._source)
             if bounded != self._source:
-                self._report.say(f"{self._source} never ends; with --until-done it is {bounded}")
+                self._report.say(f"{shown(self._source)} never ends; with --until-done it is {shown(bounded)}")
                 self._source = bounded
         # collect_posts sees the change and replaces a collector that works on another source.
-        if read_variables(self._endpoints.variables_file).get(SOURCE.name) != self._source:
-            set_variable(self._endpoints.variables_file, SOURCE.name, self._source)
+        if chosen_source(self._endpoints.variables_file) != self._source:
+            set_variable(self._endpoints.variables_file, SOURCE.name, stored(self._source))
 
     def _start_dags(self) -> None:
         step = "DAGs parsed, not paused"
@@ -156,13 +157,13 @@ class _FirstRun:
                 time.sleep(POLL_INTERVAL_S)
         self._note_first_counts()
         self._report.done(step, describe(now))
-        if now.collector and shown_source(now.collector) != now.collector.source:
+        if now.collector and shown_source(now.collector) != shown(now.collector.sources):
             self._report.say(f"Collecting from {shown_source(now.collector)}.")
 
     def _is_done(self, now: Snapshot) -> bool:
         """Whether the source has ended, and all its posts are in the topic and all of the topic in Postgres."""
         collector = now.collector
-        if collector is None or collector.status != "finished" or collector.source != self._source:
+        if collector is None or collector.status != "finished" or collector.sources != self._source:
             return False
         ends = self._stages.end_offsets()
         return ends is not None and now.ledger is not None and now.ledger.covers(ends)

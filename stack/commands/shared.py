@@ -8,12 +8,13 @@ from typing import Annotated, Protocol
 import typer
 from rich.console import Console
 
-from contract.names import SOURCE
+from contract.source_address import SourceAddress, shown
+from contract.sources import SOURCES
 from stack.config.deployment import Deployment
 from stack.config.errors import StackError
 from stack.config.hints import Hints
-from stack.config.source_address import FIRST, absolute, finite, require_understood
-from stack.config.variables import generation_of, read_variables
+from stack.config.source_address import FIRST, absolute, finite, parsed, require_understood
+from stack.config.variables import chosen_source, generation_of, read_variables
 from stack.observe.progress import Steps
 from stack.observe.status import Status
 from stack.toolchain import ToolchainError
@@ -25,7 +26,7 @@ HomeOption = Annotated[
 SourceOption = Annotated[
     list[str] | None,
     typer.Option(
-        help="What to collect: auto, simulator, file:PATH, x, jetstream, mastodon:SERVER, tcp:HOST:PORT, each with "
+        help=f"What to collect: {', '.join(kind.usage for kind in SOURCES.values())}, each with "
         "`,key=value`; several: repeat the option. See README.md.  [default: the current one; at first auto]",
     ),
 ]
@@ -134,22 +135,20 @@ def _add_watch(app: typer.Typer, backend: Backend) -> None:
             raise typer.Exit(first_run.run(here.endpoints, options, steps))
 
 
-def _chosen(here: Deployment, source: list[str] | None, *, until_done: bool) -> str:
-    """The source to wait for: the current one unless another is named.
+def _chosen(here: Deployment, source: list[str] | None, *, until_done: bool) -> tuple[SourceAddress, ...]:
+    """The sources to wait for: the current ones unless others are named.
 
     Raises:
-        StackError: it is not understood, or it never ends and its end is waited for.
+        StackError: one is not understood, or it never ends and its end is waited for.
     """
     if source is None:
-        current = str(read_variables(here.home.variables_file).get(SOURCE.name, FIRST))
+        current = chosen_source(here.home.variables_file) or FIRST
         if until_done and finite(current) != current:
-            raise StackError(f"--until-done: {current} never ends; name one that does by --source")
+            raise StackError(f"--until-done: {shown(current)} never ends; name one that does by --source")
         return current
-    if not (wanted := " ".join(source)).strip():
-        raise StackError("--source is empty; name a source, or leave the option out")
-    address = absolute(wanted)
-    require_understood(address)
-    return finite(address) if until_done else address
+    addresses = absolute(parsed(source))
+    require_understood(addresses)
+    return finite(addresses) if until_done else addresses
 
 
 def _add_tail(app: typer.Typer, backend: Backend) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from psycopg2.extensions import make_dsn, parse_dsn
 
 from contract.names import COUNTS, ROOT, SECRETS_DIR, SPEND_FILE, TOOLCHAIN, TOPIC
+from contract.source_address import SourceAddress
+from contract.sources import SIMULATOR
 from stack.config.endpoints import Endpoints
 from stack.config.errors import StackError
 from stack.config.ports import LOOPBACK
@@ -138,9 +140,9 @@ class Deployment:
         }
 
     @property
-    def first_source(self) -> str:
+    def first_source(self) -> tuple[SourceAddress, ...]:
         """The source until somebody names one."""
-        return "simulator" if self.cluster else FIRST
+        return (SourceAddress(SIMULATOR),) if self.cluster else FIRST
 
     @property
     def public_url(self) -> str:

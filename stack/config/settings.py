@@ -1,15 +1,20 @@
 """All settings of the stack; docs/operations.md has them as a table."""
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from contract.source_address import SourceAddress, read_stored
 from stack.config.errors import StackError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MOST_BROKERS = 9
+
+
+def _addresses(value: object) -> object:
+    return read_stored(value) if isinstance(value, str) else value
 
 
 class StackSettings(BaseSettings):
@@ -17,7 +22,8 @@ class StackSettings(BaseSettings):
 
     Attributes:
         home: the state directory.
-        source: address of the source, see docs/contracts.md; empty keeps the current one, at first `auto`.
+        source: what is collected, see docs/contracts.md: in the environment an address, or a JSON list of several.
+            Empty keeps the current ones, at first `auto`.
         x_token_file, mastodon_token_file: files (0400 or 0600) with the networks' tokens, if Airflow's connections
             don't contain them.
         trigger_interval_s: seconds between the starts of two batches of the streaming job.
@@ -40,7 +46,7 @@ class StackSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HASHTIDE_", frozen=True, extra="ignore")
 
     home: Path = REPOSITORY / ".hashtide"
-    source: str = ""
+    source: Annotated[tuple[SourceAddress, ...], NoDecode, BeforeValidator(_addresses)] = ()
     x_token_file: Path | None = None
     mastodon_token_file: Path | None = None
     trigger_interval_s: int = Field(default=10, ge=1, le=3600)

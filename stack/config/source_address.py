@@ -1,96 +1,89 @@
-"""Addresses of sources (docs/contracts.md), as far as the launcher has to know them: paths, and whether they end."""
+"""What the commands do with source addresses: paths become absolute, and what is waited for must end."""
 
 import re
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from urllib.parse import unquote
 
+from contract.source_address import AddressError, SourceAddress
+from contract.sources import AUTO, FILE, SOURCES
 from stack.config.errors import StackError
 from stack.config.settings import REPOSITORY
 
 CHECK_WITHIN_S = 60.0
-KINDS = ("simulator", "file", "x", "jetstream", "mastodon", "tcp", "auto")
-FIRST = "auto"
+FIRST = (SourceAddress(AUTO),)
 """What a new home collects from where nothing was said."""
 
-POSTS_UNTIL_DONE = 20_000
-"""What an endless simulator is cut to where the end is waited for: a minute or two of work."""
-
-_BETWEEN = re.compile(rf"\s+(?=(?:{'|'.join(KINDS)})(?::|\s|$))")
-_NOT_PLAIN = re.compile(r"[%,\s]")
+_ENDS = {key: re.compile(r"0*[1-9][0-9.]*") for key in ("posts", "limit", "duration_s")} | {"ends": re.compile("1")}
 
 
-def split(addresses: str) -> list[str]:
-    """Several sources' addresses, apart. White space divides only where a kind follows it: a path may hold some."""
-    return _BETWEEN.split(addresses.strip()) if addresses.strip() else []
+def parsed(texts: Iterable[str]) -> tuple[SourceAddress, ...]:
+    """The addresses that a person has given, one an option.
+
+    Raises:
+        StackError: one is empty or breaks the grammar.
+    """
+    addresses = []
+    for text in texts:
+        if not text.strip():
+            raise StackError("--source is empty; name a source, or leave the option out")
+        try:
+            addresses.append(SourceAddress.parse(text))
+        except AddressError as error:
+            raise StackError(f"--source: {error}") from None
+    return tuple(addresses)
 
 
-def absolute(addresses: str) -> str:
+def absolute(addresses: Iterable[SourceAddress]) -> tuple[SourceAddress, ...]:
     """The same with absolute paths: the collector works in another directory.
 
     Raises:
-        StackError: a file is not there.
+        StackError: a file does not exist.
     """
-    return " ".join(map(_absolute, split(addresses)))
+    return tuple(replace(each, items=_files(each.items)) if each.kind == FILE else each for each in addresses)
 
 
-def _absolute(address: str) -> str:
-    kind, items = _parts(address)
-    if kind != "file":
-        return address
-    paths = [None if _is_setting(item) else Path(unquote(item)).expanduser().absolute() for item in items]
-    for path in filter(None, paths):
-        if not path.is_file():
-            raise StackError(f"--source: there is no file {path}")
-    written = [item if path is None else _written(path) for item, path in zip(items, paths, strict=True)]
-    return f"file:{','.join(written)}"
+def _files(paths: Sequence[str]) -> tuple[str, ...]:
+    files = [Path(path).expanduser().absolute() for path in paths]
+    for file in files:
+        if not file.is_file():
+            raise StackError(f"--source: there is no file {file}")
+    return tuple(map(str, files))
 
 
-def _written(path: Path) -> str:
-    return _NOT_PLAIN.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), str(path))
-
-
-def require_understood(address: str) -> None:
+def require_understood(addresses: Iterable[SourceAddress]) -> None:
     """Asks the collector itself, before anything is started for an address that it would refuse.
 
     Raises:
         StackError: why it refuses.
     """
-    command = [sys.executable, str(REPOSITORY / "jobs" / "collect.py"), "--check", "--source", address]
+    command = [sys.executable, str(REPOSITORY / "jobs" / "collect.py"), "--check"]
+    for each in addresses:
+        command += ["--source", str(each)]
     asked = subprocess.run(command, capture_output=True, text=True, timeout=CHECK_WITHIN_S, check=False)
     if asked.returncode != 0:
         raise StackError(f"--source: {(asked.stderr.strip().splitlines() or ['not understood'])[-1]}")
 
 
-def finite(addresses: str) -> str:
-    """The same where they all come to an end; a simulator without one is cut, its other settings stay.
+def finite(addresses: Iterable[SourceAddress]) -> tuple[SourceAddress, ...]:
+    """The same where they all come to an end; a simulator without an end is cut, its other settings stay.
 
     Raises:
         StackError: one never ends.
     """
-    return " ".join(map(_finite, split(addresses)))
+    return tuple(map(_finite, addresses))
 
 
-def _finite(address: str) -> str:
-    kind, items = _parts(address)
-    ends = [item for item in items if re.fullmatch(r"(posts|limit|duration_s)=0*[1-9][0-9.]*|ends=1", item)]
-    if kind == "file" or ends:
+def _finite(address: SourceAddress) -> SourceAddress:
+    kind, values = SOURCES.get(address.kind), address.values
+    if (kind and kind.finite) or any(end.fullmatch(values.get(key, "")) for key, end in _ENDS.items()):
         return address
-    if kind == "simulator":
-        kept = [item for item in items if item != "posts=0"]
-        return f"simulator:{','.join([f'posts={POSTS_UNTIL_DONE}', *kept])}"
+    if kind and kind.cut_by:
+        cut = {key: (value,) for key, value in kind.cut_by}
+        return replace(address, keys=cut | dict(address.without(cut).keys))
     raise StackError(
         f"--until-done: {address} never ends; give it an end (`limit=N` posts or `duration_s=S` among its keys), "
         "or name a file"
     )
-
-
-def _parts(address: str) -> tuple[str, list[str]]:
-    kind, _, rest = address.partition(":")
-    return kind, [item for item in rest.split(",") if item]
-
-
-def _is_setting(item: str) -> bool:
-    """As the collector tells it from a path that holds an equals sign."""
-    return re.match(r"[a-z_]+=", item) is not None

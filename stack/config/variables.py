@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from contract.names import GENERATION, VARIABLES
+from contract.names import GENERATION, SOURCE, VARIABLES
+from contract.source_address import SourceAddress, read_stored
 from stack.config.secrets import write_private
 
 
@@ -25,6 +26,11 @@ def read_variables(file: Path) -> dict[str, Any]:
 def write_variables(file: Path, variables: Mapping[str, Any]) -> None:
     """Replace the file; a reader sees it as before or as after."""
     write_private(file, json.dumps(variables, indent=2, ensure_ascii=False) + "\n")
+
+
+def chosen_source(file: Path) -> tuple[SourceAddress, ...]:
+    """What is to be collected; empty where the variable isn't set."""
+    return read_stored(read_variables(file).get(SOURCE.name))
 
 
 def set_variable(file: Path, name: str, value: str) -> None:

@@ -13,6 +13,7 @@ from psycopg2.extensions import parse_dsn
 
 from contract import names
 from contract.names import ROOT, TOPIC
+from contract.source_address import read_stored, stored
 from stack.config.deployment import DATABASE, METADATA_DATABASE, Deployment
 from stack.config.ports import HOST
 from stack.config.secrets import write_private
@@ -157,7 +158,10 @@ def write_airflow_files(deployment: Deployment) -> None:
         home.variables_file,
         kept
         | {
-            names.SOURCE.name: settings.source or kept.get(names.SOURCE.name, deployment.first_source),
+            # Older versions kept several addresses in one text.
+            names.SOURCE.name: stored(
+                settings.source or read_stored(kept.get(names.SOURCE.name)) or deployment.first_source
+            ),
             names.GENERATION.name: kept.get(names.GENERATION.name, names.GENERATION.default),
             names.SPOOL_DIR.name: str(home.spool),
             names.REPORTS_DIR.name: str(home.reports),

@@ -10,9 +10,10 @@ import requests
 from kafka.errors import KafkaError
 
 from contract.names import application_tag, batch_of_folder, generation_folder
+from contract.source_address import shown
+from contract.sources import AUTO, JETSTREAM, SIMULATOR
 from contract.spool.state import CollectorState, read_state
 from stack.config.endpoints import Endpoints
-from stack.config.source_address import split
 from stack.observe import topic_recount
 from stack.observe.kafka_client import open_consumer
 from stack.observe.ledger import Ledger, read_ledger
@@ -57,7 +58,7 @@ class Snapshot:
         """A value that changes when any stage makes progress; a heartbeat is not progress."""
         collector = self.collector
         return (
-            collector and (collector.source, collector.status, collector.lines_read, collector.records_acked),
+            collector and (collector.sources, collector.status, collector.lines_read, collector.records_acked),
             self.applications and tuple((each.application_id, each.state) for each in self.applications),
             self.newest_batch,
             self.ledger and self.ledger.last_batch,
@@ -139,10 +140,20 @@ class Stages:
 
 
 def shown_source(collector: CollectorState) -> str:
-    """The collector's addresses as a person reads them: beside `auto` it says which source that is."""
-    kinds = {address.partition(":")[0] for address in split(collector.source)}
-    found = [word for word in collector.collects.split("-") if word in ("jetstream", "simulator")]
-    return f"{collector.source} ({found[0]})" if "auto" in kinds and found else collector.source
+    """The sources for a person, with what `auto` stands for."""
+    found = _auto_is(collector)
+    return shown(collector.sources) + (f" ({found})" if found else "")
+
+
+def kinds_of(collector: CollectorState) -> set[str]:
+    """The kinds of the sources, `auto` replaced by what it stands for once that is decided."""
+    kinds, found = {each.kind for each in collector.sources}, _auto_is(collector)
+    return kinds - {AUTO} | {found} if found else kinds
+
+
+def _auto_is(collector: CollectorState) -> str:
+    found = [word for word in collector.collects.split("-") if word in (JETSTREAM, SIMULATOR)]
+    return found[0] if found and AUTO in {each.kind for each in collector.sources} else ""
 
 
 def _unless_away(read: Callable[[], T]) -> T | None:

@@ -1,6 +1,5 @@
 """The end of `up`: the top hashtags, where everything is, and the audit."""
 
-import re
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -10,11 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from contract.names import REPORT_STEM
+from contract.sources import SIMULATOR
 from contract.spool.state import CollectorState
 from stack.config.hints import Hints
-from stack.config.source_address import split
 from stack.observe.audit import DEDUP_WINDOW, Books
-from stack.observe.stages import shown_source
+from stack.observe.stages import kinds_of
 
 BAR_WIDTH = 30
 SIMULATED = "Simulated posts: made by Hashtide's simulator, not by people."
@@ -36,14 +35,9 @@ def simulated_note(collector: CollectorState | None) -> str:
 
     For a day, its report is authoritative: the ledger knows what was collected when.
     """
-    if collector is None:
+    if collector is None or SIMULATOR not in kinds_of(collector):
         return ""
-    kinds = {re.split(r"[: ]", address)[0] for address in split(collector.source)}
-    if "auto" in kinds and shown_source(collector).endswith("(simulator)"):
-        kinds = kinds - {"auto"} | {"simulator"}
-    if "simulator" not in kinds:
-        return ""
-    return SIMULATED if kinds == {"simulator"} else PARTLY_SIMULATED
+    return SIMULATED if kinds_of(collector) == {SIMULATOR} else PARTLY_SIMULATED
 
 
 def hashtags_table(day: date, hashtags: Sequence[tuple[str, int, float]]) -> RenderableType:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from contract.source_address import SourceAddress
 from stack.config.errors import StackError
 from stack.config.hints import Hints
 from stack.observe.stages import Snapshot
@@ -24,7 +25,7 @@ class Watch:
 
     def __init__(
         self,
-        source: str,
+        source: tuple[SourceAddress, ...],
         began_at_s: float,
         stall_timeout_s: float,
         hints: Hints,
@@ -51,7 +52,7 @@ class Watch:
 
     def _check_collector(self, now: Snapshot) -> None:
         collector = now.collector
-        if collector is None or collector.source != self._source or collector.status != "failed":
+        if collector is None or collector.sources != self._source or collector.status != "failed":
             return
         if collector.updated_at >= self._began_at_s:
             raise StackError(

@@ -17,7 +17,16 @@ def noted(directory: Path) -> list[tuple[str, list[str]]]:
 def test_the_collector_writes_it_before_it_publishes(tmp_path: Path) -> None:
     """Nobody listens there, so nothing is published; and `auto` has decided what it is."""
     (tmp_path / "auto.json").write_text('{"chosen": "simulator"}')
-    words = ["--source", "auto tcp:127.0.0.1:1", "--spool", str(tmp_path), "--bootstrap-servers", "127.0.0.1:1"]
+    words = [
+        "--source",
+        "auto",
+        "--source",
+        "tcp:127.0.0.1:1",
+        "--spool",
+        str(tmp_path),
+        "--bootstrap-servers",
+        "127.0.0.1:1",
+    ]
     command = [sys.executable, str(REPO / "jobs" / "collect.py"), *words, "--duration", "1"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as collector:
         try:

@@ -13,9 +13,10 @@ from collecting.collector import Collector
 from collecting.publish.producer import Headers, OnDelivery, ProducerSettings, Topic, Unavailable
 from collecting.publish.publisher import Publisher
 from collecting.source_api import CursorOnly, Gap, Item, Line, Source, SourceError
-from collecting.sources.repeats import WithoutRepeats
 from collecting.spool.spool import Spool
+from contract.source_address import SourceAddress
 from contract.spool.state import CollectorState
+from tests.collecting.repeating import WithoutRepeats
 
 Listed = Item | Exception
 
@@ -96,7 +97,8 @@ def run(tmp_path: Path, kafka: ListBroker) -> Run:
         spool = Spool(tmp_path / "spool", budget_bytes=budget_bytes)
         try:
             publisher = Publisher(spool, ProducerSettings("h:1", "t"), connect=kafka.connect)
-            return Collector(f"test:{source.source_id}", source, spool, publisher).run(stop or threading.Event())
+            sources = (SourceAddress("test", (source.source_id,)),)
+            return Collector(sources, source, spool, publisher).run(stop or threading.Event())
         finally:
             spool.close()
 
@@ -122,7 +124,7 @@ def test_a_source_that_ends_is_finished_with_everything_acknowledged(
     assert kafka.values == [b"%d" % n for n in range(100)]
     found = state_in(tmp_path)
     assert {key: found[key] for key in ("source", "status", "error", "lines_read", "records_acked", "lag_records")} == {
-        "source": "test:listed", "status": "finished", "error": None,
+        "source": ["test:listed"], "status": "finished", "error": None,
         "lines_read": 100, "records_acked": 100, "lag_records": 0,
     }  # fmt: skip
     assert last.pid == found["pid"]

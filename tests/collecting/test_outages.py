@@ -19,6 +19,7 @@ from collecting.publish.producer import ProducerSettings
 from collecting.publish.publisher import Publisher
 from collecting.source_api import Item, Line
 from collecting.spool.spool import Spool
+from contract.source_address import SourceAddress
 from tests.brokers import Broker
 from tests.collecting.processes import started, state_in, write_posts, wrong_in
 
@@ -108,7 +109,7 @@ def test_at_the_budget_a_live_source_leaves_a_gap_with_its_bounds_and_what_was_t
     settings = ProducerSettings(broker.bootstrap_servers, topic, connect_timeout_s=2, request_timeout_s=5)
     spool = Spool(tmp_path / "spool", budget_bytes=4 * 2**20)
     try:
-        collector = Collector("live", source, spool, Publisher(spool, settings))
+        collector = Collector((SourceAddress("live"),), source, spool, Publisher(spool, settings))
         running = threading.Thread(target=collector.run, args=(stop,))
         running.start()
         eventually(lambda: state_in(spool.directory).get("records_acked", 0) > 500)

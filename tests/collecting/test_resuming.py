@@ -12,13 +12,14 @@ from collecting import resuming
 from collecting.filtering.filtered import FilteredSource
 from collecting.filtering.selection import Selection
 from collecting.source_api import Item, Line, Source
-from collecting.sources import open_source
 from collecting.sources.jetstream.source import JetstreamSource
 from collecting.sources.mastodon.source import MastodonSource
 from collecting.sources.merged import MergedSource
-from collecting.sources.repeats import WithoutRepeats
 from collecting.spool.spool import Spool
+from contract.source_address import SourceAddress
 from contract.spool.cursors import remember_cursor
+from tests.collecting.repeating import WithoutRepeats
+from tests.collecting.sources.reading import open_source
 
 
 class Numbers:
@@ -60,7 +61,8 @@ def collect(spool: Spool, source: Source) -> list[bytes]:
     from collecting.publish.producer import ProducerSettings
     from collecting.publish.publisher import Publisher
 
-    collector = Collector("address", source, spool, Publisher(spool, ProducerSettings("127.0.0.1:9", "t")))
+    publisher = Publisher(spool, ProducerSettings("127.0.0.1:9", "t"))
+    collector = Collector((SourceAddress("address"),), source, spool, publisher)
     before = spool.lines_read
     collector._reader.run(threading.Event())
     assert collector._reader.error is None
@@ -177,10 +179,10 @@ J, A, B = "jetstream", "mastodon-a.example", "mastodon-b.example"
 def test_a_server_of_a_list_goes_on_when_the_list_is_regrouped(
     spool: Spool, begun_after: dict[str, str | None], before: str, now: str, go_on: set[str]
 ) -> None:
-    collect(spool, open_source(before))
+    collect(spool, open_source(*before.split()))
     assert known(begun_after) == set()
     begun_after.clear()
-    collect(spool, open_source(now))
+    collect(spool, open_source(*now.split()))
     assert known(begun_after) == go_on
 
 
@@ -191,9 +193,9 @@ def test_a_filtered_server_goes_on_when_another_joins_it(spool: Spool, begun_aft
 
 
 def test_a_limit_of_a_list_of_servers_is_of_all_of_them_together() -> None:
-    beside = open_source("jetstream mastodon:a.example,b.example,limit=9")
+    beside = open_source("jetstream", "mastodon:a.example,b.example,limit=9")
     assert len(resuming._parts(beside)) == 2
-    assert len(resuming._parts(open_source("jetstream mastodon:a.example,b.example"))) == 3
+    assert len(resuming._parts(open_source("jetstream", "mastodon:a.example,b.example"))) == 3
 
 
 def test_a_source_whose_segments_are_removed_goes_on_in_whatever_company(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ class Buttons:
 
     def source(self) -> str:
         """What the collector said last that it reads."""
-        return str(json.loads((self.home / "spool" / "state.json").read_bytes())["source"])
+        return " ".join(json.loads((self.home / "spool" / "state.json").read_bytes())["source"])
 
     def purple(self, dag: str, *, not_run: str = "", least_try: int = 1) -> bool:
         """Whether the lease watches: in another run than that one, at that try at least."""

@@ -13,11 +13,12 @@ import signal, sys, time
 from pathlib import Path
 sys.path.insert(0, {str(ROOT / "jobs")!r})
 from contract.spool.lock import take
+from contract.source_address import read_stored
 from contract.spool.state import CollectorState
 spool = Path(sys.argv[1])
 lock = take(spool)
 def say(status="running", error=None):
-    CollectorState(sys.argv[2], status, error).write(spool)
+    CollectorState(read_stored(sys.argv[2]), status, error).write(spool)
 """
 READY = "print('ready', flush=True)\n"
 WAIT = "time.sleep(60)\n"

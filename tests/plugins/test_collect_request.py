@@ -7,6 +7,7 @@ from airflow.sdk import Param
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException
 
+from contract.source_address import SourceAddress, read_stored
 from hashtide_airflow.collect_request import PARAMS, checked
 
 HOSTILE: list[dict[str, Any]] = [
@@ -21,6 +22,8 @@ HOSTILE: list[dict[str, Any]] = [
     {"source": "x:terms=a,proxy=socks5://elsewhere.example"},
     {"source": "x:usd_day=1000"},
     {"source": "x:terms=a,budget_month=1000000"},
+    {"source": ["jetstream"]},
+    {"source": {"kind": "x", "keys": {"url": ["http://elsewhere.example"]}}},
     {"limit": 0},
     {"limit": "5; id"},
     {"limit": 1.5},
@@ -62,21 +65,35 @@ def test_everything_asked_for_is_in_the_address() -> None:
         "located_only": True,
     }
     request = checked(by_the_form(asked), asked)
-    assert request.address("simulator") == (
+    assert list(map(str, request.addresses(read_stored("simulator")))) == [
         "jetstream:terms=rain+new%20snow,hashtags=wetter,langs=en+pt-br,box=-10.5+40+5+60.25,located=1,limit=100,"
         "duration_s=300"
-    )
+    ]
 
 
 def test_without_a_source_the_usual_one_is_selected_from() -> None:
     request = checked({"minutes": 1}, {"minutes": 1})
-    assert request.address("jetstream x:geo=1,duration_s=9") == "jetstream:duration_s=60 x:geo=1,duration_s=60"
+    usual = read_stored('["jetstream", "x:geo=1,duration_s=9"]')
+    assert list(map(str, request.addresses(usual))) == ["jetstream:duration_s=60", "x:geo=1,duration_s=60"]
 
 
 @pytest.mark.parametrize("values", HOSTILE)
 def test_the_form_refuses_it_before_there_is_a_run(values: dict[str, Any]) -> None:
     with pytest.raises(Exception, match="Invalid input for param"):
         by_the_form(values)
+
+
+@pytest.mark.parametrize("source", ["file:/a,,b", "x:terms=a,terms=b", "x:terms=%ff"])
+def test_the_task_refuses_what_breaks_the_grammar(source: str) -> None:
+    with pytest.raises(AirflowFailException, match="refused: source"):
+        checked({"source": source}, {})
+
+
+def test_a_key_in_percent_codes_is_no_key_when_the_collector_gets_it() -> None:
+    request = checked({"source": "x:terms=a,%75rl=http://elsewhere.example"}, {})
+    (address,) = request.addresses(read_stored("x:terms=b,budget_day=5"))
+    assert str(address) == "x:url%3Dhttp://elsewhere.example,terms=a,budget_day=5"
+    assert SourceAddress.parse(str(address)).keys.keys() == {"terms", "budget_day"}
 
 
 @pytest.mark.parametrize("values", HOSTILE)

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from contract.requests import ReportRequest
+from contract.source_address import SourceAddress
 from hashtide_airflow import commands, settings
 from hashtide_airflow.services import Access
 
@@ -16,13 +17,18 @@ JOBS = str(settings.JOBS)
 
 def test_collect_is_one_list_of_arguments() -> None:
     collecting = settings.Collecting(
-        source="file:/a b;rm -rf $HOME.jsonl", spool=Path("/s"), bootstrap_servers="h:9", topic="posts"
+        sources=(SourceAddress("file", ("/a b;rm -rf $HOME.jsonl",)), SourceAddress("x")),
+        spool=Path("/s"),
+        bootstrap_servers="h:9",
+        topic="posts",
     )
     assert commands.collect_command(collecting) == [
         PY,
         f"{JOBS}/collect.py",
         "--source",
-        "file:/a b;rm -rf $HOME.jsonl",  # one argument, whatever stands in it: there is no shell
+        "file:/a%20b;rm%20-rf%20$HOME.jsonl",  # one argument, whatever stands in it: there is no shell
+        "--source",
+        "x",
         "--spool",
         "/s",
         "--bootstrap-servers",
@@ -108,4 +114,6 @@ def test_submit_takes_the_key_along() -> None:
 @pytest.mark.parametrize("topic", ["posts\n", "a b", "", "--help x"])
 def test_a_topic_that_is_none_is_refused(topic: str) -> None:
     with pytest.raises(ValidationError, match="topic"):
-        settings.Collecting(source="simulator", spool=Path("/s"), bootstrap_servers="h:9", topic=topic)
+        settings.Collecting(
+            sources=(SourceAddress("simulator"),), spool=Path("/s"), bootstrap_servers="h:9", topic=topic
+        )

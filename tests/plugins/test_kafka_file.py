@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from contract.source_address import read_stored
 from hashtide_airflow import commands, kafka_file, settings
 from tests.certificates import Authority
 
@@ -143,7 +144,11 @@ def test_brokers_without_a_port_are_refused(monkeypatch: pytest.MonkeyPatch, hos
 def test_commands_name_the_file_and_the_streaming_job_takes_it_along() -> None:
     file = Path("/s/lease/kafka-counter.json")
     collecting = settings.Collecting(
-        source="simulator", spool=Path("/s"), bootstrap_servers="h:9", topic="posts", kafka_config=file
+        sources=read_stored("simulator"),
+        spool=Path("/s"),
+        bootstrap_servers="h:9",
+        topic="posts",
+        kafka_config=file,
     )
     assert commands.collect_command(collecting)[-4:] == ["--kafka-config", str(file), "--topic", "posts"]
     counting = settings.Counting(

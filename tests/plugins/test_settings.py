@@ -75,7 +75,21 @@ def test_variables_win_over_what_is_usual(hadoop: FakeHadoop, monkeypatch: pytes
 def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_SOURCE", " ")
     with pytest.raises(ValueError, match="hashtide_source is not set"):
-        settings.source()
+        settings.sources()
+
+
+@pytest.mark.parametrize(
+    "value", ['["jetstream", "mastodon:a.example,b.example"]', "jetstream  mastodon:a.example,b.example"]
+)
+def test_the_sources_are_a_json_list_or_an_old_text(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_SOURCE", value)
+    assert list(map(str, settings.sources())) == ["jetstream", "mastodon:a.example,b.example"]
+
+
+def test_a_list_without_a_source_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_SOURCE", "[]")
+    with pytest.raises(ValueError, match="hashtide_source names no source"):
+        settings.sources()
 
 
 def test_a_password_with_everything_in_it_survives_the_connection_string(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.source_address import read_stored
 from hashtide_airflow import tokens
 
 CANARY = "canary-0123456789"
@@ -17,6 +18,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "secrets"
 
 
+def token_files(sources: str, *, named_by_form: bool = False) -> dict[str, str]:
+    return tokens.token_files(read_stored(sources), named_by_form=named_by_form)
+
+
 def connect(monkeypatch: pytest.MonkeyPatch, network: str, **values: object) -> None:
     monkeypatch.setenv(f"AIRFLOW_CONN_HASHTIDE_{network.upper()}", json.dumps({"conn_type": "http", **values}))
 
@@ -24,7 +29,7 @@ def connect(monkeypatch: pytest.MonkeyPatch, network: str, **values: object) -> 
 def test_xs_token_is_a_file_of_mode_0400(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, "x", password=CANARY)
     for _ in range(2):  # and again, over the one that is there
-        assert tokens.token_files("x:terms=rain") == {"HASHTIDE_X_TOKEN_FILE": f"{folder}/x_token"}
+        assert token_files("x:terms=rain") == {"HASHTIDE_X_TOKEN_FILE": f"{folder}/x_token"}
     assert (folder / "x_token").read_text() == CANARY + "\n"
     assert stat.S_IMODE((folder / "x_token").stat().st_mode) == 0o400
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -33,13 +38,13 @@ def test_xs_token_is_a_file_of_mode_0400(folder: Path, monkeypatch: pytest.Monke
 
 def test_a_source_that_needs_none_gets_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, "x", password=CANARY)
-    assert tokens.token_files("jetstream file:/x.jsonl") == {}
+    assert token_files("jetstream file:/x.jsonl") == {}
     assert not folder.exists()
 
 
 def test_mastodons_are_a_line_a_server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, "mastodon", password="for-all", extra={"m.example": CANARY})
-    found = tokens.token_files("mastodon:m.example,https://o.example/ x")
+    found = token_files("mastodon:m.example,https://o.example/ x")
     assert found == {"HASHTIDE_MASTODON_TOKEN_FILE": f"{folder}/mastodon_token"}
     assert (folder / "mastodon_token").read_text() == f"m.example {CANARY}\no.example for-all\n"
 
@@ -53,7 +58,7 @@ def test_a_server_that_a_form_named_does_not_get_the_token_for_all(
 
 def by_form(folder: Path) -> str:
     """What a collector gets whose server a form named."""
-    found = tokens.token_files("mastodon:evil.example", named_by_form=True)
+    found = token_files("mastodon:evil.example", named_by_form=True)
     assert found == {"HASHTIDE_MASTODON_TOKEN_FILE": f"{folder}/mastodon_token_by_form"}
     return Path(found["HASHTIDE_MASTODON_TOKEN_FILE"]).read_text()
 
@@ -100,13 +105,13 @@ def test_a_connection_with_neither_password_nor_extra_is_named(monkeypatch: pyte
     connect(monkeypatch, "mastodon")
     for named_by_form in (False, True):
         with pytest.raises(ValueError, match="hashtide_mastodon holds no token: neither a password nor an extra"):
-            tokens.token_files("mastodon:m.example", named_by_form=named_by_form)
+            token_files("mastodon:m.example", named_by_form=named_by_form)
 
 
 def test_without_a_connection_the_file_that_up_was_told_of_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert tokens.token_files("x mastodon:m.example") == {}
+    assert token_files("x mastodon:m.example") == {}
     monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_X_TOKEN_FILE", "/run/x")
-    assert tokens.token_files("x mastodon:m.example") == {"HASHTIDE_X_TOKEN_FILE": "/run/x"}
+    assert token_files("x mastodon:m.example") == {"HASHTIDE_X_TOKEN_FILE": "/run/x"}
 
 
 @pytest.mark.parametrize("password", ["", None, "two words", "torn\nline"])
@@ -115,4 +120,4 @@ def test_a_connection_without_a_token_is_named_and_nothing_of_it_is_told(
 ) -> None:
     connect(monkeypatch, "x", password=password)
     with pytest.raises(ValueError, match=r"^the Airflow connection hashtide_x holds no token, or one with white space"):
-        tokens.token_files("x")
+        token_files("x")

@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 import formats
-from collecting.addresses import source_id
 from collecting.filtering.selection import PostFilter, Selection
-from collecting.source_api import CursorOnly, Gap, Item, Line, Skipping, Source, last_error_of
+from collecting.source_api import CursorOnly, Gap, Item, Line, Skipping, Source, last_error_of, source_id
 from formats.parsed import Parsed
 
 PASSED_INTERVAL_S = 1.0

@@ -5,8 +5,8 @@ from typing import Annotated, Self
 import regex
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from collecting.addresses import Address
 from collecting.source_api import SourceError
+from contract.source_address import SourceAddress
 from formats.details import Details
 from formats.parsed import Parsed
 from formats.terms import identity
@@ -74,7 +74,7 @@ class Selection(BaseModel):
     duration_s: Annotated[float, Field(gt=0, le=366 * 86_400)] | None = None
 
     @classmethod
-    def from_address(cls, address: Address) -> Self:
+    def from_address(cls, address: SourceAddress) -> Self:
         """The selection in an address's keys; the others are the source's own.
 
         Raises:
@@ -83,15 +83,15 @@ class Selection(BaseModel):
         if bare := [item for item in address.items if item in cls.model_fields and address.kind != "file"]:
             raise SourceError(f"source {address.kind}: {bare[0]} has no value; write {bare[0]}=…")
         given: dict[str, object] = {}
-        for key in set(cls.model_fields) & set(address.settings):
+        for key in set(cls.model_fields) & set(address.values):
             is_list = key in ("terms", "hashtags", "langs", "box")
-            given[key] = address.lists[key] if is_list else address.settings[key]
+            given[key] = address.keys[key] if is_list else address.values[key]
         try:
             return cls.model_validate(given)
         except ValidationError as error:
             first = error.errors()[0]
             key, why = str(first["loc"][0]), first["msg"].removeprefix("Value error, ")
-            raise SourceError(f"source {address.kind}: {key}={address.settings[key]}: {why}") from None
+            raise SourceError(f"source {address.kind}: {key}={address.values[key]}: {why}") from None
 
     def without(self, keys: frozenset[str]) -> "Selection":
         """What is left to do when someone else sees to these keys."""

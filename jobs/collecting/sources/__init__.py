@@ -1,67 +1,47 @@
-"""Which class stands behind a source's address. A new source: one file here and one line in `_KINDS`."""
+"""From addresses to sources: the class of each kind is named in `contract.sources`."""
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from collecting.addresses import Address, split
 from collecting.filtering.filtered import FilteredSource
 from collecting.filtering.selection import FILTERS, Selection
-from collecting.source_api import Skipping, Source, SourceError
-from collecting.sources.file import FileSource
-from collecting.sources.jetstream.source import JetstreamSource
-from collecting.sources.mastodon.source import MastodonSource
+from collecting.source_api import Source, SourceError
 from collecting.sources.merged import MergedSource
-from collecting.sources.repeats import WithoutRepeats
-from collecting.sources.simulator import SimulatorSource
-from collecting.sources.tcp import TcpSource
-from collecting.sources.x import XSource
-
-# The selection is told to a source whose network can do some of it (`server_side` says which keys); the address that
-# it gets has its own keys only.
-_KINDS: dict[str, Callable[[Address, Selection], Source]] = {
-    "file": FileSource.from_address,
-    "simulator": SimulatorSource.from_address,
-    "jetstream": JetstreamSource.from_address,
-    "mastodon": MastodonSource.from_address,
-    "auto": JetstreamSource.from_address,  # where a spool is given, sources/auto.py settles first which it is
-    "tcp": TcpSource.from_address,
-    "x": XSource.from_address,
-}
+from contract.source_address import AddressError, SourceAddress
+from contract.sources import MASTODON, SOURCES
 
 
-def addresses_of(text: str) -> list[str]:
-    """Several addresses with white space between, apart."""
-    return split(text, _KINDS)
-
-
-def open_source(text: str, beside: Selection | None = None) -> Source:
-    """The source that an address names, or several addresses with white space between, ready to read.
+def open_source(addresses: Sequence[SourceAddress], beside: Selection | None = None) -> Source:
+    """The source that the addresses name, several read as one, ready to read.
 
     Args:
-        text: the address.
-        beside: a selection that was given beside the address; of several sources it is for all together.
+        addresses: at least one.
+        beside: a selection that was given beside the addresses; of several sources it is for all together.
 
     Raises:
-        SourceError: unknown kind or key, a value that is none, a file that is not there.
+        SourceError: an unknown kind or key, a value that a key can't have, a file that does not exist.
     """
-    addresses = [Address.parse(each) for each in addresses_of(text)]
     beside = beside or Selection()
-    if len(addresses) == 1:
-        return _open(addresses[0], beside)
-    return _together([one for each in addresses for one in _singly(each)], beside)
+    try:
+        if len(addresses) == 1:
+            return _open(addresses[0], beside)
+        return _together([one for each in addresses for one in _singly(each)], beside)
+    except AddressError as error:
+        raise SourceError(str(error)) from None
 
 
-def _singly(address: Address) -> list[Address]:
-    """Each server of a list as an address of its own, so that it goes on in whatever company (`resuming`).
+def _singly(address: SourceAddress) -> list[SourceAddress]:
+    """Each server of a list as an address of its own, so that it resumes in whatever company (`resuming`).
 
-    With a limit the list stays one source: the limit is of all its servers together.
+    With a limit the list stays one source: the limit is for all its servers together.
     """
-    if address.kind != "mastodon" or not address.items or "limit" in address.settings:
+    if address.kind != MASTODON or not address.items or "limit" in address.keys:
         return [address]
     return [replace(address, items=(server,)) for server in address.items]
 
 
-def _together(addresses: list[Address], beside: Selection) -> Source:
+def _together(addresses: list[SourceAddress], beside: Selection) -> Source:
     # Filters are each source's: which lines it has taken must not depend on what is read beside it.
     filters = beside.without(frozenset({"limit", "duration_s"}))
     return FilteredSource(
@@ -69,14 +49,18 @@ def _together(addresses: list[Address], beside: Selection) -> Source:
     )
 
 
-def _open(address: Address, beside: Selection) -> Source:
-    if address.kind not in _KINDS:
-        raise SourceError(f"unknown source {address.kind!r}; known are {', '.join(_KINDS)}")
+def _open(address: SourceAddress, beside: Selection) -> Source:
+    """One source. It is given its own keys, and the selection too: its network may apply some of it itself."""
+    if address.kind not in SOURCES:
+        raise SourceError(f"unknown source {address.kind!r}; known are {', '.join(SOURCES)}")
     selection = Selection.from_address(address).and_also(beside)
     address = address.without(Selection.model_fields)
     if len(servers := _singly(address)) > 1:
         return _together(servers, selection)
-    source = _KINDS[address.kind](address, selection)
-    if source.cursor_inclusive and not isinstance(source, Skipping):
-        source = WithoutRepeats(source)
-    return FilteredSource(source, selection)
+    return FilteredSource(_opener(address.kind)(address, selection), selection)
+
+
+def _opener(kind: str) -> Callable[[SourceAddress, Selection], Source]:
+    module, _, name = SOURCES[kind].class_path.rpartition(".")
+    opener: Callable[[SourceAddress, Selection], Source] = getattr(importlib.import_module(module), name).from_address
+    return opener

@@ -3,54 +3,55 @@
 import logging
 import threading
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
-from collecting.addresses import Address
 from collecting.filtering.selection import Selection
-from collecting.sources import addresses_of
 from collecting.sources.jetstream.source import PUBLIC_HOSTS, subscribe_url
+from contract.source_address import SourceAddress
+from contract.sources import AUTO, JETSTREAM, SIMULATOR
 from contract.spool.choices import read_auto, write_auto
 
 log = logging.getLogger(__name__)
 
-KIND = "auto"
 ANSWERS_WITHIN_S = 5.0
 
 
-def resolve_auto(text: str, directory: Path, within_s: float = ANSWERS_WITHIN_S) -> str:
-    """The address with each `auto` in it replaced by what it stands for in this spool.
+def resolve_auto(
+    addresses: Sequence[SourceAddress], directory: Path, within_s: float = ANSWERS_WITHIN_S
+) -> list[SourceAddress]:
+    """The addresses, each `auto` among them replaced by what it stands for in this spool.
 
     Decided at the first start and then kept beside the spool (`auto.json`): an outage must not mix simulated posts with
     real ones, nor a network that comes back real ones with simulated.
 
     Raises:
-        SourceError: the address is not understood.
         OSError: the spool cannot be read or written.
     """
-    return " ".join(_one(each, directory, within_s) for each in addresses_of(text))
+    return [_resolved(each, directory, within_s) if each.kind == AUTO else each for each in addresses]
 
 
-def _one(text: str, directory: Path, within_s: float) -> str:
-    address = Address.parse(text)
-    if address.kind != KIND:
-        return text
+def _resolved(address: SourceAddress, directory: Path, within_s: float) -> SourceAddress:
     chosen = read_auto(directory)
     if chosen is not None:
         log.info("auto: %s, as at this spool's first start", chosen)
     else:
         host = answering(address.items or PUBLIC_HOSTS, within_s)
-        chosen = "jetstream" if host else "simulator"
+        chosen = JETSTREAM if host else SIMULATOR
         log.info(
             "auto: %s", f"jetstream: {host} answers" if host else f"simulator: no Jetstream answers within {within_s} s"
         )
         write_auto(directory, chosen)
-    rest = text.strip().partition(":")[2]
-    if chosen == "simulator":  # which has other items and keys; the selection is everyone's
-        rest = ",".join(part for part in rest.split(",") if part.partition("=")[0] in Selection.model_fields)
-    return f"{chosen}:{rest}" if rest else chosen
+    if chosen == JETSTREAM:
+        return replace(address, kind=JETSTREAM)
+    # The simulator has other items and keys; the selection is for every source.
+    return SourceAddress(
+        chosen, keys={key: each for key, each in address.keys.items() if key in Selection.model_fields}
+    )
 
 
 def answering(hosts: tuple[str, ...], within_s: float) -> str | None:

@@ -9,15 +9,16 @@ from typing import IO, TYPE_CHECKING, Protocol
 
 import zstandard
 
-from collecting.addresses import Address, source_id
 from collecting.filtering.selection import Selection
-from collecting.source_api import Gap, Line, SourceError
+from collecting.source_api import Gap, Line, SourceError, source_id
 from collecting.sources.pacing import Pace, pace_from
+from contract.source_address import SourceAddress
+from contract.sources import dialects
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-DIALECTS = ("auto", "x", "jetstream", "mastodon", "text")
+DIALECTS = ("auto", *dialects())
 BUFFER_BYTES = 1024 * 1024
 COMPRESSED_BYTES = 16 * 1024  # a step of decompression: what it becomes must fit into memory, whatever the ratio
 MAX_LINE_BYTES = 16 * 1024 * 1024  # no network's message is near it; a longer one is left out, and says so
@@ -42,7 +43,7 @@ class FileSource:
         self.source_id = source_id("file", paths[0].name, *(str(path.absolute()) for path in paths))
 
     @classmethod
-    def from_address(cls, address: Address, _: Selection) -> "FileSource":
+    def from_address(cls, address: SourceAddress, _: Selection) -> "FileSource":
         """`file:PATH,PATH,pace=flat|recorded|N,dialect=auto|x|…`.
 
         Raises:
@@ -55,10 +56,10 @@ class FileSource:
         for path in paths:
             if not path.is_file():
                 raise SourceError(f"source file: {path} {'is not a file' if path.exists() else 'does not exist'}")
-        dialect = address.settings.get("dialect", "auto")
+        dialect = address.values.get("dialect", "auto")
         if dialect not in DIALECTS:
             raise SourceError(f"source file: dialect={dialect} is none of {', '.join(DIALECTS)}")
-        pace = address.settings.get("pace", "flat")
+        pace = address.values.get("pace", "flat")
         try:
             return cls(paths, dialect=None if dialect == "auto" else dialect, pace=pace_from(pace))
         except ValueError:

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from collecting.addresses import source_id
-from collecting.source_api import Gap, Item, Line, Skipping, Source, SourceError, last_error_of
+from collecting.source_api import Gap, Item, Line, Skipping, Source, SourceError, last_error_of, source_id
 
 QUEUED_ITEMS = 64  # a source: few, since a line may have a megabyte; enough to hide the change of threads
 LOOK_INTERVAL_S = 0.2

@@ -4,10 +4,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from collecting.addresses import Address, source_id
 from collecting.filtering.selection import Selection
-from collecting.source_api import Gap, Line, SourceError
+from collecting.source_api import Gap, Line, SourceError, source_id
 from collecting.sources.pacing import Pace
+from contract.source_address import SourceAddress
 from simulation.posts import lines
 from simulation.settings import Settings
 
@@ -33,11 +33,11 @@ class SimulatorSource:
         self.source_id = source_id("simulator", f"seed{settings.seed}", settings.identity())
 
     @classmethod
-    def from_address(cls, address: Address, _: Selection) -> "SimulatorSource":
+    def from_address(cls, address: SourceAddress, _: Selection) -> "SimulatorSource":
         """`simulator:posts=N,seed=N,rate=N,start=TIME,…`; see Settings.
 
         Raises:
-            SourceError: an unknown key or a value that is none.
+            AddressError: an unknown key, or a value that a key can't have.
         """
         return cls(Settings.from_address(address))
 

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from collecting.addresses import Address, source_id
 from collecting.filtering.selection import Selection
-from collecting.source_api import Gap, Item, Line, SourceError
+from collecting.source_api import Gap, Item, Line, SourceError, source_id
 from collecting.sources.file import DIALECTS
 from contract.backoff import Backoff, Retries
+from contract.source_address import SourceAddress
 
 CONNECT_WITHIN_S = 5.0
 LOOK_INTERVAL_S = 0.2  # how soon a stop is noticed
@@ -60,7 +60,7 @@ class TcpSource:
         self._away_since_ms: int | None = None  # when we last knew that we missed nothing; None: we never began
 
     @classmethod
-    def from_address(cls, address: Address, _: Selection) -> "TcpSource":
+    def from_address(cls, address: SourceAddress, _: Selection) -> "TcpSource":
         """`tcp:HOST:PORT,dialect=auto|x|…,ends=0|1`.
 
         Raises:
@@ -70,10 +70,10 @@ class TcpSource:
         if len(address.items) != 1:
             raise SourceError("source tcp: expected one HOST:PORT")
         host, port = _host_and_port(address.items[0])
-        dialect = address.settings.get("dialect", "auto")
+        dialect = address.values.get("dialect", "auto")
         if dialect not in DIALECTS:
             raise SourceError(f"source tcp: dialect={dialect} is none of {', '.join(DIALECTS)}")
-        ends = address.settings.get("ends", "0")
+        ends = address.values.get("ends", "0")
         if ends not in ("0", "1"):
             raise SourceError(f"source tcp: ends={ends} is neither 0 nor 1")
         return cls(host, port, dialect=None if dialect == "auto" else dialect, ends=ends == "1")

@@ -1,16 +1,16 @@
 """Values of an address that several sources read alike."""
 
-from collecting.addresses import Address
 from collecting.source_api import SourceError
+from contract.source_address import SourceAddress
 
 
-def seconds(address: Address, key: str, default: float) -> float:
+def seconds(address: SourceAddress, key: str, default: float) -> float:
     """A number of seconds above 0, at most a day.
 
     Raises:
-        SourceError: it is none.
+        SourceError: it is not such a number.
     """
-    text = address.settings.get(key)
+    text = address.values.get(key)
     if text is None:
         return default
     try:

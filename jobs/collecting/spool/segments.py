@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from contract.sources import NOTES, dialects
+
 MAGIC = b"HTSPOOL1"
 SUFFIX = ".seg"
 MAX_FRAME_BYTES = 64 * 1024 * 1024  # beyond any line that a source yields: a length above it is damage, not data
@@ -26,8 +28,8 @@ HEADER_BYTES = 64 * 1024  # a header is an address; none is near this long
 
 _FRAME = struct.Struct("<II")
 _RECORD = struct.Struct("<QBBH")
-_DIALECTS = (None, "x", "jetstream", "mastodon", "text", "hashtide")
-_DIALECT_CODES = {dialect: code for code, dialect in enumerate(_DIALECTS)}
+_DIALECTS = {0: None, **{each.code: each.name for each in (*dialects().values(), NOTES)}}
+_DIALECT_CODES = {dialect: code for code, dialect in _DIALECTS.items()}
 
 LINE, EVENT, CURSOR_ONLY = 0, 1, 2
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from contract.source_address import SourceAddress, read_stored, shown
 from hashtide_airflow import kafka_file, settings
 from hashtide_airflow.backoff import HEALTHY_S, restart_delay_s
 from hashtide_airflow.collect_request import request_of
@@ -44,13 +46,16 @@ class SuperviseCollector(SuperviseOperator):
         if request.is_plain:
             super().execute(context)
             return
-        source = request.address(settings.source())
-        require_understood(source)
+        asked_for = request.addresses(settings.sources())
+        require_understood(asked_for)
         self._apply_stop_request()
         length_s = request.minutes * 60 + LAST_WORD_S if request.minutes else settings.supervision_s()
-        self.log.info("requested: %s, for at most %.0f minutes", source, length_s / 60)
+        self.log.info("requested: %s, for at most %.0f minutes", shown(asked_for), length_s / 60)
         self.turn(
-            context, datetime.now(UTC) + timedelta(seconds=length_s), asked_for=source, by_form=bool(request.source)
+            context,
+            datetime.now(UTC) + timedelta(seconds=length_s),
+            asked_for=list(map(str, asked_for)),
+            by_form=bool(request.source),
         )
 
     def turn(
@@ -59,7 +64,7 @@ class SuperviseCollector(SuperviseOperator):
         ends_at: datetime,
         failures: int = 0,
         started_at: str | None = None,
-        asked_for: str | None = None,
+        asked_for: Sequence[str] | None = None,
         by_form: bool = False,
         **_: Any,
     ) -> NoReturn:
@@ -70,18 +75,18 @@ class SuperviseCollector(SuperviseOperator):
             ends_at: when the run ends.
             failures: how often in a row the collector ended within this run.
             started_at: when this run last started it, ISO 8601.
-            asked_for: this run's own source; None stands for the variable's.
+            asked_for: this run's own addresses (version 0.1 stored one text); None stands for the variable's.
             by_form: whether the run's form named the source.
         """
-        collecting = settings.collecting(asked_for)
+        collecting = settings.collecting(read_stored(asked_for))
         hook = CollectorHook(collecting.spool)
-        outcome, why = snapshot(collecting.spool, lambda: collecting.source)
+        outcome, why = snapshot(collecting.spool, lambda: collecting.sources)
         if outcome == "fine":
-            self.log.info("attached to the collector of %s: %s", collecting.source, why or hook.holder())
+            self.log.info("attached to the collector of %s: %s", shown(collecting.sources), why or hook.holder())
             trigger = CollectorTrigger(str(collecting.spool), ends_at.isoformat(), source=asked_for)
             self.wait(trigger, ends_at, asked_for=asked_for, by_form=by_form)
         # These may refuse: before anything is stopped.
-        tokens = token_files(collecting.source, named_by_form=by_form)
+        tokens = token_files(collecting.sources, named_by_form=by_form)
         collecting = collecting.model_copy(update={"kafka_config": kafka_file.for_collector()})
         if outcome == "source_changed":
             self.log.info("the wanted source has changed: stopping the collector %s", why)
@@ -122,13 +127,13 @@ class SuperviseCollector(SuperviseOperator):
             self.log.warning("the collector (pid %s) has written no state for %s s", process.pid, FIRST_WORD_S)
 
 
-def require_understood(source: str) -> None:
+def require_understood(sources: Sequence[SourceAddress]) -> None:
     """Asks the collector itself, so that nothing is stopped for an address that it would refuse.
 
     Raises:
         AirflowFailException: with its reason.
     """
-    command = check_command(source)
+    command = check_command(sources)
     asked = subprocess.run(
         command, env=environment(), capture_output=True, text=True, timeout=CHECK_WITHIN_S, check=False
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
+from contract.source_address import SourceAddress, read_stored, shown
 from contract.spool.lock import Holder
 from hashtide_airflow import backoff, settings
 from hashtide_airflow.hooks.collector import CollectorHook
@@ -39,7 +40,7 @@ class CollectorTrigger(BaseTrigger):
         run_ends_at: ISO 8601 with a zone.
         not_before: no `ended` before this moment, ISO 8601: the time to wait after failures. None: at once.
         poll_interval_s: between two snapshots.
-        source: what this run itself requested; None: the variable's.
+        source: the addresses that this run itself requested (version 0.1 stored one text); None: the variable's.
         lease_ends_at: `run_ends_at` of a task that version 0.1 deferred.
     """
 
@@ -49,7 +50,7 @@ class CollectorTrigger(BaseTrigger):
         run_ends_at: str = "",
         not_before: str | None = None,
         poll_interval_s: float = 5.0,
-        source: str | None = None,
+        source: Sequence[str] | None = None,
         lease_ends_at: str = "",
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -93,8 +94,8 @@ class CollectorTrigger(BaseTrigger):
 
     def _snapshot(self) -> tuple[str, str]:
         self.watched = CollectorHook(Path(self.spool)).holder() or self.watched
-        wanted, asked_for = settings.source, self.source
-        outcome, why = snapshot(Path(self.spool), wanted if asked_for is None else lambda: asked_for)
+        asked_for = None if self.source is None else read_stored(self.source)
+        outcome, why = snapshot(Path(self.spool), settings.sources if asked_for is None else lambda: asked_for)
         if asked_for is not None and outcome == "fine" and why:
             return "run_over", "the request is collected"
         return outcome, why
@@ -116,12 +117,12 @@ class CollectorTrigger(BaseTrigger):
         self.log.info("marked as failed: %s", stopped or "the watched collector has already ended")
 
 
-def snapshot(spool: Path, wanted_source: Callable[[], str]) -> tuple[str, str]:
+def snapshot(spool: Path, wanted: Callable[[], Sequence[SourceAddress]]) -> tuple[str, str]:
     """The collector's state as `fine`, `ended` or `source_changed`, and why; the reason is empty while it runs.
 
     Args:
         spool: the collector's directory.
-        wanted_source: returns the source that is wanted now.
+        wanted: returns the sources that are wanted now.
     """
     hook = CollectorHook(spool)
     holder, state = hook.holder(), hook.state()  # in this order: it still holds the spool after writing its last state
@@ -129,13 +130,13 @@ def snapshot(spool: Path, wanted_source: Callable[[], str]) -> tuple[str, str]:
         if state is None or not state.is_of(holder):
             silent_s = time.time() - holder.started_at
             return ("fine", "") if silent_s < FIRST_WORD_S else ("ended", f"pid {holder.pid} writes no state")
-        return ("fine", "") if state.source == wanted_source() else ("source_changed", f"of {state.source}")
+        return ("fine", "") if state.sources == tuple(wanted()) else ("source_changed", f"of {shown(state.sources)}")
     if state is None:
         return "ended", "none was started"
     if state.status == "running":  # its error is then what held it up
         return "ended", "the process ended without writing a last state"
     if state.status != "finished":
         return "ended", f"{state.status}: {state.error}" if state.error else state.status
-    if state.source != wanted_source():
-        return "ended", f"{state.source} is finished and another source is wanted"
-    return "fine", f"{state.source} is finished"
+    if state.sources != tuple(wanted()):
+        return "ended", f"{shown(state.sources)} is finished and another source is wanted"
+    return "fine", f"{shown(state.sources)} is finished"

@@ -12,8 +12,8 @@ import pytest
 from collecting.filtering.filtered import Deadline, FilteredSource
 from collecting.filtering.selection import Selection
 from collecting.source_api import CursorOnly, Gap, Item, Line, Source
-from collecting.sources import open_source
-from collecting.sources.repeats import WithoutRepeats
+from tests.collecting.repeating import WithoutRepeats
+from tests.collecting.sources.reading import open_source
 
 
 def post(number: int, text: str = "rain") -> bytes:

@@ -4,15 +4,15 @@ import random
 
 import pytest
 
-from collecting.addresses import Address
 from collecting.filtering.selection import PostFilter, Selection
 from collecting.source_api import SourceError
+from contract.source_address import SourceAddress
 from formats.details import Author, Details
 from formats.parsed import Parsed
 
 
 def selection(keys: str) -> Selection:
-    return Selection.from_address(Address.parse(f"x:{keys}"))
+    return Selection.from_address(SourceAddress.parse(f"x:{keys}"))
 
 
 def takes(

@@ -6,7 +6,15 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+import collecting.sources
+from collecting.filtering.selection import Selection
 from collecting.source_api import Gap, Item, Line, Source, SourceError
+from contract.source_address import SourceAddress
+
+
+def open_source(*texts: str, beside: Selection | None = None) -> Source:
+    """The source that the addresses name. Raises as the collector's own does, and AddressError."""
+    return collecting.sources.open_source([SourceAddress.parse(text) for text in texts], beside)
 
 
 class Reading:

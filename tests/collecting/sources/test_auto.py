@@ -8,11 +8,19 @@ from pathlib import Path
 import pytest
 
 from collecting.source_api import SourceError
-from collecting.sources import open_source
-from collecting.sources.auto import answering, resolve_auto
+from collecting.sources import auto
+from collecting.sources.auto import answering
+from contract.source_address import SourceAddress
+from tests.collecting.sources.reading import open_source
 from tests.fakes.jetstream_server import FakeJetstream
 
 NOBODY = "ws://127.0.0.1:1"
+
+
+def resolve_auto(texts: str, directory: Path, within_s: float = auto.ANSWERS_WITHIN_S) -> str:
+    """Of addresses with a space between; none in here has one in it."""
+    addresses = [SourceAddress.parse(text) for text in texts.split(" ")]
+    return " ".join(map(str, auto.resolve_auto(addresses, directory, within_s)))
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +53,7 @@ def test_what_it_was_at_first_it_stays(tmp_path: Path) -> None:
 
 
 def test_other_addresses_stay_as_they_are(tmp_path: Path) -> None:
-    address = "file:/tmp/a b.jsonl,pace=5 mastodon:a.example,tag=auto"
+    address = "file:/tmp/a%20b.jsonl,pace=5 mastodon:a.example,tag=auto"
     assert resolve_auto(address, tmp_path) == address
     assert not (tmp_path / "auto.json").exists()
     assert resolve_auto(f"mastodon:a.example auto:{NOBODY}", tmp_path, 1.0) == "mastodon:a.example simulator"

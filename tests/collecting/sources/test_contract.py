@@ -9,7 +9,7 @@ import pytest
 import zstandard
 
 from collecting.source_api import Line, Source
-from collecting.sources import open_source
+from tests.collecting.sources.reading import open_source
 
 CONTENT = b"".join(b'{"n":%d,"text":"%s"}\n' % (n, b"x" * (n * 37 % 900)) for n in range(300)) + b"\r\n\nlast, no end"
 
@@ -60,7 +60,7 @@ SOURCES = [plain, gz, zst_of_two_frames, several_files, simulator, selected, lim
 @pytest.fixture(params=SOURCES, ids=lambda made: made.__name__)
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Source]:
     address = request.param(tmp_path)
-    return lambda: open_source(address)
+    return lambda: open_source(*address.split())
 
 
 def take(source: Source, after: str | None = None) -> list[Line]:

@@ -9,7 +9,8 @@ import pytest
 import zstandard
 
 from collecting.source_api import Gap, Line, SourceError
-from collecting.sources import file, open_source
+from collecting.sources import file
+from tests.collecting.sources.reading import open_source
 
 
 def lines_of(address: str, after: str | None = None) -> list[bytes]:

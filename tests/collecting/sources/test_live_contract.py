@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from collecting.source_api import Source, SourceError, last_error_of
-from collecting.sources import open_source
-from tests.collecting.sources.reading import Reading, eventually
+from tests.collecting.sources.reading import Reading, eventually, open_source
 from tests.fakes.jetstream_server import FakeJetstream
 from tests.fakes.jetstream_server import post as jetstream_post
 from tests.fakes.mastodon_server import FakeMastodon, event, status
@@ -253,7 +252,7 @@ def test_a_limit_ends_it(live: Live) -> None:
 
 def test_it_reads_beside_another_one(live: Live, tmp_path: Path) -> None:
     (tmp_path / "lines").write_text("from a file\n" * 20)
-    both = open_source(f"{live.address}{live.keys} file:{tmp_path}/lines")
+    both = open_source(f"{live.address}{live.keys}", f"file:{tmp_path}/lines")
     with Reading(both) as reading:
         sent = [live.send(text) for text in texts(0, 20)]
         reading.wait_for_lines(40)

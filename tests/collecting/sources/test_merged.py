@@ -11,9 +11,10 @@ import pytest
 
 from collecting.filtering.selection import Selection
 from collecting.source_api import CursorOnly, Gap, Item, Line, Source, SourceError
-from collecting.sources import merged, open_source
+from collecting.sources import merged
 from collecting.sources.merged import MergedSource
-from collecting.sources.repeats import WithoutRepeats
+from tests.collecting.repeating import WithoutRepeats
+from tests.collecting.sources.reading import open_source
 
 
 class Child:
@@ -75,10 +76,10 @@ def test_from_any_cursor_each_goes_on_from_its_own_place() -> None:
 def test_the_order_in_the_address_is_of_no_matter(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     one, other = f"file:{tmp_path}/a", "simulator:posts=3"
-    assert open_source(f"{one} {other}").source_id == open_source(f"{other}\n  {one}").source_id
-    assert open_source(f"{one} {other}").source_id != open_source(f"{one} simulator:posts=4").source_id
+    assert open_source(one, other).source_id == open_source(other, one).source_id
+    assert open_source(one, other).source_id != open_source(one, "simulator:posts=4").source_id
     with pytest.raises(SourceError, match="given twice"):
-        open_source(f"{one} {one}")
+        open_source(one, one)
 
 
 def test_the_last_key_of_the_cursor_is_the_source_that_the_line_came_from() -> None:
@@ -178,12 +179,12 @@ def test_nobody_is_left_reading_when_it_is_given_up() -> None:
 def test_each_source_has_a_selection_of_its_own_and_all_have_one_together(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("rain\nsun\n" * 50)
     (tmp_path / "b").write_text("snow\n" * 50)
-    address = f"file:{tmp_path}/a,terms=rain,limit=7 file:{tmp_path}/b,limit=9"
-    assert Counter(raws(read(open_source(address)))) == {b"rain": 7, b"snow": 9}
-    items = read(open_source(address, Selection(limit=10)))
+    addresses = f"file:{tmp_path}/a,terms=rain,limit=7", f"file:{tmp_path}/b,limit=9"
+    assert Counter(raws(read(open_source(*addresses)))) == {b"rain": 7, b"snow": 9}
+    items = read(open_source(*addresses, beside=Selection(limit=10)))
     assert len(raws(items)) == 10
     assert not any(isinstance(item, CursorOnly) for item in items[-1:])
-    rest = read(open_source(address, Selection(limit=16)), items[-1].cursor)
+    rest = read(open_source(*addresses, beside=Selection(limit=16)), items[-1].cursor)
     assert Counter(raws([*items, *rest])) == {b"rain": 7, b"snow": 9}
 
 

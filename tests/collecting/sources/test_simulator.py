@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from collecting.source_api import Line, SourceError
-from collecting.sources import open_source
 from collecting.sources.simulator import SimulatorSource, parse_cursor
 from simulation.settings import Settings
+from tests.collecting.sources.reading import open_source
 
 NOW_MS = 1_767_225_600_000
 

@@ -10,8 +10,9 @@ from itertools import islice
 import pytest
 
 from collecting.source_api import Gap, Item, Line, Source, SourceError
-from collecting.sources import open_source, tcp
+from collecting.sources import tcp
 from collecting.sources.tcp import TcpSource
+from tests.collecting.sources.reading import open_source
 
 MS = timedelta(milliseconds=1)
 

@@ -33,6 +33,7 @@ pytestmark = pytest.mark.skipif(not possible(), reason="no PID namespaces for us
 WATCHER = """
 import json, subprocess, sys
 from pathlib import Path
+from contract.source_address import read_stored
 from hashtide_airflow.hooks.collector import CollectorHook
 from hashtide_airflow.triggers.collector import snapshot
 decoys = []
@@ -42,7 +43,7 @@ def answer(what, spool, *given):
         holder = hook.holder()
         return holder and [holder.pid, holder.pid_here]
     if what == "snapshot":
-        return snapshot(Path(spool), lambda: given[0])
+        return snapshot(Path(spool), lambda: read_stored(given[0]))
     if what == "stop":
         try:
             return hook.stop(*given)

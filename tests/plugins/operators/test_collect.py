@@ -25,6 +25,7 @@ import pathlib, signal, sys, time
 sys.path.insert(0, JOBS)
 from contract.files import LockHeld
 from contract.spool.lock import take
+from contract.source_address import read_stored
 from contract.spool.state import CollectorState
 source, spool = sys.argv[sys.argv.index("--source") + 1], pathlib.Path(sys.argv[sys.argv.index("--spool") + 1])
 with spool.joinpath("starts").open("a") as starts:
@@ -34,7 +35,7 @@ try:
 except LockHeld as error:
     sys.exit(str(error))
 def say(status, error=""):
-    CollectorState(source, status, error).write(spool)
+    CollectorState(read_stored(source), status, error).write(spool)
 if source.startswith("mute"):
     sys.exit("no such source")
 if source.startswith("bad"):
@@ -227,7 +228,9 @@ def test_a_run_by_hand_collects_its_own_source_and_the_next_lease_the_usual_one(
     deferred = asked(monkeypatch, {"source": "simulator:seed=9", "minutes": 2})
     assert starts(spool)[-1] == "simulator:seed=9,duration_s=120"
     assert isinstance(deferred.trigger, CollectorTrigger)
-    assert deferred.trigger.source == "simulator:seed=9,duration_s=120"
+    assert deferred.trigger.source == ["simulator:seed=9,duration_s=120"]
+    assert deferred.kwargs is not None
+    assert deferred.kwargs["asked_for"] == ["simulator:seed=9,duration_s=120"]
     left_s = (datetime.fromisoformat(deferred.trigger.run_ends_at) - datetime.now(UTC)).total_seconds()
     assert 120 < left_s < 200
     turn(monkeypatch, "simulator")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from airflow.sdk._shared.module_loading import import_string
 
+from contract.source_address import read_stored
 from contract.spool.lock import Holder
 from hashtide_airflow.hooks.collector import CollectorHook
 from hashtide_airflow.triggers.collector import CollectorTrigger, snapshot
@@ -23,7 +24,7 @@ def soon(seconds: float) -> str:
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
 
 
-def write_state(spool: Path, *, source: str = "simulator", status: str = "running", error: str = "") -> None:
+def write_state(spool: Path, *, source: object = "simulator", status: str = "running", error: str = "") -> None:
     """The last word of a collector that is gone: process 1 lives, and has its pid."""
     state = {"pid": 1, "pid_started_at": 1.0, "source": source, "status": status, "error": error}
     (spool / "next").write_text(json.dumps(state))
@@ -77,13 +78,23 @@ def test_serialize_carries_every_argument() -> None:
 )
 def test_what_is_seen_of_one_that_is_gone(tmp_path: Path, state: dict[str, Any], expected: str) -> None:
     write_state(tmp_path, **state)
-    assert snapshot(tmp_path, lambda: "simulator")[0] == expected
+    assert snapshot(tmp_path, lambda: read_stored("simulator"))[0] == expected
 
 
 @pytest.mark.parametrize(("wanted", "expected"), [("simulator", "fine"), ("file:a", "source_changed")])
 @pytest.mark.usefixtures("collector")
 def test_what_is_seen_of_one_that_lives(tmp_path: Path, wanted: str, expected: str) -> None:
-    assert snapshot(tmp_path, lambda: wanted)[0] == expected
+    assert snapshot(tmp_path, lambda: read_stored(wanted))[0] == expected
+
+
+@pytest.mark.parametrize("written", ["jetstream  x:terms=a,geo=1", ["jetstream", "x:geo=1,terms=a"]])
+@pytest.mark.parametrize("wanted", ["jetstream x:terms=a,geo=1", '["jetstream", "x:terms=a,geo=1"]'])
+def test_an_old_collectors_text_and_a_new_ones_list_name_the_same_sources(
+    tmp_path: Path, written: object, wanted: str
+) -> None:
+    write_state(tmp_path, source=written, status="finished")
+    assert snapshot(tmp_path, lambda: read_stored(wanted))[0] == "fine"
+    assert snapshot(tmp_path, lambda: read_stored("jetstream"))[0] == "ended"
 
 
 @pytest.mark.parametrize("status", ["finished", "failed", "running"])
@@ -92,14 +103,14 @@ def test_of_one_that_says_nothing_yet_an_earlier_ones_words_are_not_believed(
 ) -> None:
     write_state(tmp_path, source="file:a", status=status)
     with living(tmp_path, SILENT) as process:
-        assert snapshot(tmp_path, lambda: "simulator") == ("fine", "")
-        assert snapshot(tmp_path, lambda: "file:a") == ("fine", "")
+        assert snapshot(tmp_path, lambda: read_stored("simulator")) == ("fine", "")
+        assert snapshot(tmp_path, lambda: read_stored("file:a")) == ("fine", "")
         monkeypatch.setattr("hashtide_airflow.triggers.collector.FIRST_WORD_S", 0)
-        assert snapshot(tmp_path, lambda: "simulator") == ("ended", f"pid {process.pid} writes no state")
+        assert snapshot(tmp_path, lambda: read_stored("simulator")) == ("ended", f"pid {process.pid} writes no state")
 
 
 def test_no_state_is_no_collector(tmp_path: Path) -> None:
-    assert snapshot(tmp_path, lambda: "simulator") == ("ended", "none was started")
+    assert snapshot(tmp_path, lambda: read_stored("simulator")) == ("ended", "none was started")
 
 
 @pytest.mark.usefixtures("collector")
@@ -133,6 +144,15 @@ def test_what_a_run_asked_for_itself_is_waited_for_to_its_end(tmp_path: Path) ->
     finishing = "signal.signal(15, lambda *_: (say('finished'), sys.exit()))\nsay()\n"
     with living(tmp_path, HOLD + finishing + READY + WAIT, "file:/a") as process:
         event = fired(asked, process.terminate)
+    assert event == {"outcome": "run_over", "why": "the request is collected"}
+
+
+@pytest.mark.parametrize("stored", ["simulator file:/b", ["simulator", "file:/b"]])
+def test_what_a_run_asked_for_may_be_stored_as_a_list_or_by_an_older_version_as_text(
+    tmp_path: Path, stored: Any
+) -> None:
+    write_state(tmp_path, source=["simulator", "file:/b"], status="finished")
+    event = fired(CollectorTrigger(str(tmp_path), soon(5), poll_interval_s=0.1, source=stored))
     assert event == {"outcome": "run_over", "why": "the request is collected"}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from contract.source_address import shown
 from stack.cluster import cli, services
 from stack.cluster.hints import ClusterHints
 from stack.commands import first_run, psql, tail
@@ -120,7 +121,7 @@ def test_watch_looks_at_what_flows_and_hands_on_how_it_ended(here: Deployment, w
     assert hashtide("watch", "--until-done").exit_code == 1
     options = watched.options
     assert options is not None
-    assert (options.source, options.until_done) == ("simulator:posts=100", True)
+    assert (shown(options.source), options.until_done) == ("simulator:posts=100", True)
     assert options.hints == ClusterHints(here.endpoints, "https://counts.example")
 
 
@@ -140,9 +141,9 @@ def test_an_end_that_never_comes_is_refused_and_no_source_is_cut(
 def test_another_source_flows_only_where_one_is_named(watched: Watched) -> None:
     hashtide("watch", "--source", "simulator:seed=3", "--source", "tcp:there:5")
     assert watched.options is not None
-    assert watched.options.source == "simulator:seed=3 tcp:there:5"
+    assert list(map(str, watched.options.source)) == ["simulator:seed=3", "tcp:there:5"]
     hashtide("watch", "--until-done", "--source", "simulator:seed=3")
-    assert watched.options.source == "simulator:posts=20000,seed=3"
+    assert shown(watched.options.source) == "simulator:posts=20000,seed=3"
 
 
 @pytest.mark.usefixtures("here")

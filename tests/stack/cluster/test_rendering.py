@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.source_address import read_stored
 from stack.cluster import layout, pki
 from stack.config.deployment import Deployment
 from stack.config.state_directory import StateDirectory
@@ -165,8 +166,8 @@ def test_airflow_sends_people_back_to_where_they_came_from(
 
 def test_an_up_without_a_source_keeps_what_flows_and_begins_with_the_simulator(here: Deployment) -> None:
     def source(wanted: str) -> str:
-        settings = here.settings.model_copy(update={"source": wanted})
+        settings = here.settings.model_copy(update={"source": read_stored(wanted)})
         rendering.write_airflow_files(replace(here, settings=settings))
         return str(read_variables(here.endpoints.variables_file)["hashtide_source"])
 
-    assert [source(""), source("jetstream"), source("")] == ["simulator", "jetstream", "jetstream"]
+    assert [source(""), source("jetstream"), source("")] == ['["simulator"]', '["jetstream"]', '["jetstream"]']

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from contract.names import COMPACT_DAG, REPORT_DAG
+from contract.source_address import read_stored
 from contract.spool.state import CollectorState
 from stack.commands import first_run
 from stack.commands.airflow_api import AirflowAwayError, FailedTask, Run
@@ -103,7 +104,8 @@ class FakeStages:
 
     def collector(self) -> CollectorState:
         status = "finished" if self.world.finished else "running"
-        return CollectorState(self.world.source, status, None, "", self.world.lines, self.world.lines)
+        lines = self.world.lines
+        return CollectorState(read_stored(self.world.source), status, None, "", lines, lines)
 
     def newest_batch(self) -> int:
         return self.world.batches - 1
@@ -185,7 +187,7 @@ def fakes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_counts_reports_and_closes_the_books_of_a_finite_source(endpoints: Endpoints, world: World, said: Said) -> None:
-    assert run(endpoints, Options(SOURCE, until_done=True), said) == 0
+    assert run(endpoints, Options(read_stored(SOURCE), until_done=True), said) == 0
     assert world.calls[: len(DAGS)] == [(f"unpause {dag_id}", None) for dag_id in DAGS]
     assert world.calls[len(DAGS) :] == [(COMPACT_DAG, None), (REPORT_DAG, {"day": "2026-01-31"})]
     assert "#[bold]second" in said.text, "a term is no markup"
@@ -195,7 +197,7 @@ def test_counts_reports_and_closes_the_books_of_a_finite_source(endpoints: Endpo
 
 def test_books_that_do_not_balance_fail_and_say_why(endpoints: Endpoints, world: World, said: Said) -> None:
     world.lost_posts = 1
-    assert run(endpoints, Options(SOURCE, until_done=True), said) == 1
+    assert run(endpoints, Options(read_stored(SOURCE), until_done=True), said) == 1
     assert "✗ 99 records are counted or listed, the topic holds 100 distinct keys" in said.text
 
 
@@ -203,20 +205,20 @@ def test_a_finished_source_counted_before_is_reported_without_another_compaction
     endpoints: Endpoints, world: World, said: Said
 ) -> None:
     world.compacted = world.batches
-    assert run(endpoints, Options(SOURCE, until_done=True), said) == 0
+    assert run(endpoints, Options(read_stored(SOURCE), until_done=True), said) == 0
     assert [dag_id for dag_id, _ in world.calls if dag_id == COMPACT_DAG] == []
 
 
 def test_a_compaction_that_runs_already_is_waited_for(endpoints: Endpoints, world: World, said: Said) -> None:
     world.running_elsewhere = [Run(COMPACT_DAG, "scheduled", "running")]
-    assert run(endpoints, Options(SOURCE, until_done=True), said) == 0
+    assert run(endpoints, Options(read_stored(SOURCE), until_done=True), said) == 0
     assert world.waited_for[0] == "scheduled"
 
 
 def test_an_endless_source_returns_with_the_first_counts(endpoints: Endpoints, world: World, said: Said) -> None:
     world.finished, world.source, world.batches = False, "simulator", 2
     world.compacted, world.commits_at_look = 1, 4
-    assert run(endpoints, Options("simulator"), said) == 0
+    assert run(endpoints, Options(read_stored("simulator")), said) == 0
     assert world.compacted == 3, "batches that were committed before prove nothing of this start"
     assert "First counts were in Postgres after" in said.text
 
@@ -225,17 +227,17 @@ def test_an_endless_simulator_is_cut_where_the_end_is_waited_for(
     endpoints: Endpoints, world: World, said: Said
 ) -> None:
     world.source = "simulator:posts=20000,seed=7"
-    assert run(endpoints, Options("simulator:seed=7", until_done=True), said) == 0
+    assert run(endpoints, Options(read_stored("simulator:seed=7"), until_done=True), said) == 0
     assert "with --until-done it is simulator:posts=20000,seed=7" in said.text
-    assert read_variables(endpoints.variables_file)["hashtide_source"] == "simulator:posts=20000,seed=7"
+    assert read_variables(endpoints.variables_file)["hashtide_source"] == '["simulator:posts=20000,seed=7"]'
 
 
 def test_the_source_is_written_and_the_other_variables_stay(endpoints: Endpoints, said: Said) -> None:
-    run(endpoints, Options(SOURCE), said)
+    run(endpoints, Options(read_stored(SOURCE)), said)
     assert json.loads(endpoints.variables_file.read_text()) == {
         "hashtide_generation": "1",
         "kept": "ü",
-        "hashtide_source": SOURCE,
+        "hashtide_source": f'["{SOURCE}"]',
     }
 
 
@@ -244,7 +246,7 @@ def test_variables_that_need_no_change_are_not_written_again(
 ) -> None:
     set_variable(endpoints.variables_file, "hashtide_source", SOURCE)
     monkeypatch.setattr(first_run, "set_variable", lambda *_: pytest.fail("another may be writing them"))
-    assert run(endpoints, Options(""), said) == 0
+    assert run(endpoints, Options(()), said) == 0
 
 
 def test_messages_name_the_commands_that_people_have(endpoints: Endpoints, world: World, said: Said) -> None:
@@ -256,50 +258,50 @@ def test_messages_name_the_commands_that_people_have(endpoints: Endpoints, world
             return f"the diary of {name}"
 
     world.failing_dag = REPORT_DAG
-    assert run(endpoints, Options(SOURCE, hints=Elsewhere(endpoints)), said) == 1
+    assert run(endpoints, Options(read_stored(SOURCE), hints=Elsewhere(endpoints)), said) == 1
     assert "is at http://elsewhere/dags/report_hashtags/runs/mine" in said.text
     assert "the diary of airflow-scheduler" in said.text
     assert "./hashtide" not in said.text
     world.failing_dag = ""
-    assert run(endpoints, Options(SOURCE, hints=Elsewhere(endpoints)), said) == 0
+    assert run(endpoints, Options(read_stored(SOURCE), hints=Elsewhere(endpoints)), said) == 0
     assert "at the door" in said.text
 
 
 def test_no_source_given_keeps_the_one_that_flows(endpoints: Endpoints, world: World, said: Said) -> None:
     set_variable(endpoints.variables_file, "hashtide_source", "simulator:seed=3")
     world.source = "simulator:seed=3"
-    assert run(endpoints, Options(""), said) == 0
+    assert run(endpoints, Options(()), said) == 0
     assert read_variables(endpoints.variables_file)["hashtide_source"] == "simulator:seed=3"
 
 
 def test_a_missing_file_is_refused_before_anything_runs(endpoints: Endpoints, world: World, said: Said) -> None:
-    assert run(endpoints, Options("file:nowhere.jsonl"), said) == 1
+    assert run(endpoints, Options(read_stored("file:nowhere.jsonl")), said) == 1
     assert "there is no file" in said.text
     assert world.calls == []
 
 
 def test_waits_for_dags_that_are_not_parsed_yet(endpoints: Endpoints, world: World, said: Said) -> None:
     world.unparsed = 6
-    assert run(endpoints, Options(SOURCE), said) == 0
+    assert run(endpoints, Options(read_stored(SOURCE)), said) == 0
 
 
 def test_dags_that_never_come_are_told_with_their_import_errors(endpoints: Endpoints, world: World, said: Said) -> None:
     world.unparsed = 10**9
-    assert run(endpoints, Options(SOURCE), said) == 1
+    assert run(endpoints, Options(read_stored(SOURCE)), said) == 1
     assert "Airflow has not parsed collect_posts, count_posts" in said.text
     assert "broken.py: NameError" in said.text
 
 
 def test_a_failed_compaction_names_dag_task_and_last_words(endpoints: Endpoints, world: World, said: Said) -> None:
     world.failing_dag = COMPACT_DAG
-    assert run(endpoints, Options(SOURCE), said) == 1
+    assert run(endpoints, Options(read_stored(SOURCE)), said) == 1
     assert "compact_counts failed, task the_task: the last word" in said.text
     assert "./hashtide logs" in said.text
 
 
 def test_airflow_away_is_one_line_and_a_failure(endpoints: Endpoints, world: World, said: Said) -> None:
     world.away = True
-    assert run(endpoints, Options(SOURCE), said) == 1
+    assert run(endpoints, Options(read_stored(SOURCE)), said) == 1
     assert said.text == "✗ Airflow does not answer at http://there\n"
 
 
@@ -307,12 +309,12 @@ def test_no_counts_within_the_patience_is_a_failure_that_says_where_it_stands(
     endpoints: Endpoints, world: World, said: Said
 ) -> None:
     world.batches, world.finished = 0, False
-    assert run(endpoints, replace(Options("simulator"), timeout_s=0.05), said) == 1
+    assert run(endpoints, replace(Options(read_stored("simulator")), timeout_s=0.05), said) == 1
     assert "no counts in 0 s (collect: 100 lines · count: running, 0 batches · compact: 0 records)" in said.text
 
 
 def test_another_sources_end_is_not_ours(endpoints: Endpoints, world: World, said: Said) -> None:
     world.source = "simulator:posts=5"
-    options = replace(Options(SOURCE, until_done=True), stall_timeout_s=0.05)
+    options = replace(Options(read_stored(SOURCE), until_done=True), stall_timeout_s=0.05)
     assert run(endpoints, options, said) == 1
     assert "nothing has moved" in said.text

@@ -4,8 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from contract.source_address import read_stored, shown
+from stack.config import source_address
 from stack.config.errors import StackError
-from stack.config.source_address import absolute, finite, require_understood, split
+from stack.config.source_address import parsed
+
+
+def finite(text: str) -> str:
+    return shown(source_address.finite(read_stored(text)))
+
+
+def absolute(text: str) -> str:
+    return shown(source_address.absolute(read_stored(text)))
 
 
 @pytest.mark.parametrize(
@@ -30,12 +40,6 @@ def test_only_an_endless_simulator_is_cut(address: str, expected: str) -> None:
 def test_what_never_ends_is_not_waited_for(address: str) -> None:
     with pytest.raises(StackError, match=r"--until-done: \S+ never ends; give it an end \(`limit=N`"):
         finite(address)
-
-
-def test_several_addresses_are_told_apart_and_a_path_keeps_its_blanks() -> None:
-    assert split(" jetstream  mastodon:m.example\nx ") == ["jetstream", "mastodon:m.example", "x"]
-    assert split("file:/my posts.jsonl auto") == ["file:/my posts.jsonl", "auto"]
-    assert split("") == []
 
 
 def test_blanks_and_commas_of_a_path_are_written_as_codes(tmp_path: Path) -> None:
@@ -63,6 +67,24 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_what_the_collector_would_refuse_is_refused_before_anything_starts() -> None:
-    require_understood("simulator:posts=10")
+    source_address.require_understood(parsed(["simulator:posts=10", "simulator:posts=11"]))
     with pytest.raises(StackError, match=r"^--source: unknown source 'rumour'; known are "):
-        require_understood("rumour:today")
+        source_address.require_understood(parsed(["simulator", "rumour:today"]))
+
+
+@pytest.mark.parametrize(
+    ("texts", "why"),
+    [
+        ([""], "--source is empty; name a source, or leave the option out"),
+        (["simulator", " "], "--source is empty"),
+        (["file:a,,b"], "--source: source 'file:a,,b': an empty part between commas"),
+    ],
+)
+def test_an_option_that_is_no_address_is_refused(texts: list[str], why: str) -> None:
+    with pytest.raises(StackError, match=f"^{why}"):
+        parsed(texts)
+
+
+def test_an_option_is_one_address_whatever_white_space_is_in_it() -> None:
+    (address,) = parsed(["file:/my auto"])
+    assert address.items == ("/my auto",)

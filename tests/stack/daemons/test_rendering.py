@@ -10,6 +10,7 @@ from pathlib import Path
 import jinja2
 import pytest
 
+from contract.source_address import read_stored, stored
 from stack.config.deployment import Deployment
 from stack.config.ports import DEFAULTS, HOST, LOOPBACK
 from stack.config.settings import REPOSITORY, StackSettings
@@ -138,12 +139,20 @@ def test_supervisords_file_can_be_read_and_names_every_service(deployment: Deplo
 
 def test_the_source_that_flows_is_kept_unless_another_is_asked_for(deployment: Deployment) -> None:
     def source(wanted: str) -> str:
-        settings = deployment.settings.model_copy(update={"source": wanted})
+        settings = deployment.settings.model_copy(update={"source": read_stored(wanted)})
         rendering.write_airflow_files(Deployment(deployment.home, settings, deployment.ports, deployment.toolchain))
         found: str = json.loads(deployment.endpoints.variables_file.read_text())["hashtide_source"]
         return found
 
-    assert [source(""), source("file:/a"), source("")] == [FIRST, "file:/a", "file:/a"]
+    assert [source(""), source("file:/a"), source("")] == [stored(FIRST), '["file:/a"]', '["file:/a"]']
+
+
+def test_several_sources_that_an_older_version_kept_in_one_text_become_a_list(deployment: Deployment) -> None:
+    deployment.home.make()
+    set_variable(deployment.endpoints.variables_file, "hashtide_source", "jetstream  mastodon:a.example,b.example")
+    rendering.write_airflow_files(deployment)
+    kept = read_variables(deployment.endpoints.variables_file)["hashtide_source"]
+    assert kept == '["jetstream", "mastodon:a.example,b.example"]'
 
 
 def test_forms_may_name_files_of_a_folder_of_the_home_unless_another_is_set(deployment: Deployment) -> None:

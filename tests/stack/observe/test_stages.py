@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from contract.source_address import SourceAddress, read_stored
 from contract.spool.state import CollectorState
 from stack.config.endpoints import Endpoints
 from stack.observe.ledger import Ledger
@@ -15,7 +16,8 @@ from tests.http_answers import HttpAnswers
 
 pytest_plugins = ["tests.http_answers"]
 NOBODY = "http://127.0.0.1:1"
-STATE = {
+FILE = (SourceAddress("file", ("a",)),)
+STATE: dict[str, Any] = {
     "pid": 1,
     "source": "file:a",
     "status": "running",
@@ -79,10 +81,11 @@ def test_no_submits_is_known_and_empty(endpoints: Endpoints, http_answers: HttpA
     assert Stages(endpoints, 1).applications() == ()
 
 
-def test_the_collectors_words_are_read(endpoints: Endpoints) -> None:
-    (endpoints.spool_dir / "state.json").write_text(json.dumps(STATE))
+@pytest.mark.parametrize("source", ["file:a", ["file:a"]], ids=["as older versions wrote it", "as it is"])
+def test_the_collectors_words_are_read(endpoints: Endpoints, source: object) -> None:
+    (endpoints.spool_dir / "state.json").write_text(json.dumps({**STATE, "source": source}))
     assert Stages(endpoints, 1).collector() == CollectorState(
-        "file:a", "running", None, "", 7, 5, pid=1, pid_started_at=0.0, updated_at=1769817600.0
+        FILE, "running", None, "", 7, 5, pid=1, pid_started_at=0.0, updated_at=1769817600.0
     )
 
 
@@ -99,7 +102,7 @@ def test_services_that_do_not_answer_are_unknown(endpoints: Endpoints) -> None:
 
 
 def test_a_heartbeat_is_no_progress() -> None:
-    collector = CollectorState("file:a", "running", None, "", 7, 5, updated_at=1.0)
+    collector = CollectorState(FILE, "running", None, "", 7, 5, updated_at=1.0)
     earlier = Snapshot(collector, (), 1, Ledger())
     assert replace(earlier, collector=replace(collector, updated_at=2.0)).progress() == earlier.progress()
     assert replace(earlier, collector=replace(collector, lines_read=8)).progress() != earlier.progress()
@@ -115,4 +118,4 @@ def test_a_heartbeat_is_no_progress() -> None:
     ],
 )
 def test_of_auto_one_sees_which_it_is(source: str, collects: str, shown: str) -> None:
-    assert shown_source(CollectorState(source, "running", collects=collects)) == shown
+    assert shown_source(CollectorState(read_stored(source), "running", collects=collects)) == shown

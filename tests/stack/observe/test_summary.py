@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console, RenderableType
 
+from contract.source_address import read_stored
 from contract.spool.state import CollectorState
 from stack.config.endpoints import Endpoints
 from stack.config.hints import Hints
@@ -101,7 +102,7 @@ def test_repeats_beyond_the_dedup_window_are_told() -> None:
     ],
 )
 def test_what_the_simulator_makes_is_called_simulated(source: str, collects: str, note: str) -> None:
-    assert simulated_note(CollectorState(source, "running", collects=collects)) == note
+    assert simulated_note(CollectorState(read_stored(source), "running", collects=collects)) == note
 
 
 def test_the_note_stands_above_the_figures() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.source_address import read_stored
 from contract.spool.state import CollectorState
 from stack.config.endpoints import Endpoints
 from stack.config.errors import StackError
@@ -16,7 +17,8 @@ from stack.observe.watch import FAILED_SUBMITS, Watch, describe
 
 BEGAN = datetime(2026, 1, 31, 12, tzinfo=UTC)
 AFTER, BEFORE = (datetime(2026, 1, 31, 12, tzinfo=UTC).timestamp() + late_s for late_s in (5, -5))
-COLLECTOR = CollectorState("file:a", "running", None, "", 10, 5, updated_at=AFTER)
+SOURCES, OTHERS = read_stored("file:a"), read_stored("file:b")
+COLLECTOR = CollectorState(SOURCES, "running", None, "", 10, 5, updated_at=AFTER)
 NOWHERE = Path("/nowhere")
 HINTS = Hints(Endpoints(NOWHERE, "", NOWHERE, "", "posts", "", "", "", NOWHERE, NOWHERE, NOWHERE, NOWHERE))
 NOW = Snapshot(COLLECTOR, (), -1, Ledger())
@@ -36,7 +38,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def watch(clock: Clock) -> Watch:
-    return Watch("file:a", BEGAN.timestamp(), stall_timeout_s=300.0, hints=HINTS, clock=clock)
+    return Watch(SOURCES, BEGAN.timestamp(), stall_timeout_s=300.0, hints=HINTS, clock=clock)
 
 
 def submit(number: int, final_status: str, after_s: float = 1.0) -> Application:
@@ -50,7 +52,7 @@ def test_a_collector_that_failed_since_we_began_ends_the_wait(watch: Watch) -> N
         watch.check(replace(NOW, collector=failed))
 
 
-@pytest.mark.parametrize("collector", [replace(COLLECTOR, updated_at=BEFORE), replace(COLLECTOR, source="file:b")])
+@pytest.mark.parametrize("collector", [replace(COLLECTOR, updated_at=BEFORE), replace(COLLECTOR, sources=OTHERS)])
 def test_an_old_failure_or_another_sources_does_not(watch: Watch, collector: CollectorState) -> None:
     watch.check(replace(NOW, collector=replace(collector, status="failed")))
 

@@ -13,13 +13,13 @@ from urllib.parse import urlencode, urlsplit
 from websockets.exceptions import ConnectionClosed, InvalidStatus, PayloadTooBig, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from collecting.addresses import Address, source_id
 from collecting.filtering.selection import Selection
-from collecting.source_api import Gap, Item, Line, SourceError
+from collecting.source_api import Gap, Item, Line, SourceError, source_id
 from collecting.sources.jetstream.events import EventPosition, Recent
 from collecting.sources.retry_after import asked_wait_s
 from collecting.sources.values import seconds
 from contract.backoff import Backoff, Retries
+from contract.source_address import SourceAddress
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class JetstreamSource:
         self._refusals = 0
 
     @classmethod
-    def from_address(cls, address: Address, selection: Selection) -> "JetstreamSource":  # noqa: ARG003 - ours to apply
+    def from_address(cls, address: SourceAddress, selection: Selection) -> "JetstreamSource":  # noqa: ARG003 - ours to apply
         """`jetstream:HOST,HOST,collections=NAME+NAME,overlap_s=5,silence_s=60`.
 
         Raises:
@@ -84,7 +84,7 @@ class JetstreamSource:
             subscribe_url(host, {})
         return cls(
             hosts,
-            tuple(each for each in address.lists.get("collections", (POSTS,)) if each),
+            tuple(each for each in address.keys.get("collections", (POSTS,)) if each),
             overlap_s=seconds(address, "overlap_s", 5.0),
             silence_s=seconds(address, "silence_s", 60.0),
         )

@@ -15,14 +15,14 @@ import requests
 import requests.auth
 from urllib3.exceptions import HTTPError
 
-from collecting.addresses import Address, source_id
 from collecting.filtering.selection import Selection
-from collecting.source_api import CursorOnly, Gap, Item, Line, SourceError
+from collecting.source_api import CursorOnly, Gap, Item, Line, SourceError, source_id
 from collecting.sources.mastodon.sse import EventBlocks, EventTooLong
 from collecting.sources.mastodon.tokens import TOKEN_FILE, token_for
 from collecting.sources.retry_after import asked_wait_s
 from collecting.sources.values import seconds
 from contract.backoff import Backoff, Retries
+from contract.source_address import SourceAddress
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class MastodonSource:
         self._number = 0
 
     @classmethod
-    def from_address(cls, address: Address, selection: Selection) -> "MastodonSource":  # noqa: ARG003
+    def from_address(cls, address: SourceAddress, selection: Selection) -> "MastodonSource":  # noqa: ARG003
         """`mastodon:SERVER,stream=public|local|hashtag,tag=NAME,silence_s=45`; `open_source` takes a list apart.
 
         Raises:
@@ -107,8 +107,8 @@ class MastodonSource:
         address.refuse_unknown({"stream", "tag", "silence_s"})
         if not address.items:
             raise SourceError("source mastodon: no server given; write mastodon:SERVER or mastodon:SERVER,SERVER")
-        tag = address.settings.get("tag", "").removeprefix("#")
-        stream = address.settings.get("stream", "hashtag" if tag else "public")
+        tag = address.values.get("tag", "").removeprefix("#")
+        stream = address.values.get("stream", "hashtag" if tag else "public")
         if stream not in STREAMS:
             raise SourceError(f"source mastodon: stream={stream} is none of {', '.join(STREAMS)}")
         if (stream == "hashtag") != bool(tag):

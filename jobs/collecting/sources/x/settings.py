@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from urllib.parse import urlsplit
 
-from collecting.addresses import Address
 from collecting.filtering.selection import Selection
 from collecting.source_api import SourceError
 from collecting.sources.x.client import DEFAULT_URL
 from collecting.sources.x.rules import rules_for
 from collecting.sources.x.spend import USD_PER_POST, Budget
+from contract.source_address import SourceAddress
 
 SILENCE_S = 30.0  # X sends a keep-alive each 20 s
 _KEYS = {
@@ -47,16 +47,17 @@ class Settings:
     budget: Budget = Budget()  # noqa: RUF009 - frozen
 
     @classmethod
-    def from_address(cls, address: Address, selection: Selection) -> "Settings":
+    def from_address(cls, address: SourceAddress, selection: Selection) -> "Settings":
         """`x:terms=…,geo=1,url=…,budget_day=…`.
 
         Raises:
-            SourceError: an unknown key, a value that is none, or nothing to stream by.
+            AddressError: an unknown key.
+            SourceError: a value that a key can't have, or nothing to stream by.
         """
         address.refuse_unknown(_KEYS)
         if address.items:
             raise SourceError(f"source x: {address.items[0]!r} is not key=value")
-        given = address.settings
+        given = address.values
         if given.get("geo", "0") not in ("0", "1"):
             raise SourceError(f"source x: geo={given['geo']} is neither 0 nor 1")
         place = given.get("place")

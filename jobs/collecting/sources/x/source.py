@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from collecting.addresses import Address, source_id
 from collecting.filtering.selection import Selection
-from collecting.source_api import CursorOnly, Gap, Item, Line, SourceError
+from collecting.source_api import CursorOnly, Gap, Item, Line, SourceError, source_id
 from collecting.sources.x import rules, spend
 from collecting.sources.x.client import Client, Stream
 from collecting.sources.x.disconnect_message import said_goodbye
@@ -21,6 +20,7 @@ from collecting.sources.x.settings import Settings
 from collecting.sources.x.spend import Spending
 from collecting.sources.x.splitter import LineTooLong, Splitter
 from collecting.sources.x.token import read_token
+from contract.source_address import SourceAddress
 
 log = logging.getLogger(__name__)
 
@@ -69,11 +69,12 @@ class XSource:
         self._chance = chance
 
     @classmethod
-    def from_address(cls, address: Address, selection: Selection) -> "XSource":
+    def from_address(cls, address: SourceAddress, selection: Selection) -> "XSource":
         """`x:terms=rain+snow,langs=en,geo=1`; see Settings. The token is looked at when reading begins.
 
         Raises:
-            SourceError: an unknown key, a value that is none, or what X's rules cannot say.
+            AddressError: an unknown key.
+            SourceError: a value that a key can't have, or what X's rules cannot say.
         """
         return cls(Settings.from_address(address, selection))
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from collecting.addresses import Address
 from collecting.filtering.selection import Selection
 from collecting.source_api import SourceError
 from collecting.sources.jetstream import source as jetstream
 from collecting.sources.jetstream.source import JetstreamSource
 from contract.backoff import Backoff
+from contract.source_address import AddressError, SourceAddress
 from tests.collecting.sources.reading import Reading, eventually
 from tests.fakes.jetstream_server import EventLog, FakeJetstream, post
 from tests.formats.recorded import DATA
@@ -317,7 +317,7 @@ def test_random_breaks_lose_and_repeat_nothing(server: FakeJetstream) -> None:
 
 def test_addresses_are_hosts_or_urls_with_their_keys() -> None:
     def source(text: str) -> JetstreamSource:
-        return JetstreamSource.from_address(Address.parse(text), Selection())
+        return JetstreamSource.from_address(SourceAddress.parse(text), Selection())
 
     assert jetstream.subscribe_url("a.example", {}) == "wss://a.example/subscribe"
     assert jetstream.subscribe_url("ws://localhost:1/x", {"b": ("c", "d")}) == "ws://localhost:1/x?b=c&b=d"
@@ -334,7 +334,7 @@ def test_addresses_are_hosts_or_urls_with_their_keys() -> None:
         source("jetstream:wss://user:sesame@a.example")
     assert "sesame" not in str(refused.value)
     for wrong in ("overlap_s=x", "overlap_s=0", "silence_s=-1", "colour=red"):
-        with pytest.raises(SourceError):
+        with pytest.raises((SourceError, AddressError)):
             source(f"jetstream:{wrong}")
 
 

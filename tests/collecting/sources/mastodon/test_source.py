@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from collecting.addresses import Address
 from collecting.filtering.selection import Selection
 from collecting.source_api import CursorOnly, SourceError
-from collecting.sources import open_source
 from collecting.sources.mastodon import source as mastodon
 from collecting.sources.mastodon.source import MastodonSource
 from collecting.sources.mastodon.tokens import TOKEN_FILE, token_for
 from contract.backoff import Backoff
-from tests.collecting.sources.reading import Reading, eventually
+from contract.source_address import SourceAddress
+from tests.collecting.sources.reading import Reading, eventually, open_source
 from tests.fakes.mastodon_server import FakeMastodon, event, status
 from tests.formats.recorded import DATA
 
@@ -321,7 +320,7 @@ def test_addresses_are_servers_with_their_stream() -> None:
     )
     assert (
         open_source("mastodon:a.example,b.example").source_id
-        == open_source("mastodon:b.example mastodon:a.example").source_id
+        == open_source("mastodon:b.example", "mastodon:a.example").source_id
     )
     for wrong in ("", ":a,stream=all", ":a,stream=hashtag", ":a,stream=local,tag=x", ":a,colour=red", ":ftp://a"):
         with pytest.raises(SourceError):
@@ -329,7 +328,7 @@ def test_addresses_are_servers_with_their_stream() -> None:
 
 
 def test_a_hashtags_stream_is_asked_for_by_its_tag(server: FakeMastodon) -> None:
-    source = MastodonSource.from_address(Address.parse(f"mastodon:{server.url},tag=größe"), Selection())
+    source = MastodonSource.from_address(SourceAddress.parse(f"mastodon:{server.url},tag=größe"), Selection())
     with Reading(source):
         found = server.wait_for_connection()
     assert (found.path, found.query) == ("/api/v1/streaming/hashtag", {"tag": ["größe"]})

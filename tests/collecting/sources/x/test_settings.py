@@ -4,16 +4,16 @@ from decimal import Decimal
 
 import pytest
 
-from collecting.addresses import Address
 from collecting.filtering.selection import Selection
 from collecting.source_api import SourceError
-from collecting.sources import open_source
 from collecting.sources.x.settings import Settings
 from collecting.sources.x.spend import Budget
+from contract.source_address import AddressError, SourceAddress
+from tests.collecting.sources.reading import open_source
 
 
 def settings(text: str) -> Settings:
-    address = Address.parse(text)
+    address = SourceAddress.parse(text)
     return Settings.from_address(address.without(Selection.model_fields), Selection.from_address(address))
 
 
@@ -64,7 +64,7 @@ def test_what_is_not_given_has_its_default() -> None:
     ],
 )
 def test_what_is_no_value_is_refused_by_name(keys: str, said: str) -> None:
-    with pytest.raises(SourceError) as caught:
+    with pytest.raises((SourceError, AddressError)) as caught:
         settings(f"x:terms=rain,{keys}")
     assert said in str(caught.value)
 

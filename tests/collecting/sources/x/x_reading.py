@@ -8,12 +8,12 @@ from typing import Self
 
 import pytest
 
-from collecting.addresses import Address
 from collecting.filtering.selection import Selection
 from collecting.source_api import CursorOnly, Gap, Item, Line
 from collecting.sources.x.policy import Policy
 from collecting.sources.x.source import Timing, XSource
 from contract.backoff import Backoff
+from contract.source_address import SourceAddress
 from tests.fakes.x_server import FakeX
 
 CANARY = "canary-AAAA%2Fbbbb"
@@ -38,7 +38,7 @@ def make(
     **clock: object,
 ) -> XSource:
     silence = "" if "silence_s" in more else ",silence_s=1"
-    address = Address.parse(f"x:terms=rain,url={x.url}{silence}{more}")
+    address = SourceAddress.parse(f"x:terms=rain,url={x.url}{silence}{more}")
     own = address.without(Selection.model_fields)
     made = XSource.from_address(own, Selection.from_address(address))
     timing = Timing(policy, stable_s=stable_s, gap_every_s=gap_every_s)

@@ -1,22 +1,12 @@
-"""Source addresses, and what is said of a wrong one."""
+"""From addresses to sources, and what is said of a wrong one."""
 
 from pathlib import Path
 
 import pytest
 
-from collecting.addresses import Address
 from collecting.source_api import SourceError
-from collecting.sources import open_source
-
-
-def test_an_address_has_a_kind_items_and_settings() -> None:
-    address = Address.parse("file:a.jsonl,b.gz,pace=500")
-    assert (address.kind, address.items, address.settings) == ("file", ("a.jsonl", "b.gz"), {"pace": "500"})
-    assert Address.parse("simulator") == Address("simulator")
-
-
-def test_a_path_may_hold_colons_and_equals_signs() -> None:
-    assert Address.parse("file:/data/day=1/a:b.jsonl").items == ("/data/day=1/a:b.jsonl",)
+from contract.source_address import AddressError
+from tests.collecting.sources.reading import open_source
 
 
 def test_the_pace_does_not_change_which_lines_they_are(tmp_path: Path) -> None:
@@ -29,11 +19,32 @@ def test_the_pace_does_not_change_which_lines_they_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("addresses", "source_id"),
+    [
+        (("simulator:posts=2000,seed=7",), "simulator-seed7-1672f565"),
+        (("file:/etc/passwd,pace=5",), "file-passwd-74acf318"),
+        (("jetstream",), "jetstream-7a8b09ff"),
+        (("jetstream:langs=en+de,box=1+2+3+4,terms=new%20york",), "jetstream-7a8b09ff-d10b7d05"),
+        (("mastodon:a.example,b.example",), "several-mastodon-mastodon-e7c76f73"),
+        (("mastodon:a.example,tag=%23größe",), "mastodon-a.example-7c4e6804"),
+        (("jetstream", "mastodon:a.example,limit=5"), "several-jetstream-mastodon-04a85897"),
+        (("x:terms=rain+new%20york,langs=en,budget_day=5,geo=1",), "x-rain-new-york-f78234b0"),
+        (("tcp:[::1]:5555,ends=1,located=1",), "tcp-1-5555-0a06c478-d3e6652f"),
+    ],
+)
+def test_source_ids_stay_what_they_are_for_cursors_are_kept_under_them(
+    addresses: tuple[str, ...], source_id: str
+) -> None:
+    assert open_source(*addresses).source_id == source_id
+
+
+@pytest.mark.parametrize(
     ("address", "why"),
     [
         ("", "expected KIND"),
         (":a", "expected KIND"),
         ("rumour", "unknown source 'rumour'; known are file, simulator"),
+        ("jetstream mastodon:a.example", "unknown source 'jetstream mastodon'; known are file"),
         ("file", "no path given"),
         ("file:", "no path given"),
         ("file:/nowhere/a.jsonl", "/nowhere/a.jsonl does not exist"),
@@ -55,7 +66,7 @@ def test_the_pace_does_not_change_which_lines_they_are(tmp_path: Path) -> None:
 )
 def test_a_wrong_address_is_refused_in_one_line(tmp_path: Path, address: str, why: str) -> None:
     (tmp_path / "a").touch()
-    with pytest.raises(SourceError) as refusal:
+    with pytest.raises((SourceError, AddressError)) as refusal:
         open_source(address.replace("{file}", str(tmp_path / "a")))
     assert why in str(refusal.value)
     assert "\n" not in str(refusal.value)
