@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.sources import NOTES, SOURCES, dialects
+from contract.sources import NOTES, SOURCES, Dialect, dialects
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -43,7 +43,8 @@ def post_id(raw):
 '''
 ENTRY = """
 from contract.sources import SOURCES, Dialect, SourceKind
-SOURCES["rumour"] = SourceKind("rumour.RumourSource", "rumour:TOPIC", Dialect("rumour", "The mill", "rumour", 99), "one")
+dialect = Dialect("rumour", "The mill", "rumour", 99)
+SOURCES["rumour"] = SourceKind("rumour.RumourSource", "rumour:TOPIC", dialect, tokens="one")
 """
 
 
@@ -54,9 +55,9 @@ def test_each_kind_has_a_class_that_is_made_from_an_address(kind: str) -> None:
 
 
 @pytest.mark.parametrize("dialect", [*dialects().values(), NOTES], ids=lambda each: each.name)
-def test_each_dialect_has_a_module_that_parses_it(dialect: object) -> None:
-    module = importlib.import_module(dialect.format)  # type: ignore[attr-defined]
-    assert dialect.name == module.SOURCE  # type: ignore[attr-defined]
+def test_each_dialect_has_a_module_that_parses_it(dialect: Dialect) -> None:
+    module = importlib.import_module(dialect.format)
+    assert dialect.name == module.SOURCE
     assert callable(module.parse)
 
 
@@ -123,9 +124,8 @@ found = token_files(read_stored("rumour:today"))
     assert answer(environment, code) == {"HASHTIDE_RUMOUR_TOKEN_FILE": str(tmp_path / "secrets" / "rumour_token")}
 
 
-def test_an_added_network_is_counted_reported_and_kept_in_the_spool(added: dict[str, str], tmp_path: Path) -> None:
+def test_an_added_network_is_counted_reported_and_kept_in_the_spool(added: dict[str, str]) -> None:
     code = """
-import pathlib
 import formats
 from collecting.sources.file import DIALECTS
 from collecting.spool.segments import _DIALECTS, _DIALECT_CODES
