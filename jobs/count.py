@@ -60,7 +60,7 @@ def run(spark: SparkSession, settings: CountSettings, asked_to_end: Callable[[],
         log.info("new generation %d from %s", settings.generation, offsets)
     else:
         require_topic(settings.bootstrap_servers, settings.topic, settings.kafka_config)
-        offsets = "earliest"  # not used: the checkpoint says where it is
+        offsets = "earliest"  # not used: the checkpoint has the offsets
     count_log = CountLog(files, settings.generation, checkpoint)
     count_log.clean_aside()
     running = query.start(query.read_topic(spark, settings, offsets), settings, checkpoint, count_log)

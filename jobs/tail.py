@@ -106,7 +106,7 @@ def _post(post: Parsed, details: Details, timestamp_ms: int) -> Text:
     line.append(f"{post.source:<9}  ", style="cyan")
     if details.author.name != NO_NAME or details.author.handle:
         name, handle = one_line(details.author.name), one_line(details.author.handle)
-        # Jetstream says a DID and no name: once is enough.
+        # Jetstream gives a DID and no name: once is enough.
         line.append(f"{name} @{handle}  " if handle not in ("", name) else f"{name}  ", style="bold")
     if post.is_repost:
         line.append("↻ ", style="dim")

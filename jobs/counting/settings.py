@@ -127,6 +127,6 @@ class CountSettings(SparkOptions):
 def parse_arguments(argv: Sequence[str] | None = None) -> CountSettings:
     """The settings of a command line; a wrong one ends the process with status 2 and one clear line."""
     parser = JobParser("count.py", "Counts hashtags and words of a Kafka topic into the count log.")
-    parser.add_argument("--mode", action=_Moved, help="gone: previews have a job of their own, preview.py")
+    parser.add_argument("--mode", action=_Moved, help=argparse.SUPPRESS)
     CountSettings.add_to(parser)
     return CountSettings.given(parser, parser.parse_args(argv))

@@ -19,7 +19,7 @@ AUTHOR = pa.struct(
     ]
 )
 PARSED_WITH_AUTHOR = PARSED.append(pa.field("author", AUTHOR))
-"""PARSED and who wrote it; null for what is no post or says nobody."""
+"""PARSED and the author; null for records that are no posts, and posts that name none."""
 
 
 def number_lines(batches: Iterator[pa.RecordBatch], task: int) -> Iterator[pa.RecordBatch]:

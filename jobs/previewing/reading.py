@@ -39,7 +39,7 @@ def read(spark: SparkSession, settings: PreviewSettings, files: Files, *, is_new
         first = resolve_starting_offsets(servers, settings.topic, offsets, settings.kafka_config)
         return read_topic(spark, settings, first)
     require_topic(servers, settings.topic, settings.kafka_config)
-    return read_topic(spark, settings, offsets)  # not used: the checkpoint says where it is
+    return read_topic(spark, settings, offsets)  # not used: the checkpoint has the offsets
 
 
 def _read_path(spark: SparkSession, path: str, max_files_per_batch: int) -> DataFrame:

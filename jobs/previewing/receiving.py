@@ -53,7 +53,7 @@ class Receiver:
         self._filed_at = time.monotonic()
 
     def start(self) -> None:
-        """Begins to read; says since when nothing was, where an earlier run has left files."""
+        """Begins to read, in a thread of its own."""
         self._files.make_folder(FOLDER)
         self._files.delete(_ASIDE)
         self._thread.start()
