@@ -24,7 +24,9 @@ from collecting.sources.simulator import SimulatorSource, parse_cursor
 from collecting.spool.segments import SpoolCorrupt
 from collecting.spool.spool import Spool
 from contract.files import LockHeld
+from contract.job import DONE, FAILED, WRONG_ARGUMENTS, JobFailedError, JobParser, job_main
 from contract.kafka_client import KafkaConfigError, read_kafka_config
+from contract.names import SPEND_FILE, TOPIC
 from contract.source_address import AddressError, SourceAddress, read_stored, shown
 from contract.spool import state
 from contract.spool.collected import note_kinds
@@ -32,13 +34,12 @@ from contract.spool.state import CollectorState
 from simulation import truth
 from simulation.settings import Settings as SimulatorSettings
 
-DONE, FAILED, WRONG_ARGUMENTS = 0, 1, 2
 log = logging.getLogger("collect")
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = JobParser("collect.py", __doc__)
     parser.add_argument(
         "--source",
         required=True,
@@ -48,8 +49,8 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--spool", type=Path, metavar="DIR", help="where lines are kept first; one collector per spool")
     parser.add_argument("--bootstrap-servers", metavar="H:P", help="Kafka; several with commas")
-    parser.add_argument("--kafka-config", type=Path, metavar="FILE", help="who we are to Kafka (0400 or 0600)")
-    parser.add_argument("--topic", default="posts")
+    parser.add_argument("--kafka-config", type=Path, metavar="FILE", help="Kafka client configuration (0400 or 0600)")
+    parser.add_argument("--topic", default=TOPIC)
     parser.add_argument("--spool-budget-mb", type=int, default=2048, help="what the spool may take, archive included")
     parser.add_argument("--limit", metavar="N", help="end after N posts, over the address's life in the spool")
     parser.add_argument("--located-only", action="store_true", help="only posts whose author says where they are")
@@ -59,7 +60,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--simulator-truth", type=Path, metavar="FILE", help="write what must be counted, as JSON, and end"
     )
     parser.add_argument("--simulator-lines", type=Path, metavar="FILE", help="write the simulated lines, and end")
-    parser.add_argument("--check", action="store_true", help="only look whether the address is understood, and end")
+    parser.add_argument("--check", action="store_true", help="only check whether the address is understood, and end")
     given = parser.parse_args(argv)
     if given.check or given.simulator_truth or given.simulator_lines:
         return given
@@ -76,20 +77,19 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one collector; the exit status of docs/contracts.md."""
-    given = arguments(argv)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    return job_main("collect", lambda: _run(arguments(argv)), SourceError, SpoolCorrupt, OSError, ValueError)
+
+
+def _run(given: argparse.Namespace) -> int:
     logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)  # one line of ours a failure, not its hundred
+    if given.check:
+        return _check(given)
+    if given.simulator_truth or given.simulator_lines:
+        return _simulate(given)
     try:
-        if given.check:
-            return _check(given)
-        if given.simulator_truth or given.simulator_lines:
-            return _simulate(given)
         return _collect(given)
     except LockHeld as error:
-        log.error("another collector works on this spool: %s", error)  # noqa: TRY400 - one line for a person
-    except (SourceError, SpoolCorrupt, OSError, ValueError) as error:
-        log.error("%s", error)  # noqa: TRY400
-    return FAILED
+        raise JobFailedError(f"another collector works on this spool: {error}") from error
 
 
 def _addresses(given: argparse.Namespace) -> list[SourceAddress]:
@@ -120,7 +120,7 @@ def _check(given: argparse.Namespace) -> int:
 def _collect(given: argparse.Namespace) -> int:
     stop = _stop_on_signals()
     spool = Spool(given.spool.absolute(), budget_bytes=given.spool_budget_mb * 2**20)
-    os.environ.setdefault("HASHTIDE_SPEND_FILE", str(spool.directory / "x-spend.json"))  # beside what was paid for
+    os.environ.setdefault(SPEND_FILE, str(spool.directory / "x-spend.json"))  # beside what was paid for
     try:
         try:
             addresses = resolve_auto(_addresses(given), spool.directory)
@@ -137,7 +137,7 @@ def _collect(given: argparse.Namespace) -> int:
     finally:
         spool.close()
     log.info(
-        "%s: %d lines read, %d records acknowledged, %d wait",
+        "%s: %d lines read, %d records acknowledged, %d pending",
         last.status,
         last.lines_read,
         last.records_acked,

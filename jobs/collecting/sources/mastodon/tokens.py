@@ -5,8 +5,9 @@ import stat
 from pathlib import Path
 
 from collecting.source_api import SourceError
+from contract.names import token_variable
 
-TOKEN_FILE = "HASHTIDE_MASTODON_TOKEN_FILE"  # noqa: S105 - a variable's name
+TOKEN_FILE = token_variable("mastodon")
 FOR_ALL = "*"
 
 

@@ -17,10 +17,11 @@ from typing import NamedTuple
 from collecting.source_api import SourceError
 from collecting.sources.x.policy import utc
 from contract.files import FileLock, LockHeld, write_atomically
+from contract.names import SPEND_FILE
 
 log = logging.getLogger(__name__)
 
-VARIABLE = "HASHTIDE_SPEND_FILE"
+VARIABLE = SPEND_FILE
 USD_PER_POST = Decimal("0.005")
 WARN_AT = Decimal("0.8")
 LARGEST_BLOCK = 100

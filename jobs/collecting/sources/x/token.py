@@ -6,8 +6,9 @@ import stat
 from pathlib import Path
 
 from collecting.source_api import SourceError
+from contract.names import token_variable
 
-VARIABLE = "HASHTIDE_X_TOKEN_FILE"
+VARIABLE = token_variable("x")
 _MODES = (0o400, 0o600)
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/%=-]+")  # RFC 6750, and the percent signs that X's have
 _LONGEST_BYTES = 4096
