@@ -149,7 +149,7 @@ def _collect(given: argparse.Namespace) -> int:
 
 
 def _print_place(topic: str | None, partition: int | None, offset: int | None) -> None:
-    with contextlib.suppress(BrokenPipeError):  # whoever reads has seen enough; the records go on
+    with contextlib.suppress(BrokenPipeError):  # the reader closed the pipe; collecting continues
         sys.stdout.write(f"{topic}[{partition}]@{offset}\n")
 
 

@@ -67,7 +67,7 @@ def run(spark: SparkSession, settings: CountSettings, asked_to_end: Callable[[],
     try:
         watch(running, files, settings.stop_marker, asked_to_end)
     except RowsDropped as dropped:
-        # YARN starts the job again; the marker tells it that continuing would hide the loss.
+        # YARN starts the job again; the marker stops it, since continuing would hide the loss.
         files.write_text(settings.dropped_marker, str(dropped))
         raise
 

@@ -1,1 +1,1 @@
-"""Collect: source → spool → topic `posts`. At least once; nothing is lost, and the counting drops what comes twice."""
+"""Collect: source → spool → topic `posts`. At least once; nothing is lost, and the counting drops repeats."""

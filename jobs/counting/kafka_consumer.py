@@ -19,7 +19,7 @@ def open_consumer(bootstrap_servers: str, login: KafkaClientConfig, patience_s: 
 
     Raises:
         ConnectionError: nobody took us in within `patience_s`; says why.
-        ValueError, OSError: an address that is none.
+        ValueError, OSError: an invalid address.
     """
     with _reasons() as heard:
         try:

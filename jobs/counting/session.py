@@ -34,7 +34,7 @@ SPARK_SETTINGS: dict[str, str] = {
     "spark.sql.streaming.noDataMicroBatches.enabled": "false",
     # Commit files of the Parquet writer that nobody reads: the manifest says what is whole.
     "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
-    # Saves one rename a file; safe, because the folder is renamed as a whole only when all of it is written.
+    # Saves one rename for each file; safe, because the folder is renamed only when it is complete.
     "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
     # The batches are small and alike: planning them anew costs more than it wins.
     "spark.sql.adaptive.enabled": "false",

@@ -14,7 +14,7 @@ _OUR_NOTE = re.compile(rb'\s*\{\s*"hashtide"\s*:')
 _DATA_LINES = (b"\ndata:", b"\rdata:")
 
 
-_ABSENT = msgspec.Raw(b"")  # told from a null, which is there
+_ABSENT = msgspec.Raw(b"")  # differs from a null, which is present
 
 
 class _Keys(msgspec.Struct, gc=False):

@@ -35,7 +35,7 @@ PARAMS = {
     "source": _text(
         "Source",
         "An address: jetstream, x:terms=rain (within the usual source's budget), file:/PATH (only below the folder of"
-        " the variable hashtide_forms_dir), … Empty: the usual source. Afterwards the usual source goes on.",
+        " the variable hashtide_forms_dir), … Empty: the usual source. Afterwards the usual source resumes.",
         SOURCE,
     ),
     "limit": Param(
@@ -71,7 +71,7 @@ class CollectRequest(Frozen):
 
     Attributes:
         source: what to collect; None: what the variable says.
-        minutes: for so long at most; None is one lease.
+        minutes: the longest time; None is one supervision run.
     """
 
     source: Annotated[SourceAddress | None, BeforeValidator(_address)] = None
@@ -108,7 +108,7 @@ class CollectRequest(Frozen):
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing was asked for: a lease like any other."""
+        """Whether nothing was asked for: an ordinary supervision run."""
         return self == CollectRequest()
 
     def addresses(self, usual: Sequence[SourceAddress]) -> tuple[SourceAddress, ...]:

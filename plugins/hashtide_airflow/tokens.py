@@ -1,4 +1,4 @@
-"""The networks' tokens: from Airflow's connections, or the files that `up` was told of, into files for the collector.
+"""The networks' tokens: from Airflow's connections, or the files named at `up`, into files for the collector.
 
 A token goes by no command line, no environment, no XCom and no log: the collector gets the path of a file (0400).
 """
@@ -29,7 +29,7 @@ FOLDER = Path(os.environ.get(names.SECRETS_DIR, _HOME / "secrets"))
 def token_files(sources: Sequence[SourceAddress], *, named_by_form: bool = False) -> dict[str, str]:
     """What the collector of these sources needs in its environment: variable → path of a file with the token.
 
-    A connection (`hashtide_NETWORK`) takes precedence over a file that `up` was told of (the Airflow variable
+    A connection (`hashtide_NETWORK`) takes precedence over a file named at `up` (the Airflow variable
     `hashtide_NETWORK_token_file`), that over what Airflow's own environment names.
 
     Args:

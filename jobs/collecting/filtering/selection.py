@@ -1,4 +1,4 @@
-"""Which posts of a source are asked for: the keys that every address takes (docs/contracts.md)."""
+"""The filters of a source: the keys that every address accepts (docs/contracts.md)."""
 
 from typing import Annotated, Self
 
@@ -12,7 +12,7 @@ from formats.parsed import Parsed
 from formats.terms import identity
 
 FILTERS = ("terms", "hashtags", "langs", "box", "located")
-"""The keys that look at a post; each may be a network's own work."""
+"""The keys that examine a post; a network may apply some itself."""
 
 Box = tuple[float, float, float, float]
 
@@ -50,17 +50,17 @@ def _named(hashtags: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Selection(BaseModel):
-    """What is asked for. Of a key's values one is enough; all keys must hold. No key: everything.
+    """Filters and limits. Of a key's values one is enough; all keys must hold. No key: everything.
 
     Attributes:
         terms: words; a term of several words is a phrase. Whole words count, whatever their case: `rain` is in
-            `#Rain!`, not in `train`. In scripts without spaces between words any place will do.
+            `#Rain!`, not in `train`. In scripts without spaces, any position matches.
         hashtags: by identity, with or without `#`.
         langs: language codes; `en` is also `en-GB`.
         box: west, south, east, north, degrees; west may be more than east, across the 180th meridian.
-        located: only posts whose author says where they are.
-        limit: so many posts, over the address's life in the spool.
-        duration_s: reading ends after so long.
+        located: only posts whose author gives a location.
+        limit: the most posts, over the address's life in the spool.
+        duration_s: seconds after which reading ends.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,7 +78,7 @@ class Selection(BaseModel):
         """The selection in an address's keys; the others are the source's own.
 
         Raises:
-            SourceError: a value that is none, or a key without one.
+            SourceError: an invalid or missing value.
         """
         if bare := [item for item in address.items if item in cls.model_fields and address.kind != "file"]:
             raise SourceError(f"source {address.kind}: {bare[0]} has no value; write {bare[0]}=…")
@@ -94,14 +94,14 @@ class Selection(BaseModel):
             raise SourceError(f"source {address.kind}: {key}={address.values[key]}: {why}") from None
 
     def without(self, keys: frozenset[str]) -> "Selection":
-        """What is left to do when someone else sees to these keys."""
+        """The selection without these keys, which someone else applies."""
         return Selection.model_validate({key: value for key, value in self._given().items() if key not in keys})
 
     def and_also(self, other: "Selection") -> "Selection":
         """Both in one.
 
         Raises:
-            SourceError: both say something of the same key.
+            SourceError: both set the same key.
         """
         mine, theirs = self._given(), other._given()
         for key in mine:
@@ -114,13 +114,13 @@ class Selection(BaseModel):
 
     @property
     def filters(self) -> dict[str, object]:
-        """The keys that leave posts out, in a fixed order; none: every post is taken."""
+        """The keys that filter posts, in a fixed order; empty: every post passes."""
         given = self._given()
         return {key: given[key] for key in FILTERS if key in given}
 
 
 class PostFilter:
-    """A selection made ready to be asked about one post after another."""
+    """A selection prepared for testing posts."""
 
     def __init__(self, selection: Selection) -> None:
         self._terms = [_Phrase(term) for term in selection.terms]
@@ -131,7 +131,7 @@ class PostFilter:
         self.needs_details = self._located or self._box is not None
 
     def takes(self, post: Parsed, details: Details | None) -> bool:
-        """Whether the post is asked for; details are looked at only where `needs_details`."""
+        """Whether the post passes; details are used only if `needs_details`."""
         if self._langs and not any(post.lang == lang or post.lang.startswith(f"{lang}-") for lang in self._langs):
             return False
         if self._hashtags and self._hashtags.isdisjoint(map(identity, post.hashtags)):
@@ -158,13 +158,13 @@ class _Phrase:
 
 
 def _tokens(text: str) -> str:
-    """The words by their identity, a space before and after each; empty where there is none."""
+    """The words by identity, with spaces around each; empty without words."""
     words = " ".join(map(identity, _TOKEN.findall(text)))
     return words and f" {words} "
 
 
 def _is_in(box: Box, details: Details) -> bool:
-    """Whether the post's coordinates are in the box; where it has none, whether its place shares a point with it."""
+    """Whether the post's coordinates are in the box; without coordinates, whether its place overlaps it."""
     if details.coordinates is not None:
         longitude, latitude = details.coordinates
         return _overlap(box, (longitude, latitude, longitude, latitude))
@@ -178,6 +178,6 @@ def _overlap(one: Box, other: Box) -> bool:
 
 
 def _spans(box: Box) -> list[tuple[float, float]]:
-    """The longitudes from west to east; two spans where the box lies across the 180th meridian."""
+    """The longitudes from west to east; two spans if the box crosses the 180th meridian."""
     west, _, east, _ = box
     return [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]

@@ -1,4 +1,4 @@
-"""From addresses to sources: the class of each kind is named in `contract.sources`."""
+"""Opens the sources that addresses name; `contract.sources` has the class of each kind."""
 
 import importlib
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ def open_source(addresses: Sequence[SourceAddress], beside: Selection | None = N
 
 
 def _singly(address: SourceAddress) -> list[SourceAddress]:
-    """Each server of a list as an address of its own, so that it resumes in whatever company (`resuming`).
+    """Each server of a list as an address of its own, so that it resumes alone or with others (`resuming`).
 
     With a limit the list stays one source: the limit is for all its servers together.
     """
@@ -50,7 +50,7 @@ def _together(addresses: list[SourceAddress], beside: Selection) -> Source:
 
 
 def _open(address: SourceAddress, beside: Selection) -> Source:
-    """One source. It is given its own keys, and the selection too: its network may apply some of it itself."""
+    """One source. It gets its own keys, and the selection too, since its network may apply some keys itself."""
     if address.kind not in SOURCES:
         raise SourceError(f"unknown source {address.kind!r}; known are {', '.join(SOURCES)}")
     selection = Selection.from_address(address).and_also(beside)

@@ -1,4 +1,4 @@
-"""`auto`: Jetstream where it answers, else the simulator."""
+"""`auto`: Jetstream if it answers, else the simulator."""
 
 import logging
 import threading
@@ -24,10 +24,10 @@ ANSWERS_WITHIN_S = 5.0
 def resolve_auto(
     addresses: Sequence[SourceAddress], directory: Path, within_s: float = ANSWERS_WITHIN_S
 ) -> list[SourceAddress]:
-    """The addresses, each `auto` among them replaced by what it stands for in this spool.
+    """The addresses, with each `auto` replaced by its choice for this spool.
 
-    Decided at the first start and then kept beside the spool (`auto.json`): an outage must not mix simulated posts with
-    real ones, nor a network that comes back real ones with simulated.
+    Decided at the first start and then kept in the spool's directory (`auto.json`): an outage, or its end, must not mix
+    simulated and real posts.
 
     Raises:
         OSError: the spool cannot be read or written.
@@ -55,7 +55,7 @@ def _resolved(address: SourceAddress, directory: Path, within_s: float) -> Sourc
 
 
 def answering(hosts: tuple[str, ...], within_s: float) -> str | None:
-    """The first of the hosts that opens a stream, all asked at once; None where none does in time."""
+    """The first host that opens a stream; all are asked at once. None if no host does in time."""
     answered: list[str] = []
     known = threading.Event()
     asking = [

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 DIALECTS = ("auto", *dialects())
 BUFFER_BYTES = 1024 * 1024
-COMPRESSED_BYTES = 16 * 1024  # a step of decompression: what it becomes must fit into memory, whatever the ratio
-MAX_LINE_BYTES = 16 * 1024 * 1024  # no network's message is near it; a longer one is left out, and says so
+COMPRESSED_BYTES = 16 * 1024  # one step of decompression: its result must fit into memory, whatever the ratio
+MAX_LINE_BYTES = 16 * 1024 * 1024  # far above any message; longer lines are recorded, not kept
 _DAMAGE = (EOFError, OSError, zlib.error, zstandard.ZstdError)
 
 
@@ -39,7 +39,7 @@ class FileSource:
         self._paths = paths
         self._dialect = dialect
         self._pace = pace or Pace(None)
-        # The pace and the dialect change nothing about which lines these are.
+        # Pace and dialect do not change which lines these are.
         self.source_id = source_id("file", paths[0].name, *(str(path.absolute()) for path in paths))
 
     @classmethod
@@ -47,7 +47,7 @@ class FileSource:
         """`file:PATH,PATH,pace=flat|recorded|N,dialect=auto|x|…`.
 
         Raises:
-            SourceError: no path, a path that is no readable file, a value that is none of these.
+            SourceError: no path, an unreadable file, or an invalid value.
         """
         address.refuse_unknown({"pace", "dialect"})
         paths = [Path(item).expanduser() for item in address.items]
@@ -58,7 +58,7 @@ class FileSource:
                 raise SourceError(f"source file: {path} {'is not a file' if path.exists() else 'does not exist'}")
         dialect = address.values.get("dialect", "auto")
         if dialect not in DIALECTS:
-            raise SourceError(f"source file: dialect={dialect} is none of {', '.join(DIALECTS)}")
+            raise SourceError(f"source file: unknown dialect={dialect}; allowed: {', '.join(DIALECTS)}")
         pace = address.values.get("pace", "flat")
         try:
             return cls(paths, dialect=None if dialect == "auto" else dialect, pace=pace_from(pace))
@@ -66,10 +66,10 @@ class FileSource:
             raise SourceError(f"source file: pace={pace} is not flat, recorded or lines per second") from None
 
     def read(self, after: str | None, stop: threading.Event) -> Iterator[Line | Gap]:
-        """Yields the lines after the cursor. Blank ones too: they are keep-alives, and they are counted.
+        """Yields the lines after the cursor, blank ones too: they are keep-alives, and are counted.
 
         Raises:
-            SourceError: a file has gone, has become shorter, or is damaged. What came before the damage was yielded.
+            SourceError: a file is missing, shorter than before, or damaged. Lines before the damage were yielded.
         """
         first, count, offset = _parse_cursor(after, len(self._paths))
         for index in range(first, len(self._paths)):
@@ -106,7 +106,7 @@ def _without_end(raw: bytes) -> bytes:
 
 
 def _skip_line(file: IO[bytes], last: bytes) -> int:
-    """Reads to the end of a line that is too long; how many more bytes it had."""
+    """Reads to the end of a line that is too long; returns how many more bytes it had."""
     skipped = 0
     while last and not last.endswith(b"\n"):
         last = file.readline(BUFFER_BYTES)
@@ -120,7 +120,7 @@ def _parse_cursor(cursor: str | None, files: int) -> tuple[int, int, int]:
     try:
         index, count, offset = (int(part) for part in cursor.split(":"))
     except ValueError:
-        raise SourceError(f"source file: {cursor!r} is no cursor of this source") from None
+        raise SourceError(f"source file: invalid cursor {cursor!r}") from None
     if not 0 <= index < files:
         raise SourceError(f"source file: the cursor {cursor} names file {index} of {files}")
     return index, count, offset
@@ -151,7 +151,7 @@ def _reason(error: Exception) -> str:
 
 
 class _Stream(Protocol):
-    """What zlib's and zstandard's decompressors have in common."""
+    """The common methods of zlib's and zstandard's decompressors."""
 
     @property
     def eof(self) -> bool: ...
@@ -173,8 +173,8 @@ def _zstd() -> _Stream:
 class _Decompressed(io.RawIOBase):
     """The content of a compressed file of one or more streams, one after another.
 
-    Not gzip.GzipFile, which forgets what it has read when it meets damage, nor zstandard's stream_reader, which ends
-    without a word where a frame is cut off.
+    gzip.GzipFile drops what it has read when it meets damage, and zstandard's stream_reader ends silently in a frame
+    that is cut off.
     """
 
     def __init__(self, path: Path, begin: Callable[[], _Stream]) -> None:
@@ -185,11 +185,11 @@ class _Decompressed(io.RawIOBase):
         self._content = memoryview(b"")
 
     def readable(self) -> bool:
-        """Yes."""
+        """True: io.RawIOBase asks."""
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
-        """Fills the buffer with what comes next; 0 at the end.
+        """Fills the buffer with the next bytes; 0 at the end.
 
         Raises:
             EOFError: the file ends inside a stream.

@@ -20,8 +20,8 @@ class SimulatorSource:
     """Lines of a simulated stream.
 
     The cursor is `N@START`: N lines were made, and the event time of the first one in epoch milliseconds. A finite
-    stream keeps its start, so that it goes on with exactly the lines that it would have had. An endless one is the
-    present: it goes on with the line that is next, as of now, unless its address fixes the start.
+    stream keeps its start, so it resumes with exactly the same lines. An endless one is the present: it resumes with
+    the next line, at the current time, unless its address fixes the start.
     """
 
     replayable = True
@@ -37,7 +37,7 @@ class SimulatorSource:
         """`simulator:posts=N,seed=N,rate=N,start=TIME,…`; see Settings.
 
         Raises:
-            AddressError: an unknown key, or a value that a key can't have.
+            AddressError: an unknown key or an invalid value.
         """
         return cls(Settings.from_address(address))
 
@@ -45,7 +45,7 @@ class SimulatorSource:
         """Yields the lines after the cursor, at the rate of the settings.
 
         Raises:
-            SourceError: the cursor is none of ours.
+            SourceError: an invalid cursor.
         """
         settings = self._settings
         first, start_ms = self._resume(after)
@@ -69,10 +69,10 @@ def parse_cursor(cursor: str) -> tuple[int, int]:
     """Lines made so far, and the stream's start in epoch milliseconds.
 
     Raises:
-        SourceError: the cursor is none of ours.
+        SourceError: an invalid cursor.
     """
     try:
         made, start_ms = cursor.split("@")
         return int(made), int(start_ms)
     except ValueError:
-        raise SourceError(f"source simulator: {cursor!r} is no cursor of this source") from None
+        raise SourceError(f"source simulator: invalid cursor {cursor!r}") from None

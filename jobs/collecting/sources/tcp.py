@@ -15,10 +15,10 @@ from contract.backoff import Backoff, Retries
 from contract.source_address import SourceAddress
 
 CONNECT_WITHIN_S = 5.0
-LOOK_INTERVAL_S = 0.2  # how soon a stop is noticed
+LOOK_INTERVAL_S = 0.2  # a stop is noticed within this time
 RECEIVE_BYTES = 256 * 1024
-MAX_LINE_BYTES = 16 * 1024 * 1024  # as for files: a longer line is left out, and says so
-# A server may be silent for hours; one that has gone without a word is noticed in about two minutes.
+MAX_LINE_BYTES = 16 * 1024 * 1024  # as for files: longer lines are recorded, not kept
+# A server may be silent for hours; one that vanished is noticed in about two minutes.
 _KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
 
 
@@ -26,13 +26,13 @@ log = logging.getLogger(__name__)
 
 
 class TcpSource:
-    """Lines of one line server, for as long as it is asked for.
+    """Lines of one line server, until `stop`.
 
-    A line server cannot be asked for what it sent before: from the end of one connection to the beginning of the next
-    there is a gap. The cursor is `LINES@MS`: lines received so far, and when the last one was, epoch milliseconds. A
-    last line without an end is a line, as received.
+    A line server does not repeat lines: from the end of one connection to the beginning of the next there is a gap. The
+    cursor is `LINES@MS`: lines received so far, and when the last one came, epoch milliseconds. A last line without an
+    end is a line too.
 
-    A server that closes the connection is connected to again; with `ends` its closing is the end.
+    After the server closes the connection we connect again; with `ends`, its closing ends the source.
     """
 
     replayable = False
@@ -57,14 +57,14 @@ class TcpSource:
         self._clock = clock
         self._retries = Retries(backoff)
         self._lines = 0
-        self._away_since_ms: int | None = None  # when we last knew that we missed nothing; None: we never began
+        self._away_since_ms: int | None = None  # when we were last sure to miss nothing; None: never connected
 
     @classmethod
     def from_address(cls, address: SourceAddress, _: Selection) -> "TcpSource":
         """`tcp:HOST:PORT,dialect=auto|x|…,ends=0|1`.
 
         Raises:
-            SourceError: no host and port, or a value that is none.
+            SourceError: no host and port, or an invalid value.
         """
         address.refuse_unknown({"dialect", "ends"})
         if len(address.items) != 1:
@@ -72,17 +72,17 @@ class TcpSource:
         host, port = _host_and_port(address.items[0])
         dialect = address.values.get("dialect", "auto")
         if dialect not in DIALECTS:
-            raise SourceError(f"source tcp: dialect={dialect} is none of {', '.join(DIALECTS)}")
+            raise SourceError(f"source tcp: unknown dialect={dialect}; allowed: {', '.join(DIALECTS)}")
         ends = address.values.get("ends", "0")
         if ends not in ("0", "1"):
             raise SourceError(f"source tcp: ends={ends} is neither 0 nor 1")
         return cls(host, port, dialect=None if dialect == "auto" else dialect, ends=ends == "1")
 
     def read(self, after: str | None, stop: threading.Event) -> Iterator[Item]:
-        """Yields lines, and a gap where it was not connected.
+        """Yields lines, and a gap for each time without a connection.
 
         Raises:
-            SourceError: the cursor is none of ours.
+            SourceError: an invalid cursor.
         """
         self._lines, self._away_since_ms = _parse_cursor(after)
         while not stop.is_set():
@@ -96,7 +96,7 @@ class TcpSource:
             stop.wait(self._retries.next_s())
 
     def _connected(self, stop: threading.Event) -> socket.socket | None:
-        """A connection, sooner or later; None at a stop."""
+        """Connects, retrying until it succeeds; None at a stop."""
         while not stop.is_set():
             try:
                 connection = socket.create_connection(self._address, timeout=CONNECT_WITHIN_S)
@@ -148,7 +148,7 @@ class TcpSource:
     def _gap(self, why: str, since_ms: int) -> Gap:
         now_ms = self._now_ms()
         self._away_since_ms = now_ms
-        # Milliseconds are cut: it ends with the one that we are in, not before it.
+        # Milliseconds are truncated: the gap ends with the current one, not before it.
         return Gap(self._cursor, f"{self._where}: {why}", _moment(since_ms), _moment(now_ms + 1))
 
     @property
@@ -174,11 +174,11 @@ class _Buffer:
     """Bytes as they arrive → lines, without their ends."""
 
     def __init__(self) -> None:
-        self._parts: list[bytes] = []  # of the line that is not yet whole; joined once, at its end
+        self._parts: list[bytes] = []  # parts of the unfinished line, joined once at its end
         self._size = 0
 
     def lines(self, received: bytes) -> Iterator[bytes | _TooLong]:
-        """The lines that are whole with these bytes; with none, at the end, what is left."""
+        """The lines completed by these bytes; without bytes, at the end, the rest."""
         if not received:
             if self._size:
                 yield self._take()
@@ -214,7 +214,7 @@ def _parse_cursor(cursor: str | None) -> tuple[int, int | None]:
         return 0, None
     found = re.fullmatch(r"(\d+)@(\d{1,15})", cursor)
     if found is None:
-        raise SourceError(f"source tcp: {cursor!r} is no cursor of this source")
+        raise SourceError(f"source tcp: invalid cursor {cursor!r}")
     return int(found[1]), int(found[2])
 
 

@@ -30,10 +30,10 @@ CHECK_WITHIN_S = 60.0
 
 
 class SuperviseCollector(SuperviseOperator):
-    """Attaches to the spool's collector, or starts it; replaces it where another source is wanted.
+    """Attaches to the spool's collector, or starts it; replaces it when another source is chosen.
 
-    A start is never followed by the next sooner than after a delay that grows with each failure in a row: the trigger
-    is told not to report the end before. The spool's own lock keeps a second collector out, whoever starts it.
+    After a start the trigger reports an end only after a delay, which grows with each failure in a row, so restarts
+    slow down. The spool's own lock keeps a second collector out, whoever starts it.
     """
 
     def execute(self, context: Context) -> None:

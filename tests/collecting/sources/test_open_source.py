@@ -53,7 +53,7 @@ def test_source_ids_stay_what_they_are_for_cursors_are_kept_under_them(
         ("file:/dev/null,pace=1,pace=2", "'pace' is given twice"),
         ("file:{file},speed=1", "unknown key 'speed'; known are dialect, pace"),
         ("file:{file},pace=fast", "pace=fast is not flat, recorded or lines per second"),
-        ("file:{file},dialect=latin", "dialect=latin is none of auto, x"),
+        ("file:{file},dialect=latin", "unknown dialect=latin; allowed: auto, x"),
         ("simulator:post=1", "unknown key 'post'"),
         ("simulator:posts=-1", "posts=-1: must be a whole number from 0 on"),
         ("simulator:posts=many", "posts=many"),

@@ -63,5 +63,5 @@ def test_a_number_of_posts_without_a_rate_comes_flat_out_and_an_endless_stream_a
 
 @pytest.mark.parametrize("cursor", ["", "7", "a@b", "1@2@3", "0:1:2"])
 def test_a_cursor_of_another_source_is_refused(cursor: str) -> None:
-    with pytest.raises(SourceError, match="no cursor"):
+    with pytest.raises(SourceError, match="invalid cursor"):
         first_lines(Settings(), 1, after=cursor)

@@ -198,7 +198,7 @@ def test_the_dialect_is_the_address_s_or_unknown(serve: Callable[..., LineServer
         ("tcp:localhost:65536", "is no HOST:PORT"),
         ("tcp:a:1,b:2", "expected one HOST:PORT"),
         ("tcp:::1:5555", "is no HOST:PORT"),
-        ("tcp:a:1,dialect=y", "dialect=y is none of"),
+        ("tcp:a:1,dialect=y", "unknown dialect=y; allowed: "),
         ("tcp:a:1,ends=2", "ends=2 is neither"),
         ("tcp:a:1,retry=2", "unknown key 'retry'"),
     ],
@@ -216,7 +216,7 @@ def test_an_address_of_ipv6_stands_in_brackets() -> None:
 @pytest.mark.parametrize("cursor", ["", "5", "5@", "@5", "a@b", "1@2@3"])
 def test_a_cursor_of_another_source_is_refused(cursor: str) -> None:
     source: Source = TcpSource("127.0.0.1", 9)
-    with pytest.raises(SourceError, match="is no cursor"):
+    with pytest.raises(SourceError, match="invalid cursor"):
         list(source.read(cursor, threading.Event()))
 
 

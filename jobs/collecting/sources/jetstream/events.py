@@ -70,7 +70,7 @@ class EventPosition(NamedTuple):
         """
         time_us, _, digest = cursor.partition(":")
         if not time_us.isdigit() or not digest:
-            raise SourceError(f"source jetstream: {cursor!r} is no cursor of this source")
+            raise SourceError(f"source jetstream: invalid cursor {cursor!r}")
         return cls(int(time_us), digest)
 
     def __str__(self) -> str:

@@ -29,22 +29,22 @@ POSTS = "app.bsky.feed.post"
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024  # servers allow events of 1 to 2 MB
 OPEN_TIMEOUT_S = 10.0
 STOP_POLL_S = 0.25
-STEADY_S = 2.0  # a connection that lasted so long was a good one
+STEADY_S = 2.0  # a connection that lasted this long counts as good
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TOO_BIG = 1009  # RFC 6455, 7.4.1
 
 
 class JetstreamSource:
-    """Events as received, of the collections asked for.
+    """Events as received, of the chosen collections.
 
-    The cursor is `TIME_US:DIGEST` (see `EventPosition`). When resumed, it asks for what came `overlap_s` before
-    the cursor and leaves out what it had: so the server proves that it still has the last event that we know. Where the
-    first one that it sends is later, there is a hole between the two; version 1 says nothing itself.
+    The cursor is `TIME_US:DIGEST` (see `EventPosition`). When resumed, it asks for events from `overlap_s` before
+    the cursor and leaves out known ones: so the server proves that it still has our last event. If the first event that
+    it sends is later, there is a gap between the two; version 1 reports nothing itself.
     """
 
-    replayable = True  # what went by while nobody read comes after, or is a gap
+    replayable = True  # events missed while not reading come later, or are a gap
     cursor_inclusive = True
-    skips = 10_000  # more than comes in the overlap
+    skips = 10_000  # more than fit into the overlap
 
     def __init__(
         self,
@@ -67,16 +67,16 @@ class JetstreamSource:
         self._retries = Retries(backoff)
         self._clock = clock
         self._recent = Recent(2 * self._overlap_us)  # twice: another host's clock may differ
-        self._last: EventPosition | None = None  # the newest event that we had
-        self._listened_us = 0  # when it first listened; asked for while no event has come
+        self._last: EventPosition | None = None  # our newest event
+        self._listened_us = 0  # when it first connected; resumed from there until an event comes
         self._refusals = 0
 
     @classmethod
-    def from_address(cls, address: SourceAddress, selection: Selection) -> "JetstreamSource":  # noqa: ARG003 - ours to apply
+    def from_address(cls, address: SourceAddress, selection: Selection) -> "JetstreamSource":  # noqa: ARG003 - we apply it
         """`jetstream:HOST,HOST,collections=NAME+NAME,overlap_s=5,silence_s=60`.
 
         Raises:
-            SourceError: a value that is none.
+            SourceError: an invalid value.
         """
         address.refuse_unknown({"collections", "overlap_s", "silence_s"})
         hosts = address.items or PUBLIC_HOSTS
@@ -90,15 +90,15 @@ class JetstreamSource:
         )
 
     def skip(self, held: Iterable[Line]) -> None:
-        """Does not yield these events again, not from another host either."""
+        """Never yields these events again, not even from another host."""
         positions = [EventPosition.parse(line.cursor) for line in held]
         self._recent.add(positions, max((position.time_us for position in positions), default=0))
 
     def read(self, after: str | None, stop: threading.Event) -> Iterator[Item]:
-        """Yields events until `stop`; connects again as often as it must.
+        """Yields events until `stop`; reconnects as often as needed.
 
         Raises:
-            SourceError: the cursor is none of ours.
+            SourceError: an invalid cursor.
         """
         self._last = None if after is None else EventPosition.parse(after)
         failures = 0
@@ -121,7 +121,7 @@ class JetstreamSource:
                 return
 
     def _failed(self, error: Exception) -> tuple[str, float]:
-        """Why a connection is none (any more), and how long the server asks us to stay away, seconds."""
+        """Why a connection failed or ended, and how many seconds the server asks us to wait."""
         if isinstance(error, InvalidStatus):
             self._refusals += _refuses_cursor(error)
             answer = error.response
@@ -129,13 +129,13 @@ class JetstreamSource:
             return said, asked_wait_s(answer.headers, datetime.now(UTC)) or 0.0
         if isinstance(error, ConnectionClosed):
             if isinstance(error.__cause__, PayloadTooBig) or (error.sent and error.sent.code == _TOO_BIG):
-                self._refusals = len(self._hosts)  # it would come again: go on behind it, and say so
+                self._refusals = len(self._hosts)  # it would come again: continue after it, with a gap
             return f"the connection was lost: {error}", 0.0
         return f"{type(error).__name__}: {error}", 0.0
 
     def _connection(self, host: str, stop: threading.Event) -> Iterator[Item]:
         """One connection's events. Returns only when `stop` is set."""
-        live = self._refusals >= len(self._hosts)  # nobody has what we ask for any more
+        live = self._refusals >= len(self._hosts)  # no host has our position any more
         url = subscribe_url(host, self._asked(live))
         with connect(
             url,
@@ -182,7 +182,7 @@ class JetstreamSource:
 
 
 def subscribe_url(host: str, asked: dict[str, object]) -> str:
-    """The endpoint of a host, or of a ws(s) URL, with what is asked for.
+    """The endpoint of a host or a ws(s) URL, with the request's parameters.
 
     Raises:
         SourceError: it is neither.

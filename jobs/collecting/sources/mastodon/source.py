@@ -30,9 +30,9 @@ STREAMS = {"public": "public", "local": "public/local", "hashtag": "hashtag"}
 CHUNK_BYTES = 64 * 1024
 OPEN_TIMEOUT_S = 10.0
 STOP_POLL_S = 0.2
-STEADY_S = 5.0  # a connection that lasted so long was a good one
-TELL_EACH_S = 3600.0  # of a long hole the books know before it ends
-# Asked again it would say the same: moved, no such stream, no right to it, or a tag that is none.
+STEADY_S = 5.0  # a connection that lasted this long counts as good
+TELL_EACH_S = 3600.0  # a long outage is recorded in pieces, before it ends
+# A retry would get the same answer: moved, no such stream, no right to it, or an invalid tag.
 HOPELESS = {301, 302, 307, 308, 400, 401, 403, 404, 405, 410, 422}
 
 
@@ -40,7 +40,7 @@ HEADERS = {"Accept": "text/event-stream", "Accept-Encoding": "identity", "User-A
 
 
 class _Bearer(requests.auth.AuthBase):
-    """The token, or nothing. Without an object like this, requests sends what ~/.netrc has for the host."""
+    """The token, or nothing. Without such an object requests would send ~/.netrc's password for the host."""
 
     def __init__(self, token: str | None) -> None:
         self._token = token
@@ -51,11 +51,11 @@ class _Bearer(requests.auth.AuthBase):
         return request
 
 
-class _Lost(Exception):  # noqa: N818 - it says what happened
-    """The connection is over, or there was none.
+class _Lost(Exception):  # noqa: N818 - it states a condition
+    """The connection ended, or failed.
 
     Attributes:
-        wait_s: how long the server asks us to stay away.
+        wait_s: how long the server asks us to wait.
     """
 
     def __init__(self, why: str, wait_s: float = 0.0) -> None:
@@ -64,12 +64,12 @@ class _Lost(Exception):  # noqa: N818 - it says what happened
 
 
 class MastodonSource:
-    """Events as received. The cursor is `MS.N`: when something was last heard of the server, and a number.
+    """Events as received. The cursor is `MS.N`: when the server was last heard, and a number.
 
-    There is no picking up: what the server says while nobody listens is missed, and that is a gap, from what was last
-    heard (its `:thump` counts) to the new connection. What came of an event that a lost connection tore is a line too,
-    so that it is in the books; a client by the standard would drop it without a word. Torn by our own stop it is none:
-    the gap of the next start begins before it.
+    The server repeats nothing: what it sends while we are not connected is missed. That is a gap, from the last sign of
+    the server (its `:thump` counts) to the new connection. The received part of an event that a lost connection tore is
+    a line too, so that it is recorded; a standard client would drop it silently. An event torn by our own stop is
+    dropped: the gap of the next start begins before it.
     """
 
     replayable = False
@@ -93,16 +93,16 @@ class MastodonSource:
         self._silence_s = silence_s
         self._retries = Retries(backoff or Backoff(longest_s=60.0))
         self._clock = clock
-        self._streaming: str | None = None  # the URL's beginning, once it is known
+        self._streaming: str | None = None  # the URL's beginning, once known
         self._heard_ms: int | None = None
         self._number = 0
 
     @classmethod
     def from_address(cls, address: SourceAddress, selection: Selection) -> "MastodonSource":  # noqa: ARG003
-        """`mastodon:SERVER,stream=public|local|hashtag,tag=NAME,silence_s=45`; `open_source` takes a list apart.
+        """`mastodon:SERVER,stream=public|local|hashtag,tag=NAME,silence_s=45`; `open_source` splits a list of servers.
 
         Raises:
-            SourceError: no server, or a value that is none.
+            SourceError: no server, or an invalid value.
         """
         address.refuse_unknown({"stream", "tag", "silence_s"})
         if not address.items:
@@ -110,7 +110,7 @@ class MastodonSource:
         tag = address.values.get("tag", "").removeprefix("#")
         stream = address.values.get("stream", "hashtag" if tag else "public")
         if stream not in STREAMS:
-            raise SourceError(f"source mastodon: stream={stream} is none of {', '.join(STREAMS)}")
+            raise SourceError(f"source mastodon: unknown stream={stream}; allowed: {', '.join(STREAMS)}")
         if (stream == "hashtag") != bool(tag):
             raise SourceError("source mastodon: stream=hashtag and tag=NAME go together")
         silence_s = seconds(address, "silence_s", 45.0)
@@ -118,13 +118,13 @@ class MastodonSource:
         return cls(address.items[0], STREAMS[stream], query, silence_s=silence_s)
 
     def read(self, after: str | None, stop: threading.Event) -> Iterator[Item]:
-        """Yields events until `stop`; connects again as often as it must.
+        """Yields events until `stop`; reconnects as often as needed.
 
         Raises:
-            SourceError: the server does not let us, and will not: no token, no such stream.
+            SourceError: the server refuses for good: no token, no such stream.
         """
         self._heard_ms = None if after is None else _heard_at(after)
-        why = "nobody listened"
+        why = "the collector was not connected"
         while not stop.is_set():
             began_s = time.monotonic()
             try:
@@ -145,7 +145,7 @@ class MastodonSource:
                 return
 
     def _told_so_far(self, why: str) -> Iterator[Gap]:
-        """A piece of a hole that is long already; the next one begins at its end."""
+        """A piece of a long gap; the next one begins at its end."""
         begin_ms = self._heard_ms
         if begin_ms is not None and self._clock() - begin_ms / 1000 >= TELL_EACH_S:
             yield Gap(self._heard(), why, _moment(begin_ms), _moment(self._heard_ms))
@@ -175,10 +175,10 @@ class MastodonSource:
                 if blocks.rest:
                     yield Line(self._next_cursor(), blocks.rest, "mastodon")
                 raise
-            # At our own stop nothing is said: it may have been silent for long, and what is half here is in the gap.
+            # At our own stop nothing is recorded: a torn event is in the next gap.
 
     def _opened(self) -> requests.Response:
-        """The stream, when the server has said yes."""
+        """The stream, once the server has accepted."""
         token = token_for(self._host)
         response = self._asked(self._streaming_server(token) + self._path, token)
         if response.status_code == 200:
@@ -192,7 +192,7 @@ class MastodonSource:
             raise _Lost(said, asked_wait_s(response.headers, datetime.now(UTC)) or 0.0)
 
     def _streaming_server(self, token: str | None) -> str:
-        """Where the server has its streams: often on a host of their own, which it names."""
+        """The server's streaming URL: often on another host, which it names."""
         if self._streaming is None:
             with self._asked(f"{self._server}/api/v2/instance", token) as response:
                 if response.status_code in (429, *range(500, 600)):
@@ -202,7 +202,7 @@ class MastodonSource:
         return self._streaming
 
     def _asked(self, url: str, token: str | None) -> requests.Response:
-        """The answer's head. No redirects: they would take the token to whom it is not for."""
+        """Sends a request and reads the head of the answer. No redirects: they could send the token elsewhere."""
         timeout = (OPEN_TIMEOUT_S, self._silence_s)
         try:
             return requests.get(
@@ -212,7 +212,7 @@ class MastodonSource:
             raise _Lost(_short(error)) from error
 
     def _chunks(self, response: requests.Response, stop: threading.Event) -> Iterator[bytes]:
-        """What comes, as it comes."""
+        """Yields bytes as they arrive."""
         while not stop.is_set():
             try:
                 chunk = response.raw.read1(CHUNK_BYTES)
@@ -227,7 +227,7 @@ class MastodonSource:
             yield chunk
 
     def _heard(self) -> str:
-        """Notes that the server was heard just now; a cursor for it."""
+        """Notes that the server was heard now; returns the cursor."""
         self._heard_ms = max(int(self._clock() * 1000), self._heard_ms or 0)
         return self._next_cursor()
 
@@ -238,13 +238,13 @@ class MastodonSource:
 
 @contextmanager
 def _ended_at(stop: threading.Event, response: requests.Response) -> Iterator[None]:
-    """Ends a read that waits when `stop` is set, and the response at the end."""
+    """Ends a waiting read when `stop` is set, and the response at the end."""
     done = threading.Event()
 
     def watch() -> None:
         while not done.wait(STOP_POLL_S):
             if stop.is_set():
-                with suppress(Exception):  # it has ended by itself
+                with suppress(Exception):  # it ended by itself
                     response.raw.shutdown()
                 return
 
@@ -284,7 +284,7 @@ def _named_streaming(response: requests.Response) -> str | None:
 def _heard_at(cursor: str) -> int:
     heard_ms = cursor.partition(".")[0]
     if not heard_ms.isdigit():
-        raise SourceError(f"source mastodon: {cursor!r} is no cursor of this source")
+        raise SourceError(f"source mastodon: invalid cursor {cursor!r}")
     return int(heard_ms)
 
 

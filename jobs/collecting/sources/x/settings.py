@@ -1,4 +1,4 @@
-"""What an address of X says (docs/contracts.md, "Source addresses")."""
+"""Settings in an address of X (docs/contracts.md, "Source addresses")."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from collecting.sources.x.rules import rules_for
 from collecting.sources.x.spend import USD_PER_POST, Budget
 from contract.source_address import SourceAddress
 
-SILENCE_S = 30.0  # X sends a keep-alive each 20 s
+SILENCE_S = 30.0  # X sends a keep-alive every 20 s
 _KEYS = {
     "geo",
     "place",
@@ -33,10 +33,10 @@ class Settings:
 
     Attributes:
         rules: in X's operators.
-        name: readable part of the source_id: what is asked for.
+        name: readable part of the source_id: the selection.
         url: of the API, without a path.
-        proxy: URL of a proxy; None: what the environment says (HTTPS_PROXY, NO_PROXY).
-        silence_s: a connection without a byte for so long is dropped.
+        proxy: URL of a proxy; None: the environment's (HTTPS_PROXY, NO_PROXY).
+        silence_s: seconds without a byte after which a connection is dropped.
     """
 
     rules: tuple[str, ...]
@@ -52,7 +52,7 @@ class Settings:
 
         Raises:
             AddressError: an unknown key.
-            SourceError: a value that a key can't have, or nothing to stream by.
+            SourceError: an invalid value, or an empty selection.
         """
         address.refuse_unknown(_KEYS)
         if address.items:

@@ -1,4 +1,4 @@
-"""X's filtered stream as a source: rules, one connection after another, and the holes between them."""
+"""X's filtered stream as a source: rules, one connection after another, and the gaps between them."""
 
 import contextlib
 import logging
@@ -24,14 +24,14 @@ from contract.source_address import SourceAddress
 
 log = logging.getLogger(__name__)
 
-STABLE_S = 10.0  # a connection that stood so long ends a row of failures
-GAP_EVERY_S = 3600.0  # a long hole is told in pieces, so that the books know of it before it ends
+STABLE_S = 10.0  # a connection that lasted this long ends a series of failures
+GAP_EVERY_S = 3600.0  # a long outage is recorded in pieces, before it ends
 NOT_RUNNING = "the collector was not running"
 
 
 @dataclass(frozen=True)
 class Timing:
-    """What a test makes shorter."""
+    """Waits that tests shorten."""
 
     policy: Policy = field(default_factory=Policy)
     stable_s: float = STABLE_S
@@ -45,8 +45,8 @@ class XSource:
     milliseconds. A keep-alive moves TIME on.
 
     Attributes:
-        last_error: what holds it up at the moment; None while it is connected.
-        server_side: keys of the selection that X's rules see to.
+        last_error: why it is not connected; None while it is.
+        server_side: keys of the selection that X's rules apply.
     """
 
     replayable = False
@@ -70,19 +70,19 @@ class XSource:
 
     @classmethod
     def from_address(cls, address: SourceAddress, selection: Selection) -> "XSource":
-        """`x:terms=rain+snow,langs=en,geo=1`; see Settings. The token is looked at when reading begins.
+        """`x:terms=rain+snow,langs=en,geo=1`; see Settings. The token is read when reading begins.
 
         Raises:
             AddressError: an unknown key.
-            SourceError: a value that a key can't have, or what X's rules cannot say.
+            SourceError: an invalid value, or something that X's rules cannot express.
         """
         return cls(Settings.from_address(address, selection))
 
     def read(self, after: str | None, stop: threading.Event) -> Iterator[Item]:
-        """Yields what X streams, until `stop`. Blank lines are keep-alives: they only move the cursor.
+        """Yields X's lines until `stop`. Blank lines are keep-alives: they only advance the cursor.
 
         Raises:
-            SourceError: no token, X refuses it, a rule or the request, or the account of spending cannot be kept.
+            SourceError: no token; X refuses the token, a rule or the request; or the spending cannot be recorded.
         """
         client = Client(
             read_token(),
@@ -108,7 +108,7 @@ class XSource:
 
 @dataclass
 class _Hole:
-    """A time without a connection: since when (epoch seconds), and why, each reason once."""
+    """A time without a connection: its begin (epoch seconds), and the reasons, each once."""
 
     begin: float
     reasons: list[str]
@@ -138,7 +138,7 @@ class _Reading:
         self._failures = 0
 
     def run(self, stop: threading.Event) -> Iterator[Item]:
-        """Connects, reads, waits, again and again."""
+        """Connects, reads, waits, in a loop."""
         try:
             while not stop.is_set():
                 yield from self._once(stop)
@@ -181,7 +181,7 @@ class _Reading:
                 self._failures = 0
 
     def _lines(self, stream: Stream, stop: threading.Event) -> Iterator[Item]:
-        """Until `stop`, or the budget's end. What our own stop tears is no line: the next gap begins before it."""
+        """Reads until `stop` or the budget's end. A line torn by our own stop is dropped: it is in the next gap."""
         splitter = Splitter()
         try:
             for chunk in stream.chunks(stop):
@@ -193,21 +193,21 @@ class _Reading:
                     return
         except Failed:
             if torn := splitter.rest():
-                yield from self._taken([torn])  # it comes again from nowhere: dead, and in the books
+                yield from self._taken([torn])  # X will not send it again: it is recorded as dead
             raise
 
     def _taken(self, lines: list[bytes]) -> Iterator[Item]:
         posts = [line for line in lines if line.strip()]
         if not posts and lines:
             yield CursorOnly(self._cursor(self._last_byte_at))
-        self._spending.add(len(posts))  # what has come is paid for, whether it is taken or not
+        self._spending.add(len(posts))  # received posts are paid for, whether taken or not
         for raw in posts:
             self._count += 1
             yield Line(self._cursor(self._last_byte_at), raw, "x")
         if goodbye := next(filter(None, map(said_goodbye, posts)), None):
             raise Failed(f"X said: {goodbye}")
 
-    # -- between two
+    # -- between connections
 
     def _wait(self, seconds: float, why: str, stop: threading.Event, *, say: str) -> Iterator[Item]:
         self._hole = self._hole or _Hole(self._last_byte_at, [])
@@ -221,11 +221,11 @@ class _Reading:
                 yield from self._gap_so_far()
 
     def _gap_so_far(self) -> Iterator[Gap]:
-        """The hole until now, if there is one; the rest of it, if any, begins here."""
+        """The gap until now, if any; the rest begins here."""
         if self._hole is None:
             return
         now = self._clock()
-        begin, why = min(self._hole.begin, now), self._hole.why  # a clock that was set back makes no negative hole
+        begin, why = min(self._hole.begin, now), self._hole.why  # a clock that was set back makes no negative gap
         self._hole = _Hole(now, self._hole.reasons[-1:])
         yield Gap(self._cursor(now), why, utc(begin), utc(now))
 
@@ -239,5 +239,5 @@ def _parse_cursor(cursor: str | None) -> tuple[int, float | None]:
     try:
         count, at_ms = (int(part) for part in cursor.split("@"))
     except ValueError:
-        raise SourceError(f"source x: {cursor!r} is no cursor of this source") from None
+        raise SourceError(f"source x: invalid cursor {cursor!r}") from None
     return count, at_ms / 1000

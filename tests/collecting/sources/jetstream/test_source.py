@@ -340,4 +340,4 @@ def test_addresses_are_hosts_or_urls_with_their_keys() -> None:
 
 def test_a_cursor_of_another_source_is_refused() -> None:
     with Reading(JetstreamSource(("ws://127.0.0.1:1",)), "no cursor") as reading:
-        assert "no cursor of this source" in reading.wait_for_error()
+        assert "invalid cursor" in reading.wait_for_error()

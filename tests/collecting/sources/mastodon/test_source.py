@@ -336,4 +336,4 @@ def test_a_hashtags_stream_is_asked_for_by_its_tag(server: FakeMastodon) -> None
 
 def test_a_cursor_of_another_source_is_refused(server: FakeMastodon) -> None:
     with Reading(source_of(server), "no cursor") as reading:
-        assert "no cursor of this source" in reading.wait_for_error()
+        assert "invalid cursor" in reading.wait_for_error()

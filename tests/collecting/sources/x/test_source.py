@@ -446,7 +446,7 @@ def test_a_long_hole_is_told_in_pieces_that_touch(x: FakeX) -> None:
 def test_a_cursor_of_another_source_is_refused(x: FakeX) -> None:
     with Reading(make(x), after="0:1:2") as reading:
         reading.join()
-    assert "no cursor" in str(reading.error)
+    assert "invalid cursor" in str(reading.error)
 
 
 # -- the token
