@@ -14,6 +14,7 @@ import yaml
 from airflow.secrets.local_filesystem import load_connections_dict
 
 from contract import names
+from contract.sources import dialects
 from hashtide_airflow import kafka_file, settings
 from hashtide_airflow.commands import submit_command
 from hashtide_airflow.services import HdfsExtra
@@ -133,7 +134,8 @@ def third_party(main: Path) -> set[str]:
     while to_read:
         path = to_read.pop()
         read.add(path)
-        for name in modules_named(path):
+        by_name = {each.format for each in dialects().values()} if path == jobs / "formats" / "__init__.py" else set()
+        for name in modules_named(path) | by_name:
             ours = jobs / name.replace(".", "/")
             files = [f for f in (ours.with_suffix(".py"), ours / "__init__.py") if f.is_file()]
             to_read += [f for f in files if f not in read]
