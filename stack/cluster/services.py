@@ -18,6 +18,7 @@ from stack.cluster.brokers import BrokersAwayError, describe_brokers
 from stack.cluster.layout import DATANODES
 from stack.config.deployment import Deployment
 from stack.config.endpoints import Endpoints
+from stack.observe.counts_db import read_only
 from stack.observe.lags import measure_lags
 from stack.observe.probes import ProbeError, describe, get_json
 from stack.observe.stages import Stages
@@ -164,13 +165,8 @@ def _addresses_of_nodemanagers() -> int:
 def postgres(endpoints: Endpoints) -> list[ServiceStatus]:
     """Whether it answers a query of the read-only role."""
     try:
-        dsn = endpoints.reader_dsn_file.read_text().strip()
-        connection = psycopg2.connect(dsn, connect_timeout=int(_LIMIT_S))
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute("select 1")
-        finally:
-            connection.close()
+        with read_only(endpoints.reader_dsn_file) as cursor:
+            cursor.execute("select 1")
     except (psycopg2.Error, OSError) as error:
         return [_row("postgres", "Postgres", (str(error).strip().splitlines() or ["no answer"])[-1])]
     return [_row("postgres", "Postgres", HEALTHY)]

@@ -38,7 +38,7 @@ from stack.config.source_address import FIRST, absolute, finite, parsed, require
 from stack.config.state_directory import StateDirectory
 from stack.config.token_files import token_files
 from stack.config.variables import chosen_source, set_variable
-from stack.observe.progress import Quiet, Steps
+from stack.observe.progress import Steps, quiet
 from stack.observe.status import Status
 from stack.toolchain import default_dir, fetch
 
@@ -55,7 +55,7 @@ class SupervisordBackend:
             StackError: this state directory has no stack.
         """
         place = _existing(home)
-        return Deployment(place, StackSettings.read(home=home), recall(place), fetch(default_dir(), Quiet()))
+        return Deployment(place, StackSettings.read(home=home), recall(place), fetch(default_dir(), quiet()))
 
     def status(self, deployment: Deployment, generation: int) -> Status:
         """What supervisord, Airflow and YARN look after here, and the stages."""
@@ -217,7 +217,7 @@ def bench(
             raise StackError(f"there is no bench {name!r}; there are: {', '.join(found)}")
         console.print(", ".join(found), highlight=False)
         return
-    parts = fetch(default_dir(), Quiet())
+    parts = fetch(default_dir(), quiet())
     environment = {**os.environ, "JAVA_HOME": str(parts.java_home), "HASHTIDE_JARS": str(parts.jars)}
     raise typer.Exit(
         subprocess.run([sys.executable, found[name], *context.args], env=environment, check=False).returncode

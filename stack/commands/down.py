@@ -5,7 +5,6 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import psutil
 import requests
@@ -157,14 +156,3 @@ def stop_containers(home: StateDirectory) -> str:
         return [pid for pid in working_in(home.nodemanager_local, below=True) if pid != os.getpid()]
 
     return "ended" if end_all(find, grace_s=5.0) else "none left"
-
-
-def left_over(home: StateDirectory) -> dict[int, str]:
-    """Processes that still use a state directory: its path is in their command line, or they work in it."""
-    found = {}
-    for process in psutil.process_iter(["pid", "cmdline", "cwd"]):
-        words, cwd = process.info["cmdline"] or [], process.info["cwd"] or ""
-        inside = Path(cwd).is_relative_to(home.root) if cwd else False
-        if process.pid != os.getpid() and (inside or any(str(home.root) in word for word in words)):
-            found[process.pid] = " ".join(words)[:200]
-    return found

@@ -10,7 +10,7 @@ import psycopg2
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 SQL = Path(__file__).resolve().parents[2] / "sql" / "stack"
-CONNECT_TIMEOUT_S = 10
+CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_MS = 60_000
 
 

@@ -102,14 +102,6 @@ class Steps:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-class Quiet:
-    """Shows nothing: for commands that only read."""
-
-    def started(self, step: str, total_bytes: int | None = None) -> None:
-        """Shows nothing."""
-
-    def advanced(self, step: str, by_bytes: int) -> None:
-        """Shows nothing."""
-
-    def done(self, step: str, detail: str = "") -> None:
-        """Shows nothing."""
+def quiet() -> Steps:
+    """Steps that nobody sees, for commands that only read."""
+    return Steps(Console(quiet=True))

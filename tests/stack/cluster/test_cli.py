@@ -151,7 +151,7 @@ def test_another_source_flows_only_where_one_is_named(watched: Watched) -> None:
     ("source", "why"),
     [(" ", "--source is empty"), ("rumour:today", "--source: "), ("file:/nowhere.jsonl", "there is no file")],
 )
-def test_a_source_that_is_none_is_refused(watched: Watched, source: str, why: str) -> None:
+def test_an_invalid_source_is_refused(watched: Watched, source: str, why: str) -> None:
     assert why in str(hashtide("watch", "--source", source).exception)
     assert watched.options is None
 

@@ -57,7 +57,7 @@ def test_a_second_file_changes_nothing_of_a_service_for_compose_1_29(name: str) 
     assert inside == sorted(inside)
 
 
-def test_who_makes_certificates_and_who_lists_brokers_are_told_how_many_there_are() -> None:
+def test_certificates_and_lists_of_brokers_have_the_same_number() -> None:
     told = {name for name, service in SERVICES.items() if "HASHTIDE_BROKERS" in service.get("environment", {})}
     assert told == {*ONCE, *(name for name in SERVICES if name.startswith("airflow-"))}
 
@@ -71,7 +71,7 @@ def test_no_service_may_do_more_than_it_needs(name: str) -> None:
     assert not {"privileged", "user", "cap_add", "pid", "ipc", "network_mode"} & set(service)
 
 
-def test_only_airflow_is_published_and_on_loopback_unless_told() -> None:
+def test_only_airflow_is_published_on_loopback_by_default() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert list(published) == ["airflow-api-server"]
     assert published["airflow-api-server"][0].startswith("${HASHTIDE_AIRFLOW_BIND:-127.0.0.1}:")

@@ -171,7 +171,7 @@ def test_another_retention_is_taken_over(cluster: SecuredCluster) -> None:
 
 
 @pytest.mark.kafka
-def test_a_topic_with_too_few_copies_is_told(cluster: SecuredCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_topic_with_too_few_copies_is_reported(cluster: SecuredCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     name = f"thin-{uuid.uuid4().hex}"
     client = admin_of(cluster)
     client.create_topics([NewTopic(name, 4, 1)])[name].result()
@@ -205,7 +205,7 @@ def test_the_collector_may_not_read(cluster: SecuredCluster) -> None:
 
 
 @pytest.mark.kafka
-def test_the_counter_may_not_join_anothers_group(cluster: SecuredCluster) -> None:
+def test_the_counter_may_not_join_a_foreign_group(cluster: SecuredCluster) -> None:
     assert read(cluster.client("counter"), "somebodys", "") == KafkaError.GROUP_AUTHORIZATION_FAILED
 
 
@@ -297,7 +297,7 @@ def test_no_password_is_in_a_brokers_log(cluster: SecuredCluster) -> None:
 
 
 @pytest.mark.kafka
-def test_brokers_that_do_not_come_are_told_with_those_that_are_there(cluster: SecuredCluster) -> None:
+def test_missing_brokers_are_reported_with_those_that_are_there(cluster: SecuredCluster) -> None:
     with pytest.raises(
         StackError, match=r"not all of its 4 brokers, only localhost:\d+, localhost:\d+, localhost:\d+;"
     ):
@@ -305,7 +305,7 @@ def test_brokers_that_do_not_come_are_told_with_those_that_are_there(cluster: Se
 
 
 @pytest.mark.kafka
-def test_a_broker_of_another_authority_is_told(cluster: SecuredCluster, tmp_path: Path) -> None:
+def test_a_broker_of_another_ca_is_reported(cluster: SecuredCluster, tmp_path: Path) -> None:
     pki.ensure(tmp_path)
     with pytest.raises(StackError, match="certificate verify failed"):
         kafka_access.ensure_access(
@@ -325,13 +325,13 @@ def test_with_one_broker_away_posts_are_written_and_read(cluster: SecuredCluster
         cluster.start("kafka-2")
 
 
-def test_nobody_at_the_door_is_told_with_the_address_and_the_reason(tmp_path: Path) -> None:
+def test_an_unreachable_kafka_is_reported_with_address_and_reason(tmp_path: Path) -> None:
     pki.ensure(tmp_path)
     with pytest.raises(StackError, match=r"localhost:1, brokers: .*Connection refused"):
         kafka_access.ensure_access("localhost:1", tmp_path / "authority", {}, brokers=1, retention_days=1, limit_s=0.1)
 
 
-def test_certificates_that_are_not_there_are_told(tmp_path: Path) -> None:
+def test_missing_certificates_are_reported(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=re.escape(str(tmp_path))):
         kafka_access.ensure_access("localhost:1", tmp_path, {}, brokers=1, retention_days=1, limit_s=0.1)
 

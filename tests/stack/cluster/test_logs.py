@@ -35,7 +35,7 @@ def told(contents: str) -> str:
     return f"{header}LogContents:\n{contents}\n{trailer}"
 
 
-def test_the_newest_submits_driver_is_asked_of_its_node(endpoints: Endpoints, http_answers: HttpAnswers) -> None:
+def test_the_log_of_the_newest_driver_comes_from_its_node(endpoints: Endpoints, http_answers: HttpAnswers) -> None:
     apps = [app(http_answers, 2, DRIVER), app(http_answers, 1, "container_1_0001_01_000001")]
     http_answers.answers[APPS] = {"apps": {"app": apps}}
     logs = f"/ws/v1/node/containerlogs/{DRIVER}"

@@ -211,7 +211,7 @@ def test_what_was_lost_is_made_again_to_fit_the_rest(tmp_path: Path) -> None:
     handshake(*contexts(tmp_path, "kafka/kafka-1.pem", "authority/admin.pem"), "kafka-1")
 
 
-def test_brokers_of_another_authority_are_told(tmp_path: Path) -> None:
+def test_brokers_of_another_ca_are_reported(tmp_path: Path) -> None:
     pki.ensure(tmp_path)
     shutil.rmtree(tmp_path / "authority")
     before = contents(tmp_path)
@@ -220,7 +220,7 @@ def test_brokers_of_another_authority_are_told(tmp_path: Path) -> None:
     assert {name: text for name, text in contents(tmp_path).items() if name in before} == before
 
 
-def test_a_leaf_of_another_authority_is_told(tmp_path: Path) -> None:
+def test_a_leaf_of_another_ca_is_reported(tmp_path: Path) -> None:
     pki.ensure(tmp_path / "one")
     pki.ensure(tmp_path / "two")
     (tmp_path / "two/kafka/kafka-1.pem").replace(tmp_path / "one/kafka/kafka-1.pem")
@@ -281,7 +281,7 @@ def test_what_was_left_aside_is_removed(tmp_path: Path) -> None:
     assert not [path for path in tmp_path.rglob(".*") if path.name != ".lock"]
 
 
-def test_a_key_that_is_not_the_authoritys_is_told(tmp_path: Path) -> None:
+def test_a_key_that_does_not_match_the_ca_is_reported(tmp_path: Path) -> None:
     pki.ensure(tmp_path)
     (tmp_path / "authority/ca.key").unlink()
     with pytest.raises(StackError, match="do not match"):

@@ -144,7 +144,7 @@ def test_a_resourcemanager_that_starts_or_is_away_says_so(endpoints: Endpoints, 
     }
 
 
-def test_airflows_processes_are_told_by_their_heartbeats(endpoints: Endpoints, http_answers: HttpAnswers) -> None:
+def test_airflows_processes_are_judged_by_their_heartbeats(endpoints: Endpoints, http_answers: HttpAnswers) -> None:
     fine = {"status": "healthy"}
     http_answers.answers["/api/v2/monitor/health"] = {
         "metadatabase": fine,
@@ -171,7 +171,7 @@ def test_postgres_answers_the_reader(endpoints: Endpoints, database: Database) -
 
 
 @pytest.mark.parametrize("dsn", [None, "host=127.0.0.1 port=1 user=nobody password=canary"])
-def test_postgres_away_is_told_in_one_line_without_the_password(endpoints: Endpoints, dsn: str | None) -> None:
+def test_an_unreachable_postgres_is_one_line_without_the_password(endpoints: Endpoints, dsn: str | None) -> None:
     if dsn:
         endpoints.reader_dsn_file.write_text(dsn)
     [row] = postgres(endpoints)
@@ -212,7 +212,7 @@ def test_every_broker_has_a_row(endpoints: Endpoints, monkeypatch: pytest.Monkey
     }
 
 
-def test_a_broker_that_nobody_named_and_that_holds_copies_is_told_when_it_goes(
+def test_an_unlisted_broker_with_copies_is_reported_when_it_goes(
     endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = Brokers(frozenset({"kafka-1", "kafka-2", "kafka-3"}), {"kafka-4": 3}, 4)
@@ -220,7 +220,7 @@ def test_a_broker_that_nobody_named_and_that_holds_copies_is_told_when_it_goes(
     assert healths(brokers(endpoints))["Kafka 4"] == "is not in the cluster"
 
 
-def test_brokers_that_dont_answer_are_all_told(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_brokers_that_dont_answer_are_all_reported(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object) -> Brokers:
         raise BrokersAwayError("no answer (KafkaTimeoutError)")
 
@@ -229,7 +229,7 @@ def test_brokers_that_dont_answer_are_all_told(endpoints: Endpoints, monkeypatch
     assert len(brokers(endpoints)) == 3
 
 
-def test_all_of_it_is_gathered_however_much_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_is_gathered_however_much_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object) -> Brokers:
         raise BrokersAwayError("no answer")
 

@@ -148,7 +148,7 @@ def test_logs_in_once_and_again_when_the_token_has_run_out(api: AirflowApi, airf
     assert airflow.unpaused == ["compact_counts"] * 3
 
 
-def test_a_wrong_password_is_told_with_the_file_that_holds_it(airflow: FakeAirflow, tmp_path: Path) -> None:
+def test_a_wrong_password_is_reported_with_the_file_that_holds_it(airflow: FakeAirflow, tmp_path: Path) -> None:
     api = AirflowApi(airflow.url, login_file(tmp_path, "wrong"), retry_for_s=10)
     with pytest.raises(AirflowRefusedError, match=r"log in with .*admin: 401 Invalid credentials"):
         api.unpause("compact_counts")
@@ -165,7 +165,7 @@ def test_gives_up_after_its_patience(airflow: FakeAirflow, tmp_path: Path) -> No
         AirflowApi(airflow.url, login_file(tmp_path, "pass word"), retry_for_s=0.5).unpause("compact_counts")
 
 
-def test_nobody_there_is_told_with_the_address(tmp_path: Path) -> None:
+def test_an_unreachable_airflow_is_reported_with_its_address(tmp_path: Path) -> None:
     api = AirflowApi("http://127.0.0.1:1", login_file(tmp_path, "pass word"), retry_for_s=0.2)
     with pytest.raises(AirflowAwayError, match=r"does not answer at http://127\.0\.0\.1:1"):
         api.import_errors()

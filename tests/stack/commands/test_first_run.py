@@ -285,7 +285,7 @@ def test_waits_for_dags_that_are_not_parsed_yet(endpoints: Endpoints, world: Wor
     assert run(endpoints, Options(read_stored(SOURCE)), said) == 0
 
 
-def test_dags_that_never_come_are_told_with_their_import_errors(endpoints: Endpoints, world: World, said: Said) -> None:
+def test_missing_dags_are_reported_with_their_import_errors(endpoints: Endpoints, world: World, said: Said) -> None:
     world.unparsed = 10**9
     assert run(endpoints, Options(read_stored(SOURCE)), said) == 1
     assert "Airflow has not parsed collect_posts, count_posts" in said.text

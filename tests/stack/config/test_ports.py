@@ -66,7 +66,7 @@ def test_one_fixed_port_for_two_services_is_refused() -> None:
         choose({}, {"airflow": free, "kafka": free}, NONE)
 
 
-def test_an_unknown_name_is_refused_and_the_known_ones_are_told() -> None:
+def test_an_unknown_port_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(StackError, match=r"unknown port name 'kafak'.*airflow"):
         choose({}, {"kafak": 1}, NONE)
 

@@ -24,7 +24,7 @@ def test_a_value_that_is_refused_is_named(monkeypatch: pytest.MonkeyPatch) -> No
         StackSettings.read()
 
 
-def test_a_refused_value_is_not_told_it_may_be_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_value_which_may_be_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HASHTIDE_KAFKA_HEAP_MB", "hunter2")
     with pytest.raises(StackError) as error:
         StackSettings.read()

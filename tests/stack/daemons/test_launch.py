@@ -98,7 +98,7 @@ def test_a_torn_record_is_as_good_as_none(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("first_line", ["999999999", str(os.getpid()), "", "not a number"])
-def test_postgres_pid_file_of_nobody_or_of_somebody_else_is_removed(tmp_path: Path, first_line: str) -> None:
+def test_a_postgres_pid_file_of_no_process_or_another_program_is_removed(tmp_path: Path, first_line: str) -> None:
     pidfile = tmp_path / "postmaster.pid"
     pidfile.write_text(f"{first_line}\n{tmp_path}\n")
     assert drop_stale_pidfile(pidfile)

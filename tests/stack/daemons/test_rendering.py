@@ -90,7 +90,7 @@ def test_what_a_value_holds_is_escaped_in_xml(deployment: Deployment) -> None:
     assert "a<b>&c" in [each.findtext("value") for each in root.iter("property")]
 
 
-def test_a_value_that_nobody_gave_is_an_error() -> None:
+def test_a_missing_value_is_an_error() -> None:
     with pytest.raises(jinja2.UndefinedError):
         rendering.render("server.properties", {"host": HOST})
 

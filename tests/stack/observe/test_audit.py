@@ -45,37 +45,39 @@ def test_an_untouched_stack_balances() -> None:
         ((*LEDGER.ranges, LedgerRange(7, 0, 1)), "partition 7 is in the ledger but not in the topic"),
     ],
 )
-def test_holes_overlaps_and_missing_ends_of_the_ledger_are_told(ranges: tuple[LedgerRange, ...], problem: str) -> None:
+def test_holes_overlaps_and_missing_ends_of_the_ledger_are_reported(
+    ranges: tuple[LedgerRange, ...], problem: str
+) -> None:
     assert problem in replace(BOOKS, ledger=replace(LEDGER, ranges=ranges)).problems()
 
 
-def test_a_hole_in_the_middle_is_told() -> None:
+def test_a_hole_in_the_middle_is_reported() -> None:
     ledger = replace(LEDGER, ranges=(LedgerRange(0, 0, 60), LedgerRange(1, 0, 10), LedgerRange(1, 20, 40)))
     assert "partition 1: offsets 10 to 20 were never counted" in replace(BOOKS, ledger=ledger).problems()
 
 
-def test_a_post_counted_twice_is_told() -> None:
+def test_a_post_counted_twice_is_reported() -> None:
     assert replace(BOOKS, ledger=replace(LEDGER, posts=81)).problems() == [
         "90 records are counted or listed, the topic holds 89 distinct keys"
     ]
 
 
-def test_a_post_lost_is_told() -> None:
+def test_a_post_lost_is_reported() -> None:
     assert len(replace(BOOKS, ledger=replace(LEDGER, posts=79)).problems()) == 1
 
 
-def test_a_batch_that_lost_records_is_told() -> None:
+def test_a_batch_that_lost_records_is_reported() -> None:
     assert (
         "the batches say 99 records, their offset ranges 100"
         in replace(BOOKS, ledger=replace(LEDGER, records=99)).problems()
     )
 
 
-def test_a_line_that_never_reached_the_topic_is_told() -> None:
+def test_a_line_that_never_reached_the_topic_is_reported() -> None:
     assert replace(BOOKS, lines_read=101).problems() == ["2 of 101 lines read are not in the topic"]
 
 
-def test_records_missing_within_the_topic_are_told() -> None:
+def test_records_missing_within_the_topic_are_reported() -> None:
     topic = replace(TOPIC, partitions={**TOPIC.partitions, 1: PartitionRecount(0, 40, 39)})
     assert replace(BOOKS, topic=topic).problems() == [
         "partition 1: offsets 0 to 40 hold 39 records",

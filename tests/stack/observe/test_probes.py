@@ -179,7 +179,7 @@ def test_airflows_processes_are_healthy_by_their_own_line(component: str) -> Non
 
 
 @pytest.mark.parametrize("component", ["scheduler", "triggerer", "dag_processor"])
-def test_the_last_word_of_the_process_before_is_none_of_this_one(component: str) -> None:
+def test_a_heartbeat_of_the_previous_process_does_not_count(component: str) -> None:
     now = datetime.now(UTC)
     with web(airflows(beat=now)) as port, pytest.raises(ProbeError, match="no heartbeat yet"):
         probes.airflow(component, HOST, port, (now + timedelta(seconds=1)).timestamp())
@@ -292,7 +292,7 @@ def test_a_broker_is_healthy_when_clients_are_sent_to_it(secrets: Path) -> None:
         probes.kafka("localhost", port, str(secrets / "kafka-1.pem"))
 
 
-def test_a_broker_with_anothers_certificate_is_sick(secrets: Path, tmp_path: Path) -> None:
+def test_a_broker_with_a_certificate_of_another_ca_is_unhealthy(secrets: Path, tmp_path: Path) -> None:
     pki.ensure(tmp_path)
     with (
         answering(broker_says(tmp_path / "kafka", "kafka-1", lambda: metadata())) as port,
@@ -321,13 +321,13 @@ def run(*words: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_each_role_ends_with_one_line_where_nobody_answers(role: str) -> None:
+def test_each_role_prints_one_line_if_the_service_does_not_answer(role: str) -> None:
     done = run(role)
     assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (1, "", 1)
     assert done.stdout.startswith("no answer: ")
 
 
-def test_an_unknown_role_is_told_the_known_ones() -> None:
+def test_an_unknown_role_is_refused_with_the_known_ones() -> None:
     done = run("zookeeper")
     assert (done.returncode, done.stdout) == (1, f"one of: {' '.join(ROLES)}\n")
     assert run().returncode == 1

@@ -110,7 +110,7 @@ def test_the_lag_of_the_count_is_unknown_where_kafka_or_hdfs_is_away(
 @pytest.mark.parametrize(
     ("seconds", "words"), [(5, "5 s ago"), (300, "5 min ago"), (10_800, "3 h ago"), (259_200, "3 days ago")]
 )
-def test_an_age_is_told_in_the_unit_that_fits(seconds: int, words: str) -> None:
+def test_an_age_is_shown_in_the_unit_that_fits(seconds: int, words: str) -> None:
     assert age(NOW - timedelta(seconds=seconds), NOW) == words
 
 

@@ -86,7 +86,7 @@ def test_books_that_could_not_be_recounted_say_why() -> None:
     assert recount_line(replace(BOOKS, topic=topic)) == "Duplicates are not recounted: more than 20,000,000 records."
 
 
-def test_repeats_beyond_the_dedup_window_are_told() -> None:
+def test_repeats_beyond_the_dedup_window_are_reported() -> None:
     line = recount_line(replace(BOOKS, topic=replace(BOOKS.topic, repeats_beyond_window=7)))
     assert "7 repeats came later than the dedup window" in line
 

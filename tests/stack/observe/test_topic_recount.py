@@ -50,7 +50,7 @@ def test_records_and_identities_are_counted_over_all_partitions(broker: Broker) 
     assert ends(broker, topic) == {0: 3, 1: 2, 2: 0}
 
 
-def test_posts_of_every_network_are_known_by_their_keys_and_a_note_is_no_repeat_of_its_post(broker: Broker) -> None:
+def test_posts_are_identified_by_key_and_a_marker_is_no_repeat_of_its_post(broker: Broker) -> None:
     topic = broker.create_topic("recount-networks", partitions=2)
     send(broker, topic, *[b"jetstream:did:plc:a/k", b"mastodon:https://a/1", b"x:1"] * 2)
     send(broker, topic, b"x:1", headers=[*HEADERS, ("dialect", b"hashtide")])

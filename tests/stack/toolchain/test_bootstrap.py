@@ -40,7 +40,7 @@ def test_the_launcher_can_be_read_by_an_old_python() -> None:
 
 
 @pytest.mark.parametrize("minor", [9, 15])
-def test_a_python_that_does_not_fit_is_told_which_one_is_needed(tmp_path: Path, minor: int) -> None:
+def test_a_python_that_does_not_fit_names_the_one_that_is_needed(tmp_path: Path, minor: int) -> None:
     ran = pretend_python(minor, tmp_path)
     assert ran.returncode == 1
     assert len(ran.stderr.splitlines()) == 1
@@ -64,7 +64,7 @@ def test_a_fitting_python_elsewhere_in_the_path_is_taken_and_an_empty_shim_is_no
         ('ID="rocky"\nID_LIKE="rhel centos fedora"\n', "dnf install python3"),
     ],
 )
-def test_where_ensurepip_is_missing_the_one_command_that_mends_it_is_told(
+def test_a_missing_ensurepip_names_the_command_that_installs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, os_release: str, command: str
 ) -> None:
     (tmp_path / "os-release").write_text(os_release)

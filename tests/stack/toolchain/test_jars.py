@@ -106,7 +106,7 @@ def test_a_jars_address_is_that_of_mavens_layout() -> None:
     assert jar.url_path == "org/apache/hadoop/hadoop-hdfs/3.5.0/hadoop-hdfs-3.5.0-tests.jar"
 
 
-def test_the_error_told_is_the_one_that_stopped_the_others() -> None:
+def test_the_error_raised_is_the_one_that_stopped_the_others() -> None:
     jars = [jar_of(name.encode(), name) for name in ("a", "b")]
     stop = threading.Event()
 

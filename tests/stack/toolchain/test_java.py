@@ -62,9 +62,7 @@ def test_java_home_comes_before_the_path(tmp_path: Path) -> None:
     ("version", "has_module", "why"),
     [("1.8", True, "too old"), ("11", True, "too old"), ("25", True, "not one"), ("21", False, "lacks jdk.incubator")],
 )
-def test_an_unusable_java_is_passed_over_and_the_reason_told(
-    tmp_path: Path, version: str, has_module: bool, why: str
-) -> None:
+def test_an_unusable_java_is_skipped_with_the_reason(tmp_path: Path, version: str, has_module: bool, why: str) -> None:
     bad, good = make_java(tmp_path / "bad", version, has_module), make_java(tmp_path / "good", "17")
     found, refused = find({"JAVA_HOME": str(bad), "PATH": str(good / "bin")})
     assert found == Java(good, 17)

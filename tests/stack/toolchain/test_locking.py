@@ -37,7 +37,7 @@ def start_holder(lock_file: Path) -> "subprocess.Popen[str]":
     return holder
 
 
-def test_who_waits_too_long_is_told_who_holds_the_lock(tmp_path: Path, quiet: LineReport) -> None:
+def test_waiting_too_long_names_the_holder_of_the_lock(tmp_path: Path, quiet: LineReport) -> None:
     holder = start_holder(tmp_path / "lock")
     with (
         pytest.raises(ToolchainError, match=f"process {holder.pid} has held"),
