@@ -69,7 +69,7 @@ class Lines:
 
 
 def _field(line: bytes, name: str) -> bytes | None:
-    """The field's text on one line; None where there is none."""
+    """The field's text on one line; None if the line has none."""
     try:
         value = json.loads(line)
         text = value.get(name) if isinstance(value, dict) else None

@@ -40,7 +40,7 @@ class Parsed(msgspec.Struct, gc=False, frozen=True):
         is_repost: whether it repeats another post without words of its own.
         term: a control message's kind, a gap event's JSON, a dead record's reason; empty for posts.
         about: the post (`x:123`) or user that a control message is about, or its message; without control characters,
-            at most 200 code points; empty if there is none, and for all other kinds.
+            at most 200 code points; empty if missing, and for all other kinds.
         own_text: a repost's own text as received (`text` is the full text of the repeated post); None for others.
         own_hashtags: those of a repost's own text or entities; None for others.
     """

@@ -133,7 +133,7 @@ def recount_topic(
 def _partitions(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
     numbers = consumer.partitions_for_topic(topic)
     if not numbers:
-        raise TopicError(f"Kafka has no topic {topic}, or none that we may see")
+        raise TopicError(f"Kafka has no topic {topic}, or this login may not see it")
     return [TopicPartition(topic, number) for number in sorted(numbers)]
 
 

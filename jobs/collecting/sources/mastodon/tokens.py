@@ -29,7 +29,7 @@ def token_for(host: str, environment: "os._Environ[str] | dict[str, str]" = os.e
     except OSError as error:
         raise SourceError(f"{TOKEN_FILE}: {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise SourceError(f"{TOKEN_FILE}: {path} is no text") from None
+        raise SourceError(f"{TOKEN_FILE}: {path} is not text") from None
     tokens: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         words = line.split()

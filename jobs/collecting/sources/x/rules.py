@@ -57,7 +57,7 @@ def _quotable(text: str) -> str:
 
 def _hashtag(tag: str) -> str:
     if not _HASHTAG.fullmatch(tag):
-        raise SourceError(f"source x: {tag!r} is no hashtag: letters, marks, digits and _ only")
+        raise SourceError(f"source x: {tag!r} is not a hashtag: letters, marks, digits and _ only")
     return tag
 
 

@@ -27,7 +27,7 @@ def read_token() -> str:
         with Path(name).open("rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise SourceError(f"source x: {name} is no regular file")
+                raise SourceError(f"source x: {name} is not a regular file")
             mode = stat.S_IMODE(status.st_mode)
             if mode not in _MODES:
                 raise SourceError(f"source x: {name} has mode {mode:04o}; a token's file must have 0400 or 0600")
