@@ -207,14 +207,15 @@ def test_several_sources_flow_into_one_topic_and_each_goes_on_after_a_kill(tmp_p
     topic, spool = broker.create_topic("several"), tmp_path / "spool"
     for name in ("a", "b", "c"):
         (tmp_path / name).write_text("".join(f"{name}{n} #tag\n" for n in range(5000)))
-    source = " ".join(f"file:{tmp_path}/{name},pace={pace}" for name, pace in (("a", 900), ("b", 1500), ("c", 2500)))
+    source, *others = (f"file:{tmp_path}/{name},pace={pace}" for name, pace in (("a", 900), ("b", 1500), ("c", 2500)))
+    words = [word for other in others for word in ("--source", other)]
     for _ in range(3):
         with subprocess.Popen(
-            command(source, spool, broker.bootstrap_servers, topic), stderr=subprocess.DEVNULL
+            command(source, spool, broker.bootstrap_servers, topic, *words), stderr=subprocess.DEVNULL
         ) as one:
             time.sleep(1.6)
             os.kill(one.pid, signal.SIGKILL)
-    assert collect(source, spool, broker.bootstrap_servers, topic).returncode == 0
+    assert collect(source, spool, broker.bootstrap_servers, topic, *words).returncode == 0
     last = state_in(spool)
     assert (last["status"], last["lines_read"], last["lag_records"]) == ("finished", 15_000, 0)
     by_key = {record.key: record.value for record in broker.read(topic)}

@@ -47,8 +47,8 @@ class Chaos:
         self.happened: dict[str, int] = {}
         self._dice = random.Random(seed)  # noqa: S311 - a test's dice
         self._over = threading.Event()
-        address = " ".join(each.address for each in self.networks)
-        self.collector = RestartedCollector(address, home, broker.bootstrap_servers)
+        addresses = [each.address for each in self.networks]
+        self.collector = RestartedCollector(addresses, home, broker.bootstrap_servers)
 
     def run(self, seconds: float) -> None:
         """Feeds and misbehaves for so long, then lets everything arrive, and stops the collector."""

@@ -21,12 +21,14 @@ class RestartedCollector:
         ended: status of each end that we had not asked for.
     """
 
-    def __init__(self, address: str, home: Path, bootstrap_servers: str) -> None:
+    def __init__(self, addresses: list[str], home: Path, bootstrap_servers: str) -> None:
         self.spool = home / "spool"
         self.kills = 0
         self.ended: list[int] = []
         self._log = (home / "collector.log").open("ab")
-        job = [sys.executable, str(REPOSITORY / "jobs" / "collect.py"), "--source", address]
+        job = [sys.executable, str(REPOSITORY / "jobs" / "collect.py")]
+        for address in addresses:
+            job += ["--source", address]
         self._command = [*job, "--spool", str(self.spool), "--bootstrap-servers", bootstrap_servers]
         token = home / "x-token"
         token.write_text("canary")
