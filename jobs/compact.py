@@ -10,10 +10,10 @@ from pathlib import Path
 
 import psycopg2
 
-from compacting.access import Access
 from compacting.compaction import CompactSettings, compact
 from compacting.count_log import CountLog
 from compacting.errors import CompactionError
+from contract.hadoop_rest import Access
 from contract.job import JobParser, job_main
 from contract.names import COMPACTOR_DSN
 
@@ -38,8 +38,12 @@ def parse(arguments: list[str] | None = None) -> tuple[CountLog, CompactSettings
     )
     parser.add_argument("--auth", choices=("simple", "kerberos"), default="simple", help="to WebHDFS (default simple)")
     parser.add_argument("--principal", help="Kerberos principal (default: the ticket cache's)")
-    parser.add_argument("--keytab", metavar="FILE", help="the principal's keytab (default: use the ticket cache)")
-    parser.add_argument("--ca-file", metavar="FILE", help="CA bundle (PEM) for swebhdfs (default: the system's)")
+    parser.add_argument(
+        "--keytab", type=Path, metavar="FILE", help="the principal's keytab (default: use the ticket cache)"
+    )
+    parser.add_argument(
+        "--ca-file", type=Path, metavar="FILE", help="CA bundle (PEM) for swebhdfs (default: the system's)"
+    )
     parser.add_argument("--generation", type=positive, default=defaults.generation)
     parser.add_argument("--max-batches", type=positive, help="at most so many batches in this run (default: all)")
     parser.add_argument(
@@ -61,7 +65,7 @@ def parse(arguments: list[str] | None = None) -> tuple[CountLog, CompactSettings
     args = vars(parser.parse_args(arguments))
     dsn = parser.environment(COMPACTOR_DSN, "the connection string of the role that writes the counts")
     try:
-        access = Access(args.pop("auth") == "kerberos", args.pop("principal"), args.pop("keytab"), args.pop("ca_file"))
+        access = Access(args.pop("auth"), args.pop("principal"), args.pop("keytab"), args.pop("ca_file"))
         count_log = CountLog(args.pop("count_log"), args["generation"], access)
     except (ValueError, ImportError) as error:
         parser.error(f"--count-log: {error}")

@@ -17,13 +17,13 @@ from pathlib import Path
 import pytest
 import requests
 
-from compacting.access import Access
 from compacting.count_log import CountLog
 from compacting.errors import CountLogUnavailableError
+from contract.hadoop_rest import Access, Unreachable
 from hashtide_airflow import settings
 from hashtide_airflow.commands import compact_command
 from hashtide_airflow.hooks.hdfs import StopMarker
-from hashtide_airflow.hooks.yarn import Unreachable, YarnHook
+from hashtide_airflow.hooks.yarn import YarnHook
 from tests.compacting.running import TERMS, assert_exact
 from tests.compacting.stream import START, Stream, random_events
 from tests.postgres import Database
@@ -107,8 +107,9 @@ def test_without_a_ticket_or_the_right_certificate_nobody_is_let_in(
         StopMarker(1).exists()
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     connect(auth="kerberos", principal=PRINCIPAL, keytab=str(cluster.client))
-    with pytest.raises(requests.exceptions.SSLError):
+    with pytest.raises(Unreachable) as refused:
         StopMarker(1).exists()
+    assert isinstance(refused.value.__cause__, requests.exceptions.SSLError)
 
 
 def compacted(database: Database) -> dict[str, object]:
@@ -145,6 +146,6 @@ def test_the_compaction_reads_a_secured_hdfs_also_when_the_other_namenode_takes_
 def test_a_ticket_is_asked_for_by_the_job_s_own_arguments(cluster: SecuredHadoop) -> None:
     url = settings.count_log().url
     with pytest.raises(CountLogUnavailableError, match="401"):
-        CountLog(url, 1, Access(ca_file=str(cluster.authority))).batches()
+        CountLog(url, 1, Access(ca_file=cluster.authority)).batches()
     with pytest.raises(CountLogUnavailableError, match="no Kerberos ticket"):
-        CountLog(url, 1, Access(kerberos=True, ca_file=str(cluster.authority))).batches()
+        CountLog(url, 1, Access(auth="kerberos", ca_file=cluster.authority)).batches()

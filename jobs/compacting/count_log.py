@@ -6,19 +6,18 @@ from typing import Any, TypeVar
 import fsspec
 import msgspec
 
-from compacting.access import Access
 from compacting.errors import CountLogUnavailableError, MalformedBatchError, MissingBatchError
+from contract.hadoop_rest import ANONYMOUS, Access
 from contract.manifest import Manifest, ManifestError, decode
 from contract.names import MANIFEST, batch_folder, batch_of_folder, generation_folder
 
-OPEN = Access()  # no authentication
 Answer = TypeVar("Answer")
 
 
 class CountLog:
     """Batches of one generation. A batch's folder appears complete, by a rename, and never changes."""
 
-    def __init__(self, url: str, generation: int, access: Access = OPEN) -> None:
+    def __init__(self, url: str, generation: int, access: Access = ANONYMOUS) -> None:
         """Opens the file system; nothing is read yet.
 
         Args:

@@ -17,9 +17,10 @@ from psycopg2.extensions import make_dsn
 from pydantic import BaseModel, ConfigDict, Field
 
 from contract import names
+from contract.hadoop_rest import ANONYMOUS, Access
 from contract.names import HDFS, KAFKA, KAFKA_WRITER, RETWEETS, WORDS, YARN, Retweets, Variable, Words
 from contract.source_address import SourceAddress, read_stored
-from hashtide_airflow.services import Access, HdfsExtra, Service, service_of
+from hashtide_airflow.services import HdfsExtra, Service, service_of
 
 JOBS = Path(__file__).resolve().parents[2] / "jobs"
 STREAMING_PACKAGES = ("counting", "formats", "contract")
@@ -76,7 +77,7 @@ class Counting(Frozen):
     words: Words = WORDS[0]
     kafka_config: Path | None = None
     executors: int = Field(default=1, ge=1)
-    access: Access = Access()
+    access: Access = ANONYMOUS
 
 
 class CountLog(Frozen):

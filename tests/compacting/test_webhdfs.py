@@ -1,18 +1,20 @@
 """Which NameNode is asked, and as whom. That a real one answers so is for tests/test_existing_cluster.py to show."""
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from compacting.access import Access
 from compacting.count_log import CountLog
 from compacting.errors import CountLogUnavailableError
 from compacting.webhdfs import parse
+from contract.hadoop_rest import Access
 from tests.compacting.stream import Stream
 
 
@@ -122,8 +124,8 @@ def test_the_url_s_user_is_named(pair: tuple[NameNode, NameNode], user: str) -> 
 
 
 def test_ports_and_tls_are_hadoop_s_own_where_nothing_is_said() -> None:
-    assert parse("webhdfs://a,b:1/c/d").bases == ["http://a:9870/webhdfs/v1", "http://b:1/webhdfs/v1"]
-    assert parse("swebhdfs://a/c").bases == ["https://a:9871/webhdfs/v1"]
+    assert parse("webhdfs://a,b:1/c/d").hosts == ["http://a:9870", "http://b:1"]
+    assert parse("swebhdfs://a/c").hosts == ["https://a:9871"]
     assert parse("swebhdfs://me@a/c").user == "me"
 
 
@@ -135,4 +137,15 @@ def test_a_url_that_is_none_is_refused(url: str) -> None:
 
 def test_a_key_without_kerberos_is_refused() -> None:
     with pytest.raises(ValueError, match="--auth kerberos"):
-        Access(keytab="/k")
+        Access(keytab=Path("/k"))
+
+
+def test_kerberos_without_its_libraries_is_a_wrong_argument(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gssapi", None)
+    with pytest.raises(ValueError, match=r"see conf/README\.md"):
+        CountLog("webhdfs://a/c", 1, Access(auth="kerberos"))
+
+
+def test_a_missing_ca_file_is_a_wrong_argument() -> None:
+    with pytest.raises(ValueError, match=r"/nowhere\.pem is not there"):
+        CountLog("swebhdfs://a/c", 1, Access(ca_file=Path("/nowhere.pem")))

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from contract.hadoop_rest import Access
 from contract.requests import ReportRequest
 from contract.source_address import SourceAddress
 from hashtide_airflow import commands, settings
-from hashtide_airflow.services import Access
 
 PY = commands.PYTHON
 JOBS = str(settings.JOBS)

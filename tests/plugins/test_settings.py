@@ -6,8 +6,8 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from contract import names
+from contract.hadoop_rest import Access
 from hashtide_airflow import settings
-from hashtide_airflow.services import Access
 from tests.plugins.fake_hadoop import FakeHadoop
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from contract.files import FileLock
+from contract.hadoop_rest import Unreachable
 from hashtide_airflow import stop_requests, stopping
-from hashtide_airflow.hooks.yarn import Unreachable
 from hashtide_airflow.stop_requests import StopRequest
 from tests.plugins.collectors import living
 from tests.plugins.fake_hadoop import FakeHadoop

@@ -6,21 +6,19 @@ https://hadoop.apache.org/docs/stable/hadoop-project-dist/hadoop-hdfs/WebHDFS.ht
 from __future__ import annotations
 
 import getpass
-from dataclasses import replace
 
 import requests
 from airflow.sdk import BaseHook
 
 from contract import names
 from hashtide_airflow import settings
-from hashtide_airflow.hooks.rest import Rest
 from hashtide_airflow.services import HdfsExtra, service_of
 
 
 class StopMarker(BaseHook):
     """The file that makes a generation's streaming job end after the batch under way.
 
-    Every method raises `requests.RequestException` when HDFS does not answer or refuses.
+    Every method raises `contract.hadoop_rest.HadoopError` if HDFS does not answer or refuses.
     """
 
     def __init__(self, generation: int, connection_id: str = names.HDFS) -> None:
@@ -48,8 +46,6 @@ class StopMarker(BaseHook):
 
     def _ask(self, method: str, operation: str, *, missing_ok: bool = False, **options: str) -> requests.Response:
         service = service_of(self.get_connection(self.connection_id), HdfsExtra)
-        user = service.user or getpass.getuser()
-        answer = Rest(replace(service, user=user)).ask(method, f"/webhdfs/v1{self.path}", {"op": operation, **options})
-        if not (missing_ok and answer.status_code == requests.codes.not_found):
-            answer.raise_for_status()
-        return answer
+        path, params = f"/webhdfs/v1{self.path}", {"op": operation, **options}
+        accept = (requests.codes.not_found,) if missing_ok else ()
+        return service.rest(getpass.getuser()).ask(method, path, params, accept=accept)

@@ -14,17 +14,13 @@ import requests
 from airflow.sdk import BaseHook
 
 from contract import names
+from contract.hadoop_rest import Access, HadoopRest, Refused, Unreachable
 from hashtide_airflow.backoff import HEALTHY_S
-from hashtide_airflow.hooks.rest import Rest
-from hashtide_airflow.services import Access, service_of
+from hashtide_airflow.services import Service, service_of
 
 ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
 APPLICATIONS = "/ws/v1/cluster/apps"
 TOO_SHORT_S = 60.0  # a streaming job that ends sooner, even if it says that all is well, has not streamed
-
-
-class Unreachable(Exception):  # noqa: N818  named for what it says, as all our errors are
-    """The ResourceManager did not say: nothing is known, least of all that the application is gone."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +71,7 @@ def applications_of(answer: Any) -> list[Application]:
         Unreachable: the answer is not one of a ResourceManager.
     """
     if not isinstance(answer, dict) or "apps" not in answer:
-        raise Unreachable(f"not an answer of a ResourceManager: {str(answer)[:200]}")
+        raise Unreachable(APPLICATIONS, f"not an answer of a ResourceManager: {str(answer)[:200]}")
     rows = (answer["apps"] or {}).get("app") or []
     found = [
         Application(
@@ -108,13 +104,14 @@ class YarnHook(BaseHook):
     """Talks to the ResourceManager that a connection names.
 
     Args:
-        connection_id: an http connection: host or hosts, port; extra: `services.Access`.
+        connection_id: an http connection: host or hosts, port; extra: `contract.hadoop_rest.Access`.
     """
 
     def __init__(self, connection_id: str = names.YARN) -> None:
         super().__init__()
         self.connection_id = connection_id
-        self._rest: Rest[Access] | None = None
+        self._service: Service[Access] | None = None
+        self._rest = HadoopRest(())
 
     def applications(self, tag: str) -> list[Application]:
         """All applications with the tag, ended ones too, newest first.
@@ -142,15 +139,13 @@ class YarnHook(BaseHook):
         try:
             return applications_of(answer.json())
         except ValueError as error:  # a page: a login's, or of one on standby that knows of no active one
-            raise Unreachable(f"{answer.url}: {error}") from error
+            raise Unreachable(answer.url, error) from error
 
     def _ask(self, connection: object, method: str, path: str, **what: Any) -> requests.Response:
         service = service_of(connection, Access)
-        if self._rest is None or self._rest.service != service:  # the connection may be changed while we watch
-            self._rest = Rest(service)
+        if self._service != service:  # the connection may be changed while we watch
+            self._service, self._rest = service, service.rest()
         try:
-            answer = self._rest.ask(method, path, **what)
-            answer.raise_for_status()
-        except requests.RequestException as error:
-            raise Unreachable(f"{', '.join(service.urls)}: {error}") from error
-        return answer
+            return self._rest.ask(method, path, **what)
+        except Refused as error:  # whatever it objects to: nothing is known of the application
+            raise Unreachable(error.url, error) from error

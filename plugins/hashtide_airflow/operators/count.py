@@ -11,13 +11,14 @@ from airflow.sdk.exceptions import AirflowException
 
 from contract import names
 from contract.files import FileLock, LockHeld
+from contract.hadoop_rest import Unreachable
 from hashtide_airflow import kafka_file, settings
 from hashtide_airflow.archive import zip_packages
 from hashtide_airflow.backoff import restart_delay_s
 from hashtide_airflow.commands import submit_command
 from hashtide_airflow.hooks.hdfs import StopMarker
 from hashtide_airflow.hooks.process import ProcessHook, environment
-from hashtide_airflow.hooks.yarn import Application, Unreachable, YarnHook, failures_in_a_row
+from hashtide_airflow.hooks.yarn import Application, YarnHook, failures_in_a_row
 from hashtide_airflow.operators.supervise import SuperviseOperator, is_marked_failed
 from hashtide_airflow.stopping import submit_lock
 from hashtide_airflow.triggers.application import ApplicationTrigger

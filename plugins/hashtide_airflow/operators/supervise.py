@@ -7,14 +7,13 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import requests
 from airflow.sdk import BaseOperator, TaskInstanceState
 from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.triggers.base import BaseTrigger
 
+from contract.hadoop_rest import HadoopError
 from hashtide_airflow import settings, stopping
-from hashtide_airflow.hooks.yarn import Unreachable
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -50,7 +49,7 @@ class SuperviseOperator(BaseOperator):
         try:
             if stopping.apply_request(self.dag_id):
                 self.log.info("an earlier run was marked as failed: stopping what it watched first")
-        except (requests.RequestException, Unreachable, TimeoutError) as error:
+        except (HadoopError, TimeoutError) as error:
             self.log.warning("stopping what an earlier run watched failed: %s; the stop request stays", error)
 
     def resume(

@@ -12,8 +12,9 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from contract import names
+from contract.hadoop_rest import Unreachable
 from hashtide_airflow import backoff
-from hashtide_airflow.hooks.yarn import Application, Unreachable, YarnHook
+from hashtide_airflow.hooks.yarn import Application, YarnHook
 from hashtide_airflow.stopping import stop_stream
 from hashtide_airflow.triggers.stopping import shielded, wants_stop
 

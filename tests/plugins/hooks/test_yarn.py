@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from hashtide_airflow.hooks.yarn import Application, Unreachable, YarnHook, applications_of, failures_in_a_row
+from contract.hadoop_rest import Unreachable
+from hashtide_airflow.hooks.yarn import Application, YarnHook, applications_of, failures_in_a_row
 from tests.plugins.fake_hadoop import FakeHadoop
 
 TAG = "hashtide-count-g1"
