@@ -7,9 +7,9 @@ that creates the secrets have the administrator's certificate and the superuser'
 import sys
 import time
 
-import requests
 from rich.console import Console
 
+from contract.hadoop_rest import HadoopError, HadoopRest
 from contract.names import ROOT
 from stack.cluster import kafka_access
 from stack.cluster.layout import AUTHORITY, deployment
@@ -44,12 +44,12 @@ def _hdfs(here: Deployment) -> str:
 
     A stop marker stays: it may have been requested while this runs beside Airflow; the next submit removes it.
     """
-    url = f"{here.endpoints.namenode_url}/webhdfs/v1{ROOT}"
+    rest = HadoopRest((here.endpoints.namenode_url,), user=here.user)
     give_up_at = time.monotonic() + _LIMIT_S
     while True:
         try:
-            requests.put(url, params={"op": "MKDIRS", "user.name": here.user}, timeout=10).raise_for_status()
-        except requests.RequestException as error:
+            rest.ask("PUT", f"/webhdfs/v1{ROOT}", {"op": "MKDIRS"})
+        except HadoopError as error:
             if time.monotonic() > give_up_at:
                 raise StackError(f"HDFS can't create {ROOT}: {error}") from None
             time.sleep(1)

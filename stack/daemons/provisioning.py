@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
 import psycopg2
-import requests
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
+from contract.hadoop_rest import HadoopError, HadoopRest
 from contract.names import MIGRATOR_DSN, ROOT, STOP_MARKERS, TOPIC
 from stack.config.deployment import METADATA_DATABASE, Deployment
 from stack.config.errors import StackError
@@ -167,9 +167,8 @@ def _revisions(cursor: psycopg2.extensions.cursor, admin: str) -> list[object]:
 
 def remove_stop_markers(deployment: Deployment) -> None:
     """Removes markers that an interrupted `down` left behind: the streaming job would end after its first batch."""
-    url = f"{deployment.endpoints.namenode_url}/webhdfs/v1{ROOT}/{STOP_MARKERS}"
-    query: dict[str, str] = {"op": "DELETE", "recursive": "true", "user.name": deployment.user}
+    rest = HadoopRest((deployment.endpoints.namenode_url,), user=deployment.user)
     try:
-        requests.delete(url, params=query, timeout=10).raise_for_status()
-    except requests.RequestException as error:
+        rest.ask("DELETE", f"/webhdfs/v1{ROOT}/{STOP_MARKERS}", {"op": "DELETE", "recursive": "true"})
+    except HadoopError as error:
         raise StackError(f"HDFS refuses to remove {ROOT}/{STOP_MARKERS}: {error}") from None

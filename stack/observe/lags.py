@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import psycopg2
-import requests
 
 from contract.manifest import Manifest, ManifestError, decode
 from contract.names import MANIFEST, ROOT, batch_folder, counts_path
 from stack.config.endpoints import Endpoints
 from stack.observe.counts_db import read_only, rows
 from stack.observe.stages import Snapshot, Stages, shown_source
-
-_LIMIT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ def measure_lags(endpoints: Endpoints, generation: int) -> Lags:
     """Reads every stage; one that does not answer leaves its own fields unknown."""
     stages = Stages(endpoints, generation)
     now = stages.snapshot()
-    manifest = _manifest(endpoints, generation, now.newest_batch)
+    manifest = _manifest(stages, now.newest_batch)
     compacted = now.ledger.last_batch if now.ledger else None
     day, revision, made_at, compacted_at = _postgres(endpoints, generation)
     return Lags(
@@ -95,16 +92,13 @@ def _stream(now: Snapshot) -> str | None:
     return newest.state if newest.final_status == "UNDEFINED" else newest.final_status
 
 
-def _manifest(endpoints: Endpoints, generation: int, batch_id: int | None) -> Manifest | None:
+def _manifest(stages: Stages, batch_id: int | None) -> Manifest | None:
     if batch_id is None or batch_id < 0:
         return None
-    path = f"{ROOT}/{counts_path(generation)}/{batch_folder(batch_id)}/{MANIFEST}"
-    url = f"{endpoints.namenode_url}/webhdfs/v1{path}"
+    found = stages.file(f"{ROOT}/{counts_path(stages.generation)}/{batch_folder(batch_id)}/{MANIFEST}")
     try:
-        answer = requests.get(url, params={"op": "OPEN"}, timeout=_LIMIT_S)
-        answer.raise_for_status()
-        return decode(answer.content, generation, batch_id)
-    except (requests.RequestException, ManifestError):
+        return None if found is None else decode(found, stages.generation, batch_id)
+    except ManifestError:
         return None
 
 

@@ -6,9 +6,9 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 import psycopg2
-import requests
 from kafka.errors import KafkaError
 
+from contract.hadoop_rest import ANONYMOUS, HadoopError, HadoopRest
 from contract.names import application_tag, batch_of_folder, generation_folder
 from contract.source_address import shown
 from contract.sources import AUTO, JETSTREAM, SIMULATOR
@@ -19,6 +19,7 @@ from stack.observe.kafka_client import open_consumer
 from stack.observe.ledger import Ledger, read_ledger
 
 REQUEST_TIMEOUT_S = (5.0, 15.0)
+NOT_FOUND = 404
 T = TypeVar("T")
 
 
@@ -71,8 +72,8 @@ class Stages:
     def __init__(self, endpoints: Endpoints, generation: int) -> None:
         self._endpoints = endpoints
         self.generation = generation
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._yarn = local_rest(endpoints.resourcemanager_url)
+        self._hdfs = local_rest(endpoints.namenode_url)
 
     def snapshot(self) -> Snapshot:
         """All stages now."""
@@ -87,9 +88,10 @@ class Stages:
 
     def applications(self) -> tuple[Application, ...] | None:
         """Every submit of the streaming job that YARN remembers, newest first."""
-        url = f"{self._endpoints.resourcemanager_url}/ws/v1/cluster/apps"
-        answer = self._get(url, {"applicationTags": application_tag(self.generation)})
-        if answer is None or not answer.ok:
+        query = {"applicationTags": application_tag(self.generation)}
+        try:
+            answer = self._yarn.ask("GET", "/ws/v1/cluster/apps", query)
+        except HadoopError:
             return None
         apps = (answer.json().get("apps") or {}).get("app") or []
         found = (
@@ -107,11 +109,12 @@ class Stages:
     def newest_batch(self) -> int | None:
         """The newest batch in the count log; -1 if it is empty, None if HDFS does not answer."""
         path = f"{urlsplit(self._endpoints.count_log_url).path}/{generation_folder(self.generation)}"
-        answer = self._get(f"{self._endpoints.namenode_url}/webhdfs/v1{path}", {"op": "LISTSTATUS"})
-        if answer is not None and answer.status_code == requests.codes.not_found:
-            return -1
-        if answer is None or not answer.ok:
+        try:
+            answer = self._hdfs.ask("GET", f"/webhdfs/v1{path}", {"op": "LISTSTATUS"}, accept=(NOT_FOUND,))
+        except HadoopError:
             return None
+        if answer.status_code == NOT_FOUND:
+            return -1
         names = (each["pathSuffix"] for each in answer.json()["FileStatuses"]["FileStatus"])
         batches = (batch_of_folder(name) for name in names)
         return max((batch_id for batch_id in batches if batch_id is not None), default=-1)
@@ -132,11 +135,19 @@ class Stages:
 
         return _unless_away(ask)
 
-    def _get(self, url: str, query: dict[str, str]) -> requests.Response | None:
+    def file(self, path: str) -> bytes | None:
+        """A file's bytes, by its path in HDFS; None if HDFS does not answer or has no such file."""
         try:
-            return self._session.get(url, params=query, timeout=REQUEST_TIMEOUT_S)
-        except requests.RequestException:
+            return self._hdfs.ask("GET", f"/webhdfs/v1{path}", {"op": "OPEN"}).content
+        except HadoopError:
             return None
+
+
+def local_rest(url: str) -> HadoopRest:
+    """A client for a service of this stack, which no proxy of the environment stands before."""
+    rest = HadoopRest((url,), ANONYMOUS, timeout_s=REQUEST_TIMEOUT_S)
+    rest.trust_env = False
+    return rest
 
 
 def shown_source(collector: CollectorState) -> str:
