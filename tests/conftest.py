@@ -1,8 +1,13 @@
 """Fixtures for all tests, and the skip of those that need the recorded data."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.formats.recorded import DATA
+
+# A busy machine is no fault of the code.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 pytest_plugins = ["tests.fixtures", "tests.secured_broker"]
 

@@ -5,14 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 from pyspark.sql import SparkSession
 
 from counting.session import start_session
-
-# A machine under load is no fault of the code.
-settings.register_profile("count", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("count")
 
 
 @pytest.fixture(scope="session")
