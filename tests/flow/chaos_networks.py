@@ -4,14 +4,17 @@ import json
 import math
 import random
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Generic, TypeVar
 
 from tests.fakes.jetstream_server import EventLog, FakeJetstream, Subscriber, post
 from tests.fakes.mastodon_server import FakeMastodon, event, status
+from tests.fakes.misbehaving_stream import MisbehavingStream
 from tests.fakes.x_server import FakeX
 
 Hole = tuple[float, float]
+Server = TypeVar("Server", bound=MisbehavingStream)
 SILENCE_S = 4
 OVERLAP_S = 3
 MEGABYTE = "w" * 1_000_000
@@ -24,6 +27,7 @@ TEXTS = (
 )
 SKEW_US = 300_000  # of Jetstream's second host
 RETRY_AFTER = {"Retry-After": "1"}
+DISCONNECT_MESSAGE = "says it disconnects"
 
 
 @dataclass
@@ -41,63 +45,120 @@ class Ledger:
     torn: set[bytes]
 
 
-class Network(Protocol):
+class Network(ABC):
     """One network. Everything it was fed is in its ledger."""
 
     name: str
-    ledger: Ledger
-
-    @property
-    def address(self) -> str:
-        """For the collector."""
-        ...
-
-    def feed(self) -> None:
-        """Says one more thing."""
-        ...
-
-    def misbehave(self) -> str:
-        """Does something that no client likes; which one."""
-        ...
-
-    def settle(self) -> None:
-        """Behaves, and waits until the client is there and was sent everything."""
-        ...
-
-    def missed(self, heard: set[bytes]) -> list[tuple[bytes, float]]:
-        """What it said and nobody heard, with its time."""
-        ...
-
-    def stop(self) -> None:
-        """Ends the server."""
-        ...
-
-
-class Mishaps:
-    """Every kind in turn, in an order that the seed decides, so that a short run has each of them too."""
-
-    def __init__(self, dice: random.Random, kinds: tuple[str, ...]) -> None:
-        self._dice = dice
-        self._kinds = kinds
-        self._left: list[str] = []
-
-    def next(self) -> str:
-        if not self._left:
-            self._left = self._dice.sample(self._kinds, len(self._kinds))
-        return self._left.pop()
-
-
-class X:
-    """The filtered stream: posts of version 2, repeated lines, edits, control messages."""
-
-    name = "x"
-    KINDS = ("cut", "politely", "reset", "tear", "mute", "429", "503", "401", "megabyte", "says it disconnects")
+    KINDS: tuple[str, ...]
+    """Of mishaps."""
 
     def __init__(self, seed: int) -> None:
         self.ledger = Ledger({}, set(), set())
-        self.server = FakeX(token="canary", keep_alive_s=0.5).start()
         self._dice = random.Random(seed)  # noqa: S311 - a test's dice
-        self._mishaps = Mishaps(self._dice, self.KINDS)
+        self._mishaps: list[str] = []
+
+    @property
+    @abstractmethod
+    def address(self) -> str:
+        """For the collector."""
+
+    @abstractmethod
+    def feed(self, text: str | None = None) -> None:
+        """Sends one more post or control message."""
+
+    @abstractmethod
+    def misbehave(self) -> str:
+        """Does something that no client likes, and returns which kind."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Behaves, and waits until the client is connected and was sent everything."""
+
+    @abstractmethod
+    def missed(self, heard: set[bytes]) -> list[tuple[bytes, float]]:
+        """What it sent and nobody heard, with its time."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Ends the server."""
+
+    def _next_mishap(self) -> str:
+        """Each kind in turn, in an order that the seed decides, so that a short run has each of them too."""
+        if not self._mishaps:
+            self._mishaps = self._dice.sample(self.KINDS, len(self.KINDS))
+        return self._mishaps.pop()
+
+
+class StreamNetwork(Network, Generic[Server]):
+    """A network with one HTTP server that streams to one client: what is sent while nobody is connected is lost."""
+
+    KINDS: tuple[str, ...] = ("cut", "politely", "reset", "tear", "mute", "429", "503", "401", "megabyte")
+
+    def __init__(self, seed: int, server: Server) -> None:
+        super().__init__(seed)
+        self.server = server.start()
+        self._number = 0
+
+    @abstractmethod
+    def torn_message(self) -> bytes:
+        """The message that a connection is cut in."""
+
+    @abstractmethod
+    def refuse(self, status: int) -> None:
+        """Answers the next connection with this status; 429 with one second to wait."""
+
+    def misbehave(self) -> str:
+        kind, server = self._next_mishap(), self.server
+        if kind == "megabyte":
+            self.feed(MEGABYTE)
+        elif kind == "tear" and not self._is_mute:  # a server that has fallen silent sends nothing more
+            torn = self.torn_message()
+            at = self._dice.randrange(1, len(torn) - 2)
+            self.ledger.torn |= {torn[:at], torn[:at].rstrip(b"\n")}
+            server.tear(torn, at=at)
+        elif kind == "mute":
+            server.mute()
+        else:
+            if kind.isdigit():
+                self.refuse(int(kind))
+            self.end(kind)
+        return kind
+
+    def end(self, how: str) -> None:
+        """Ends the connection: `politely`, `reset`, any other: cut."""
+        self.server.end(how if how in ("politely", "reset") else "cut")
+
+    @property
+    def _is_mute(self) -> bool:
+        return bool(self.server.connections) and self.server.connections[-1].mute
+
+    def _pieces(self, raw: bytes) -> list[int]:
+        """Where a message is cut into packets: one in five is."""
+        return self._dice.sample(range(1, len(raw)), 5) if self._dice.random() < 0.2 else []
+
+    def settle(self) -> None:
+        self.server.wait_for_connection(90)
+        self.server.drained()
+
+    def missed(self, heard: set[bytes]) -> list[tuple[bytes, float]]:
+        return [each for each in [*self.server.sent, *self.server.missed] if each[0] not in heard]
+
+    def holes(self) -> list[Hole]:
+        """Between which times nobody was connected."""
+        return [hole for hole in self.server.holes() if hole[1] < math.inf]  # the last one is our own stop
+
+    def stop(self) -> None:
+        self.server.stop()
+
+
+class X(StreamNetwork[FakeX]):
+    """The filtered stream: posts of version 2, repeated lines, edits, control messages."""
+
+    name = "x"
+    KINDS = (*StreamNetwork.KINDS, DISCONNECT_MESSAGE)
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed, FakeX(token="canary", keep_alive_s=0.5))
         self._number = 1_900_000_000_000_000_000
         self._last = b""
 
@@ -117,60 +178,30 @@ class X:
         data["text"] = text or f"chaos {self._number} {self._dice.choice(TEXTS)}"
         raw = json.dumps({"data": data, "matching_rules": []}, ensure_ascii=False).encode()
         self.ledger.posts[raw] = f"x:{edited[0]}"
-        pieces = self._dice.sample(range(1, len(raw)), 5) if self._dice.random() < 0.2 else []
-        self.server.feed(raw, pieces=pieces)
+        self.server.feed(raw, pieces=self._pieces(raw))
         self._last = raw
 
-    def misbehave(self) -> str:
-        kind, server = self._mishaps.next(), self.server
-        if kind == "megabyte":
-            self.feed(MEGABYTE)
-        elif kind == "tear" and not self._is_mute:  # who has fallen silent says nothing more
-            torn = json.dumps({"data": {"id": "1", "text": "torn 日本" * 5}}, ensure_ascii=False).encode()
-            at = self._dice.randrange(1, len(torn) - 2)
-            self.ledger.torn.add(torn[:at])
-            server.tear(torn, at=at)
-        elif kind == "mute":
-            server.mute()
-        elif kind == "says it disconnects":
-            self.ledger.others.add(json.dumps(server.OPERATIONAL_DISCONNECT, ensure_ascii=False).encode())
-            server.disconnect(message=server.OPERATIONAL_DISCONNECT)
-        else:
-            if kind.isdigit():
-                server.refuse(int(kind), reset_in_s=1 if kind == "429" else None)
-            server.disconnect(politely=kind == "politely", reset=kind == "reset")
-        return kind
+    def end(self, how: str) -> None:
+        if how == DISCONNECT_MESSAGE:
+            message = self.server.OPERATIONAL_DISCONNECT
+            self.ledger.others.add(json.dumps(message, ensure_ascii=False).encode())
+            self.server.feed(message)
+        super().end(how)
 
-    @property
-    def _is_mute(self) -> bool:
-        return bool(self.server.connections) and self.server.connections[-1].mute
+    def torn_message(self) -> bytes:
+        return json.dumps({"data": {"id": "1", "text": "torn 日本" * 5}}, ensure_ascii=False).encode()
 
-    def settle(self) -> None:
-        self.server.wait_for_connection(90)
-        self.server.drained()
-
-    def missed(self, heard: set[bytes]) -> list[tuple[bytes, float]]:
-        return [each for each in [*self.server.sent, *self.server.missed] if each[0] not in heard]
-
-    def holes(self) -> list[Hole]:
-        return [hole for hole in self.server.holes() if hole[1] < math.inf]  # the last one is our own stop
-
-    def stop(self) -> None:
-        self.server.stop()
+    def refuse(self, status: int) -> None:
+        self.server.refuse(status, reset_in_s=1 if status == 429 else None)
 
 
-class Mastodon:
+class Mastodon(StreamNetwork[FakeMastodon]):
     """A public stream: statuses, edits, deletes."""
 
     name = "mastodon"
-    KINDS = ("cut", "politely", "reset", "tear", "mute", "429", "503", "401", "megabyte")
 
     def __init__(self, seed: int) -> None:
-        self.ledger = Ledger({}, set(), set())
-        self.server = FakeMastodon(thump_s=0.5).start()
-        self._dice = random.Random(seed)  # noqa: S311 - a test's dice
-        self._mishaps = Mishaps(self._dice, self.KINDS)
-        self._number = 0
+        super().__init__(seed, FakeMastodon(thump_s=0.5))
 
     @property
     def address(self) -> str:
@@ -185,61 +216,29 @@ class Mastodon:
             self.ledger.others.add(raw)
         else:
             name = "status.update" if kind < 0.1 else "update"
-            told = status(max(number - 5, 1) if kind < 0.1 else number, text or self._dice.choice(TEXTS))
-            told["edited"] = number  # so that no two are the same bytes
-            raw = event(name, told, end=end)
-            self.ledger.posts[raw] = f"mastodon:{told['uri']}"
-        pieces = self._dice.sample(range(1, len(raw)), 5) if self._dice.random() < 0.2 else []
-        self.server.feed(raw, end=end, pieces=pieces)
+            payload = status(max(number - 5, 1) if kind < 0.1 else number, text or self._dice.choice(TEXTS))
+            payload["edited"] = number  # so that no two are the same bytes
+            raw = event(name, payload, end=end)
+            self.ledger.posts[raw] = f"mastodon:{payload['uri']}"
+        self.server.feed(raw, end=end, pieces=self._pieces(raw))
 
-    def misbehave(self) -> str:
-        kind, server = self._mishaps.next(), self.server
-        if kind == "megabyte":
-            self.feed(MEGABYTE)
-        elif kind == "tear" and not self._is_mute:
-            torn = event("update", status(0, "torn 日本" * 5))
-            at = self._dice.randrange(1, len(torn) - 2)
-            self.ledger.torn.add(torn[:at].rstrip(b"\n"))
-            self.ledger.torn.add(torn[:at])
-            server.tear(torn, at=at)
-        elif kind == "mute":
-            server.mute()
-        else:
-            if kind.isdigit():
-                server.refuse(int(kind), headers=RETRY_AFTER if kind == "429" else None)
-            server.end(kind if not kind.isdigit() else "cut")
-        return kind
+    def torn_message(self) -> bytes:
+        return event("update", status(0, "torn 日本" * 5))
 
-    @property
-    def _is_mute(self) -> bool:
-        return bool(self.server.connections) and self.server.connections[-1].mute
-
-    def settle(self) -> None:
-        self.server.wait_for_connection(90)
-        self.server.drained()
-
-    def missed(self, heard: set[bytes]) -> list[tuple[bytes, float]]:
-        return [each for each in [*self.server.sent, *self.server.missed] if each[0] not in heard]
-
-    def holes(self) -> list[Hole]:
-        return [hole for hole in self.server.holes() if hole[1] < math.inf]  # the last one is our own stop
-
-    def stop(self) -> None:
-        self.server.stop()
+    def refuse(self, status: int) -> None:
+        self.server.refuse(status, headers=RETRY_AFTER if status == 429 else None)
 
 
-class Jetstream:
+class Jetstream(Network):
     """Two hosts of one network, the second with another clock; what they forget is the only thing that is lost."""
 
     name = "jetstream"
     KINDS = ("close", "cut", "reset", "tear", "mute", "429", "503", "megabyte", "duplicates", "forgets", "refuses")
 
     def __init__(self, seed: int) -> None:
-        self.ledger = Ledger({}, set(), set())
+        super().__init__(seed)
         self.log = EventLog()
         self.hosts = (FakeJetstream(self.log).start(), FakeJetstream(self.log, skew_us=SKEW_US).start())
-        self._dice = random.Random(seed)  # noqa: S311 - a test's dice
-        self._mishaps = Mishaps(self._dice, self.KINDS)
         self._number = 0
 
     @property
@@ -270,7 +269,7 @@ class Jetstream:
                     self.ledger.posts[raw] = identity
 
     def misbehave(self) -> str:
-        kind = self._mishaps.next()
+        kind = self._next_mishap()
         for host in self.hosts:
             host.rewind_s = 0.0
         if kind == "megabyte":
