@@ -10,12 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from collecting.source_api import Gap, Item, Line, Skipping, Source, SourceError, last_error_of, source_id
+from contract.backoff import Backoff, Retries
 
 QUEUED_ITEMS = 64  # a source: few, since a line may have a megabyte; enough to hide the change of threads
 LOOK_INTERVAL_S = 0.2
 STOP_WITHIN_S = 5.0
 SEVERAL = "several"  # what the slugs begin with
-FIRST_RETRY_S, LAST_RETRY_S = 5.0, 900.0
+BACKOFF = Backoff(5.0, 900.0, jitter=0.0)
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class _Child:
     cursor: str | None = None
     error: str | None = None
     retry_at_s: float = 0.0
-    retry_in_s: float = field(default_factory=lambda: FIRST_RETRY_S)
+    retries: Retries = field(default_factory=lambda: Retries(BACKOFF))
     ended: bool = False
     thread: threading.Thread | None = None
     held: list[Line] = field(default_factory=list)
@@ -175,7 +176,7 @@ class _Reading:
             return None
         child = self._children[name]
         if not isinstance(item, _End):
-            child.retry_in_s = FIRST_RETRY_S
+            child.retries.reset()
             return name, item
         if child.thread is not None:
             child.thread.join()
@@ -184,11 +185,9 @@ class _Reading:
             child.ended = True
         else:
             child.error = str(item.error)
-            child.retry_at_s, child.retry_in_s = (
-                self._clock() + child.retry_in_s,
-                min(child.retry_in_s * 2, LAST_RETRY_S),
-            )
-            log.warning("%s gave up: %s; the others go on", name, child.error)
+            wait_s = child.retries.next_s()
+            child.retry_at_s = self._clock() + wait_s
+            log.warning("%s failed: %s; retrying in %.1f s, the others go on reading", name, child.error, wait_s)
         return None
 
     @property

@@ -13,6 +13,7 @@ from collecting.filtering.selection import Selection
 from collecting.source_api import CursorOnly, Gap, Item, Line, Source, SourceError
 from collecting.sources import merged
 from collecting.sources.merged import MergedSource
+from contract.backoff import Backoff
 from tests.collecting.repeating import WithoutRepeats
 from tests.collecting.sources.reading import open_source
 
@@ -108,7 +109,7 @@ def test_what_an_inclusive_source_repeats_is_left_out_of_its_own_lines_only() ->
 
 
 def test_a_source_that_gives_up_is_named_and_tried_again_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(merged, "FIRST_RETRY_S", 0.3)
+    monkeypatch.setattr(merged, "BACKOFF", Backoff(0.3, 900.0, jitter=0.0))
     broken = Child("broken", b"broken0", SourceError("401"))
     steady = Child("steady", *lines("steady", 3), None)
     source = MergedSource([broken, steady])
