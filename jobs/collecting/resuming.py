@@ -66,12 +66,12 @@ def replay_tail(source: Source, directory: Path) -> Iterator[Line]:
             if record.kind != segments.LINE:
                 continue
             if source_id == source.source_id:
-                yield Line(record.cursor, record.raw, record.dialect)
+                yield Line(record.cursor, record.raw, record.dialect, record.post_id)
                 continue
             if (found := _line_of(source_id, record.cursor, wanted)) is not None:
                 part, cursor = found
                 own = cursor if wanted == (source.source_id,) else json.dumps({part: cursor})
-                yield Line(own, record.raw, record.dialect)
+                yield Line(own, record.raw, record.dialect, record.post_id)
 
 
 def _newest_segments(wanted: tuple[str, ...], lines: int, directory: Path) -> list[tuple[Path, str]]:

@@ -19,11 +19,13 @@ class Line(NamedTuple):
         cursor: where the source goes on after this line; opaque to everyone else.
         raw: the bytes as received, without the line's end.
         dialect: `x`, `jetstream`, `mastodon` or `text`; None where the source does not know.
+        post_id: the post's identity as `formats.post_key` names it, empty where it has none; None: not looked for yet.
     """
 
     cursor: str
     raw: bytes
     dialect: str | None
+    post_id: str | None = None
 
 
 class Gap(NamedTuple):

@@ -28,7 +28,7 @@ class FilteredSource:
         server_side: frozenset[str] = getattr(source, "server_side", frozenset())
         self._selection = selection.without(server_side)
         filters = self._selection.filters
-        self._choice = PostFilter(self._selection) if filters else None
+        self._post_filter = PostFilter(self._selection) if filters else None
         self._limit = selection.limit
         self._clock = clock
         self._taken = 0
@@ -66,7 +66,7 @@ class FilteredSource:
 
     def _remembering(self, lines: Iterable[Line]) -> Iterator[Line]:
         for line in lines:
-            self._remember(formats.post_key(line.dialect, line.raw))
+            self._remember(formats.post_key(line.dialect, line.raw) if line.post_id is None else line.post_id)
             yield line
 
     def read(self, after: str | None, stop: threading.Event) -> Iterator[Item]:
@@ -77,35 +77,35 @@ class FilteredSource:
         if self._selection.duration_s is not None:
             stop = Deadline(stop, self._selection.duration_s, self._clock)
         items = self._source.read(inner, stop)
-        yield from items if self._choice is None and self._limit is None else self._selected(items)
+        yield from items if self._post_filter is None and self._limit is None else self._selected(items)
 
     def _selected(self, items: Iterator[Item]) -> Iterator[Item]:
         passed: str | None = None
         said_at_s = self._clock()
         for item in items:
-            if isinstance(item, Line) and not self._takes(item):
+            wanted = self._wanted(item) if isinstance(item, Line) else item
+            if wanted is None:
                 passed = item.cursor
                 if self._clock() - said_at_s < PASSED_INTERVAL_S:
                     continue
-                item = CursorOnly(passed)
             passed, said_at_s = None, self._clock()
-            yield self._counted(item)
+            yield self._counted(wanted or CursorOnly(item.cursor))
             if self._limit is not None and self._taken >= self._limit:
                 return
         if passed is not None:
             yield self._counted(CursorOnly(passed))
 
-    def _takes(self, line: Line) -> bool:
-        """Whether the line is for the spool; counts it."""
+    def _wanted(self, line: Line) -> Line | None:
+        """The line with its post's identity if it is for the spool, and counted; None if it is filtered out."""
         parsed = formats.parse(line.dialect, line.raw)
         if parsed.kind != "post":
-            return True
-        if self._choice is not None:
-            details = formats.describe(line.dialect, line.raw) if self._choice.needs_details else None
-            if not self._choice.takes(parsed, details):
-                return False
+            return line
+        if self._post_filter is not None:
+            details = formats.describe(line.dialect, line.raw) if self._post_filter.needs_details else None
+            if not self._post_filter.takes(parsed, details):
+                return None
         self._count(parsed)
-        return True
+        return line._replace(post_id=parsed.post_id)
 
     def _count(self, post: Parsed) -> None:
         if self._limit is not None and (post.post_id is None or self._remember(post.post_id)):
@@ -113,7 +113,7 @@ class FilteredSource:
 
     def _remember(self, post_id: str | None) -> bool:
         """Whether the post is new."""
-        if post_id is None or (number := hash(post_id)) in self._identities:
+        if not post_id or (number := hash(post_id)) in self._identities:
             return False
         self._identities[number] = None
         if len(self._identities) > REMEMBERED_POSTS:

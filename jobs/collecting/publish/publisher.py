@@ -220,4 +220,5 @@ def record_key(source_id: str, record: Record) -> bytes:
     """The record's identity (docs/contracts.md): the post's own id where there is one, else the line's cursor."""
     if record.kind == segments.EVENT:
         return f"note:{source_id}:{record.cursor}:{record.received_at}".encode()
-    return (post_key(record.dialect, record.raw) or f"line:{source_id}:{record.cursor}").encode()
+    post_id = post_key(record.dialect, record.raw) if record.post_id is None else record.post_id
+    return (post_id or f"line:{source_id}:{record.cursor}").encode()

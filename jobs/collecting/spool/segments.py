@@ -6,8 +6,9 @@ Segment file `NNNNNNNNNNNN.seg`, NNN… its number, growing by one:
     frame     header: JSON {"source", "source_id", "first_record", "first_note"}
     frame*    records
 
-Frame: `<II` (length of what follows the eight bytes, CRC-32 of it), then the payload. A record's payload is `<QBBH`
-(received_at in epoch milliseconds, kind, dialect code, length of the cursor), the cursor, the raw bytes.
+Frame: `<II` (length of what follows the eight bytes, CRC-32 of it), then the payload. A record's payload is `<QBBHH`
+(received_at in epoch milliseconds, kind, dialect code, lengths of the cursor and of the post's id), the cursor, the
+post's id, the raw bytes. In version 1 (its magic ends with 1) the id and its length are not there; it is only read.
 """
 
 import json
@@ -20,14 +21,15 @@ from typing import NamedTuple
 
 from contract.sources import NOTES, dialects
 
-MAGIC = b"HTSPOOL1"
+MAGIC, MAGIC_1 = b"HTSPOOL2", b"HTSPOOL1"
 SUFFIX = ".seg"
 MAX_FRAME_BYTES = 64 * 1024 * 1024  # beyond any line that a source yields: a length above it is damage, not data
 READ_BYTES = 1024 * 1024
 HEADER_BYTES = 64 * 1024  # a header is an address; none is near this long
 
 _FRAME = struct.Struct("<II")
-_RECORD = struct.Struct("<QBBH")
+_RECORD = struct.Struct("<QBBHH")
+_RECORD_1 = struct.Struct("<QBBH")
 _DIALECTS = {0: None, **{each.code: each.name for each in (*dialects().values(), NOTES)}}
 _DIALECT_CODES = {dialect: code for code, dialect in _DIALECTS.items()}
 
@@ -47,6 +49,7 @@ class Record(NamedTuple):
             taken; never published).
         received_at: epoch milliseconds.
         cursor: the source resumes from it after this record; empty for an event before any line.
+        post_id: the post's identity, decided when it was spooled; empty: it has none; None: version 1 did not say.
     """
 
     end: int
@@ -55,6 +58,7 @@ class Record(NamedTuple):
     cursor: str
     dialect: str | None
     raw: bytes
+    post_id: str | None
 
 
 class Header(NamedTuple):
@@ -88,14 +92,23 @@ def encode_header(header: Header) -> bytes:
     return MAGIC + _frame(json.dumps(header._asdict()).encode())
 
 
-def encode_record(kind: int, received_at: int, cursor: str, dialect: str | None, raw: bytes) -> bytes:
+def encode_record(
+    kind: int, received_at: int, cursor: str, dialect: str | None, raw: bytes, post_id: str = ""
+) -> bytes:
     """One frame.
 
     Raises:
         KeyError: an unknown dialect.
     """
-    name = cursor.encode()
-    return _frame(_RECORD.pack(received_at, kind, _DIALECT_CODES[dialect], len(name)) + name + raw)
+    name, key = cursor.encode(), post_id.encode()
+    head = _RECORD.pack(received_at, kind, _DIALECT_CODES[dialect], len(name), len(key))
+    return _frame(head + name + key + raw)
+
+
+def is_current(path: Path) -> bool:
+    """Whether records can be added to the segment: an older version's are only read."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
 
 
 def _frame(payload: bytes) -> bytes:
@@ -117,7 +130,7 @@ def read_header(path: Path) -> tuple[Header, int]:
     """
     with path.open("rb") as file:
         start = file.read(HEADER_BYTES)
-    if not start.startswith(MAGIC):
+    if not start.startswith((MAGIC, MAGIC_1)):
         raise SpoolCorrupt(f"{path}@0: not a segment of the spool")
     payload, end = _payload(start, len(MAGIC))
     if payload is None:
@@ -143,12 +156,13 @@ def read_records(path: Path, start: int, limit: int | None = None) -> Iterator[R
     The caller compares the last `end` with `limit` to learn whether all were whole.
     """
     with path.open("rb") as file:
+        decode = _record if file.read(len(MAGIC)) == MAGIC else _record_1
         file.seek(start)
         base, buffer, at, want = start, b"", 0, READ_BYTES
         while True:
             payload, end = _payload(buffer, at)
             if payload is not None:
-                yield _record(base + end, payload)
+                yield decode(base + end, payload)
                 at = end
                 continue
             if limit is not None and base + at >= limit:
@@ -162,6 +176,15 @@ def read_records(path: Path, start: int, limit: int | None = None) -> Iterator[R
 
 
 def _record(end: int, payload: bytes) -> Record:
-    received_at, kind, dialect, length = _RECORD.unpack_from(payload)
-    body = _RECORD.size + length
-    return Record(end, kind, received_at, payload[_RECORD.size : body].decode(), _DIALECTS[dialect], payload[body:])
+    received_at, kind, dialect, cursor_length, id_length = _RECORD.unpack_from(payload)
+    after_cursor = _RECORD.size + cursor_length
+    cursor, body = payload[_RECORD.size : after_cursor].decode(), after_cursor + id_length
+    post_id = payload[after_cursor:body].decode()
+    return Record(end, kind, received_at, cursor, _DIALECTS[dialect], payload[body:], post_id)
+
+
+def _record_1(end: int, payload: bytes) -> Record:
+    received_at, kind, dialect, length = _RECORD_1.unpack_from(payload)
+    body = _RECORD_1.size + length
+    cursor = payload[_RECORD_1.size : body].decode()
+    return Record(end, kind, received_at, cursor, _DIALECTS[dialect], payload[body:], None)

@@ -19,6 +19,7 @@ from collecting.spool.segments import Header, Record, SpoolCorrupt
 from contract.files import ASIDE_SUFFIX, write_atomically
 from contract.spool import lock
 from contract.spool.position import NOWHERE, Position, read_acked, write_acked
+from formats import post_key
 
 log = logging.getLogger(__name__)
 
@@ -91,11 +92,13 @@ class Spool:
         return self._last_cursor
 
     def append(self, line: Line, received_at: int) -> None:
-        """Takes one line. On disk within FSYNC_INTERVAL_S.
+        """Takes one line, and decides its post's identity for good. On disk within FSYNC_INTERVAL_S.
 
         Raises:
             OSError: the disk refuses (full, gone).
         """
+        if line.post_id is None:
+            line = line._replace(post_id=post_key(line.dialect, line.raw))
         self._append(segments.LINE, line, received_at)
 
     def append_event(self, event: dict[str, object], received_at: int, cursor: str | None = None) -> None:
@@ -127,7 +130,7 @@ class Spool:
             self._append(segments.CURSOR_ONLY, Line(self._pending_cursor, b"", None), 0)
 
     def _append(self, kind: int, line: Line, received_at: int) -> None:
-        frame = segments.encode_record(kind, received_at, line.cursor, line.dialect, line.raw)
+        frame = segments.encode_record(kind, received_at, line.cursor, line.dialect, line.raw, line.post_id or "")
         if self._must_roll():
             self._roll()
         with self._moved:
@@ -292,9 +295,10 @@ class Spool:
             return
         newest = self._archive.numbers[-1]
         path = self._archive.path(newest)
-        self._header, end = segments.read_header(path)
-        self._next_header = (self._header.source, self._header.source_id)
-        count, notes = self._header.first_record, self._header.first_note
+        header, end = segments.read_header(path)
+        self._header = header if segments.is_current(path) else None  # else the next record begins a new segment
+        self._next_header = (header.source, header.source_id)
+        count, notes = header.first_record, header.first_note
         for record in segments.read_records(path, end):
             end, notes = record.end, notes + (record.kind == segments.EVENT)
             count += record.kind != segments.CURSOR_ONLY

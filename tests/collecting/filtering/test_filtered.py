@@ -57,6 +57,18 @@ def test_posts_that_are_not_asked_for_are_left_out_and_all_else_passes() -> None
     assert items[-1] == CursorOnly("6")
 
 
+def test_a_post_that_was_read_to_be_filtered_carries_its_identity() -> None:
+    taken = read(FilteredSource(Listed(post(1), b'{"delete":{}}'), Selection(terms=("rain",))))
+    assert [item.post_id for item in taken if isinstance(item, Line)] == ["x:1", None]
+
+
+def test_the_tail_of_the_spool_is_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = FilteredSource(Listed(post(1), post(2), post(3)), Selection(limit=2))
+    monkeypatch.setattr("formats.post_key", lambda *_: pytest.fail("its identity is in the spool"))
+    source.skip([Line("0", post(1), "x", "x:1"), Line("1", b"no post", "x", "")])
+    assert [item.cursor for item in read(source, "taken=1;0")] == ["taken=2;1"]
+
+
 def test_it_says_where_it_is_each_second_while_nothing_is_taken() -> None:
     clock = itertools.count(0, 0.1)  # a tenth of a second each time it is looked at
     source = Listed(*(post(n + 1, "sun") for n in range(100)))

@@ -11,9 +11,11 @@ import pytest
 from confluent_kafka import KafkaError
 
 from collecting.publish.producer import Headers, OnDelivery, ProducerSettings, TooLarge, Topic
-from collecting.publish.publisher import Publisher
+from collecting.publish.publisher import Publisher, record_key
 from collecting.source_api import Line
+from collecting.spool.segments import LINE, Record
 from collecting.spool.spool import Spool
+from contract.spool.position import NOWHERE
 from tests.brokers import Broker
 
 WITHIN_S = 60
@@ -61,6 +63,22 @@ class Running:
 def publish_all(spool: Spool, settings: ProducerSettings) -> None:
     with Running(Publisher(spool, settings)) as publisher:
         eventually(lambda: publisher.acked == spool.durable)
+
+
+@pytest.mark.parametrize(("post_id", "key"), [("x:7", b"x:7"), ("", b"line:a:c"), (None, b"x:8")])
+def test_the_key_is_the_identity_that_the_spool_has_and_else_is_read_from_the_record(
+    post_id: str | None, key: bytes
+) -> None:
+    """None: the segment is of a version that did not keep it."""
+    raw = b'{"id":8,"id_str":"8","text":"a","timestamp_ms":"1700000000000"}'
+    assert record_key("a", Record(0, LINE, 1, "c", "x", raw, post_id)) == key
+
+
+def test_the_spool_keeps_each_posts_identity(spool: Spool) -> None:
+    put(spool, b'{"id":7,"id_str":"7","text":"a","timestamp_ms":"1700000000000"}', b"{torn", dialect="x")
+    spool.append(Line("c", b'{"id_str":"8"}', "x", "x:named by the source"), 0)
+    spool.sync()
+    assert [record.post_id for _, _, record in spool.read(NOWHERE)] == ["x:7", "", "x:named by the source"]
 
 
 @pytest.mark.kafka

@@ -1,9 +1,13 @@
 """The format of a segment, and what reading does with one that is torn or damaged."""
 
+import json
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
 
+from collecting.source_api import Line
 from collecting.spool import segments
 from collecting.spool.segments import (
     EVENT,
@@ -14,15 +18,18 @@ from collecting.spool.segments import (
     encode_record,
     read_header,
     read_records,
+    segment_path,
 )
+from collecting.spool.spool import Spool
+from contract.spool.position import NOWHERE
 
 HEADER = Header("file:a", "file-a-1", 100, 3)
 RECORDS = [
-    (LINE, 1_700_000_000_000, "0:1:5", None, b"plain"),
-    (LINE, 1, "0:2:5", "x", b""),
-    (EVENT, 2, "ü:3", "hashtide", b'{"hashtide":{}}'),
-    (LINE, 3, "4", "text", b"\0\r\n\xff" * 400_000),
-    (LINE, 4, "5", "jetstream", b"the last"),
+    (LINE, 1_700_000_000_000, "0:1:5", None, b"plain", ""),
+    (LINE, 1, "0:2:5", "x", b"", "x:1"),
+    (EVENT, 2, "ü:3", "hashtide", b'{"hashtide":{}}', ""),
+    (LINE, 3, "4", "text", b"\0\r\n\xff" * 400_000, ""),
+    (LINE, 4, "5", "jetstream", b"the last", "jetstream:did:ü/" + "r" * 3000),
 ]
 
 
@@ -39,6 +46,44 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert header == HEADER
     assert [tuple(record[1:]) for record in records] == RECORDS
     assert records[-1].end == size
+
+
+def version_1(number: int) -> bytes:
+    """A segment as the version before wrote it, for posts `number` and `number` + 1."""
+    content = b"HTSPOOL1"
+    header = json.dumps({"source": "file:a", "source_id": "file-a-1", "first_record": number, "first_note": 0}).encode()
+    payloads = [header]
+    for each in (number, number + 1):
+        cursor = str(each).encode()
+        payloads.append(struct.pack("<QBBH", 7, LINE, 1, len(cursor)) + cursor + b'{"id":%d}' % each)
+    for payload in payloads:
+        content += struct.pack("<II", len(payload), zlib.crc32(payload)) + payload
+    return content
+
+
+def test_a_segment_of_the_version_before_is_read_and_says_nothing_of_identity(tmp_path: Path) -> None:
+    (tmp_path / "s").write_bytes(version_1(5))
+    header, start = read_header(tmp_path / "s")
+    assert header == Header("file:a", "file-a-1", 5, 0)
+    found = [tuple(record[1:]) for record in read_records(tmp_path / "s", start)]
+    assert found == [(LINE, 7, "5", "x", b'{"id":5}', None), (LINE, 7, "6", "x", b'{"id":6}', None)]
+
+
+def test_to_a_segment_of_the_version_before_nothing_is_added(tmp_path: Path) -> None:
+    old = version_1(0)
+    segment_path(tmp_path, 1).write_bytes(old)
+    spool = Spool(tmp_path, budget_bytes=2**20)
+    try:
+        assert spool.begin("file:a", "file-a-1") == "1"
+        spool.append(Line("2", b"later", "text"), 8)
+        spool.sync()
+        records = [record for _, _, record in spool.read(NOWHERE)]
+        assert (spool.lines_read, spool.durable.segment) == (3, 2)
+    finally:
+        spool.close()
+    assert [record.raw for record in records] == [b'{"id":0}', b'{"id":1}', b"later"]
+    assert [record.post_id for record in records] == [None, None, ""]
+    assert segment_path(tmp_path, 1).read_bytes() == old
 
 
 def test_reading_begins_after_any_record_and_ends_at_any(tmp_path: Path) -> None:
@@ -72,7 +117,16 @@ def test_a_changed_byte_ends_the_reading_before_its_record(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"HTSPOOL", b"HTSPOOL1", b"something else entirely", b"HTSPOOL1\x05\0\0\0abcdefghi"]
+    "content",
+    [
+        b"",
+        b"HTSPOOL",
+        b"HTSPOOL1",
+        b"HTSPOOL2",
+        b"HTSPOOL3\x05\0\0\0abcde",
+        b"something else entirely",
+        b"HTSPOOL1\x05\0\0\0abcdefghi",
+    ],
 )
 def test_a_file_without_a_whole_header_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "s").write_bytes(content)
