@@ -1,4 +1,4 @@
-"""Where a source resumes, by all that the spool has of it, whether it was read alone or as one of several.
+"""Where a source resumes, from everything in the spool, whether it was read alone or as one of several.
 
 Only the headers of segments are read, and the last cursor of each source's newest segment; of removed segments, the
 cursors that were kept.

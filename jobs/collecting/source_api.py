@@ -1,4 +1,4 @@
-"""What a source yields: lines, the gaps where it missed some, and where it is when it took nothing."""
+"""The interface of sources: they yield lines, gaps, and cursors without a line."""
 
 import hashlib
 import re
@@ -9,17 +9,17 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 
 class SourceError(Exception):
-    """A source cannot go on. The message is one line for a person: where it happened and why."""
+    """A source cannot continue. The message is one line: where it happened and why."""
 
 
 class Line(NamedTuple):
     """One line as received.
 
     Attributes:
-        cursor: where the source goes on after this line; opaque to everyone else.
-        raw: the bytes as received, without the line's end.
-        dialect: `x`, `jetstream`, `mastodon` or `text`; None where the source does not know.
-        post_id: the post's identity as `formats.post_key` names it, empty where it has none; None: not looked for yet.
+        cursor: where the source resumes after this line; opaque to everyone else.
+        raw: the bytes as received, without the line end.
+        dialect: `x`, `jetstream`, `mastodon` or `text`; None if the source does not know.
+        post_id: the post's identity as `formats.post_key` names it, empty if it has none; None: not determined yet.
     """
 
     cursor: str
@@ -29,13 +29,13 @@ class Line(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """The source missed something.
+    """A time in which the source missed something.
 
     Attributes:
-        cursor: where it goes on after the gap.
-        why: in one line.
-        begin, end: between which times, where the source knows; else the moment when it was noticed.
-        source: source_id of the source that missed it; None: the one that is read (of several it is one of them).
+        cursor: where it resumes after the gap.
+        why: the cause, in one line.
+        begin, end: its times, if the source knows them; otherwise when it was noticed.
+        source: source_id of the source that missed it; None: the source that is read (for merged sources, one of them).
     """
 
     cursor: str
@@ -46,10 +46,10 @@ class Gap(NamedTuple):
 
 
 class CursorOnly(NamedTuple):
-    """The source moved on and nothing was taken: what went by was not asked for.
+    """The source advanced without a line: what it passed was not asked for.
 
     Attributes:
-        cursor: where it goes on.
+        cursor: where it resumes.
     """
 
     cursor: str
@@ -59,15 +59,15 @@ Item = Line | Gap | CursorOnly
 
 
 class Source(Protocol):
-    """A stream of lines that can be picked up again.
+    """A stream of lines that can be resumed.
 
-    It may have two more attributes: `trouble`, what holds it up at the moment in one line, else None (it reconnects,
-    say), and `server_side`, the keys of the selection that its network applies, so that we need not.
+    It may have two more attributes: `last_error`, why it is not reading at the moment, in one line (it reconnects, for
+    example), or None; and `server_side`, the keys of the selection that its network applies, so that we need not.
 
     Attributes:
         source_id: short name of the source's address, the same whenever the address names the same lines.
-        waits: nothing is missed while nobody reads (a file waits, a live stream does not).
-        cursor_inclusive: read(after) yields again what it yielded before: the line of that cursor, or some more.
+        replayable: nothing is missed while nobody reads (true for a file, not for a live stream).
+        cursor_inclusive: read(after) repeats the line of that cursor, and perhaps some before it.
     """
 
     source_id: str
@@ -77,40 +77,40 @@ class Source(Protocol):
     def read(self, after: str | None, stop: threading.Event) -> Iterator[Item]:
         """Yields what comes after the cursor (None: from the beginning), in order, until the end or `stop`.
 
-        A source that cannot go on from the cursor yields the gap first, then what there is. Called again after it
-        has raised, it goes on from the cursor that it is given.
+        A source that cannot resume at the cursor yields the gap first, then what it has. Called again after it
+        raised, it resumes at the given cursor.
 
         Raises:
-            SourceError: the source cannot go on. Everything yielded before stays good.
+            SourceError: the source cannot continue. Everything yielded before stays valid.
         """
         ...
 
 
 @runtime_checkable
 class Skipping(Protocol):
-    """A source that can be told what need not come again.
+    """A source that can leave out known lines.
 
     Attributes:
-        skips: how many of the last lines it wants to be told of; 0: none.
+        skips: how many of the last lines it wants to see; 0: none.
     """
 
     skips: int
 
     def skip(self, held: Iterable[Line]) -> None:
-        """Does not yield these lines again, which the spool holds already. Called before `read`, at most once."""
+        """Never yields these lines again: the spool has them. Called before `read`, at most once."""
         ...
 
 
 def last_error_of(source: Source) -> str | None:
-    """What holds the source up at the moment, where it says so."""
+    """Why the source is not reading at the moment, if it says so."""
     last_error: str | None = getattr(source, "last_error", None)
     return last_error
 
 
 def source_id(kind: str, name: str, *identity: str) -> str:
-    """A short name for what an address names: readable, and the same only for the same identity.
+    """A short, readable name for an address's identity; different identities have different names.
 
-    The spool's cursors are kept under it: what it is made from must not change.
+    The spool keeps cursors under it, so its ingredients must not change.
     """
     readable = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:40]
     digest = hashlib.sha256("\0".join(identity).encode()).hexdigest()[:8]

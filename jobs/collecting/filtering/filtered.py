@@ -1,4 +1,4 @@
-"""A source, and of it only what is asked for: filters, a number of posts, a time."""
+"""A source with its selection applied: filters, a limit of posts, a duration."""
 
 import re
 import threading
@@ -11,16 +11,16 @@ from collecting.source_api import CursorOnly, Gap, Item, Line, Skipping, Source,
 from formats.parsed import Parsed
 
 PASSED_INTERVAL_S = 1.0
-REMEMBERED_POSTS = 200_000  # a post that comes twice further apart than that is counted to the limit twice
+REMEMBERED_POSTS = 200_000  # repeats further apart than this count twice towards the limit
 _COUNTED = re.compile(r"taken=(\d+);(.*)", re.DOTALL)
 
 
 class FilteredSource:
-    """What of a source is asked for. Only posts are left out: what is no post, or not understood, always passes.
+    """A source's selection. Only posts are left out: other records, or unreadable ones, always pass.
 
-    With a limit the cursor is `taken=N;CURSOR`: N posts of different identity were taken up to here. The count is
-    so where the line itself is, in the spool, and a crash loses both or neither. Of a limit that is taken off, or is
-    another one now, the same source goes on; other filters make another source of it (source_id).
+    With a limit the cursor is `taken=N;CURSOR`: N posts of different identity were taken up to here. So the
+    count is where the line is, in the spool, and a crash loses both or neither. With another limit, or without one,
+    the same source resumes; other filters make another source (source_id).
     """
 
     def __init__(self, source: Source, selection: Selection, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,23 +39,23 @@ class FilteredSource:
 
     @property
     def last_error(self) -> str | None:
-        """What holds the source up."""
+        """Why the source is not reading."""
         return last_error_of(self._source)
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The slugs of the sources that this is made of, where it is made of several."""
+        """The ids of the sources that are merged here, if several are."""
         parts: tuple[str, ...] = getattr(self._source, "parts", ())
         return parts
 
     @property
     def skips(self) -> int:
-        """How many of the last lines it wants to be told of."""
+        """How many of the last lines it wants to see."""
         inner = self._source.skips if isinstance(self._source, Skipping) else 0
         return inner if self._limit is None else max(inner, REMEMBERED_POSTS)
 
     def skip(self, held: Iterable[Line]) -> None:
-        """Tells the source, and remembers which posts need not be counted to the limit again."""
+        """Passes them to the source, and remembers which posts have counted towards the limit."""
         lines: Iterator[Line] = (line._replace(cursor=apart(line.cursor)[1] or "") for line in held)
         if self._limit is not None:
             lines = self._remembering(lines)
@@ -70,7 +70,7 @@ class FilteredSource:
             yield line
 
     def read(self, after: str | None, stop: threading.Event) -> Iterator[Item]:
-        """Yields what is asked for, until there is no more of it. Raises as the source does."""
+        """Yields the selection until it is complete. Raises as the source does."""
         self._taken, inner = apart(after)
         if self._limit is not None and self._taken >= self._limit:
             return
@@ -127,7 +127,7 @@ class FilteredSource:
 
 
 class Deadline(threading.Event):
-    """Set when another event is, or when the time is up."""
+    """An event that is set when another is, or when the time is up."""
 
     def __init__(self, stop: threading.Event, within_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -140,7 +140,7 @@ class Deadline(threading.Event):
         return self._stop.is_set() or self._clock() >= self._at_s
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Waits until it is set, or for so many seconds; whether it is set."""
+        """Waits until it is set, or for the given seconds; returns whether it is set."""
         left = max(self._at_s - self._clock(), 0.0)
         self._stop.wait(left if timeout is None else min(left, timeout))
         return self.is_set()

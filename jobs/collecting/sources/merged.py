@@ -1,4 +1,4 @@
-"""Several sources as one."""
+"""Several sources read as one."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from contract.backoff import Backoff, Retries
 QUEUED_ITEMS = 64  # a source: few, since a line may have a megabyte; enough to hide the change of threads
 LOOK_INTERVAL_S = 0.2
 STOP_WITHIN_S = 5.0
-SEVERAL = "several"  # what the slugs begin with
+SEVERAL = "several"  # how its source ids begin
 BACKOFF = Backoff(5.0, 900.0, jitter=0.0)
 
 log = logging.getLogger(__name__)
@@ -26,8 +26,8 @@ class _Child:
     """One of the sources.
 
     Attributes:
-        cursor: of the last item that was handed on.
-        error: why it does not read at the moment; it is tried again at `retry_at_s`.
+        cursor: of the last item that was passed on.
+        error: why it does not read at the moment; it is retried at `retry_at_s`.
         ended: it has no more lines.
     """
 
@@ -43,7 +43,7 @@ class _Child:
 
 @dataclass(frozen=True)
 class _End:
-    """What a reading thread leaves as its last word: None where the source has no more lines."""
+    """A reading thread's last item: an error, or None if the source has no more lines."""
 
     error: Exception | None
 
@@ -51,12 +51,12 @@ class _End:
 class MergedSource:
     """Lines of several sources as they come, each read by a thread of its own.
 
-    The cursor is a JSON object: source_id → that source's own cursor; the one that the line came from stands last.
+    The cursor is a JSON object: source_id → that source's own cursor; the source of the line is last.
     The source_id depends on which sources they are, not on their order.
 
-    A source that gives up (SourceError) does not silence the others: it is named in `trouble` and tried again from its
-    cursor, at first after 5 s, at last each 15 minutes; what it missed it says itself, as after any start. When no
-    source reads any more and one of them has given up, so does the whole.
+    A source that fails (SourceError) does not stop the others: it is named in `last_error` and retried from its
+    cursor, at first after 5 s, at last every 15 minutes; it reports what it missed itself, as after any start. When no
+    source reads any more and one of them has failed, the whole fails.
     """
 
     def __init__(self, sources: list[Source], clock: Callable[[], float] = time.monotonic) -> None:
@@ -72,7 +72,7 @@ class MergedSource:
 
     @property
     def last_error(self) -> str | None:
-        """What holds each of the sources up that are held up."""
+        """Why each source that is not reading is not."""
         said = [
             f"{name}: {why}"
             for name, child in self._children.items()
@@ -82,11 +82,11 @@ class MergedSource:
 
     @property
     def skips(self) -> int:
-        """How many of the last lines it wants to be told of."""
+        """How many of the last lines it wants to see."""
         return sum(child.source.skips for child in self._children.values() if isinstance(child.source, Skipping))
 
     def skip(self, held: Iterable[Line]) -> None:
-        """Tells each source of its own lines."""
+        """Passes each source its own lines."""
         for line in held:
             name, cursor = list(cursors_of(line.cursor).items())[-1]
             if name in self._children:
@@ -97,10 +97,10 @@ class MergedSource:
             child.held = []
 
     def read(self, after: str | None, stop: threading.Event) -> Iterator[Item]:
-        """Yields what the sources do, as it comes.
+        """Yields the sources' items as they come.
 
         Raises:
-            SourceError: none of them can go on, for one reason or more.
+            SourceError: none of them can continue; the message has each reason.
         """
         for name, cursor in cursors_of(after).items():
             if name in self._children:
@@ -138,10 +138,10 @@ class _Reading:
         self._clock = clock
         self._arrived: queue.Queue[tuple[str, Item | _End]] = queue.Queue(QUEUED_ITEMS * len(children))
         self._stopping = threading.Event()  # what the sources are given
-        self._abandoned = threading.Event()  # nobody takes anything from the queue any more
+        self._abandoned = threading.Event()  # the queue is no longer read
 
     def start_due(self) -> None:
-        """Starts the sources that do not read and should."""
+        """Starts the sources that should read and do not."""
         for name, child in self._children.items():
             if child.thread is None and not child.ended and self._clock() >= child.retry_at_s:
                 child.error = None
@@ -169,7 +169,7 @@ class _Reading:
                 return
 
     def next(self, within_s: float) -> tuple[str, Item] | None:
-        """What comes next; None where nothing came in time, or a source ended."""
+        """The next item; None if nothing came in time, or a source ended."""
         try:
             name, item = self._arrived.get(timeout=within_s)
         except queue.Empty:
@@ -187,7 +187,7 @@ class _Reading:
             child.error = str(item.error)
             wait_s = child.retries.next_s()
             child.retry_at_s = self._clock() + wait_s
-            log.warning("%s failed: %s; retrying in %.1f s, the others go on reading", name, child.error, wait_s)
+            log.warning("%s failed: %s; retrying in %.1f s; the others keep reading", name, child.error, wait_s)
         return None
 
     @property
@@ -196,13 +196,13 @@ class _Reading:
         return all(child.thread is None and (child.ended or child.error) for child in self._children.values())
 
     def raise_what_failed(self) -> None:
-        """Raises SourceError with what each source gave up for; nothing where all have ended well."""
+        """Raises SourceError with the reason of each failed source, if any."""
         failed = [f"{name}: {child.error}" for name, child in self._children.items() if child.error]
         if failed:
             raise SourceError("; ".join(failed))
 
     def stop(self) -> Iterator[tuple[str, Item]]:
-        """Ends the sources, and yields what live ones had already brought; what waits comes again next time."""
+        """Ends the sources, and yields what live ones had already read; replayable ones repeat theirs next time."""
         self._stopping.set()
         deadline_s = time.monotonic() + STOP_WITHIN_S
         while any(child.thread for child in self._children.values()) and time.monotonic() < deadline_s:
@@ -211,7 +211,7 @@ class _Reading:
                 yield taken
 
     def abandon(self) -> None:
-        """Ends the threads; what they still bring is not taken."""
+        """Ends the threads; their last items are dropped."""
         self._stopping.set()
         self._abandoned.set()
         for child in self._children.values():
@@ -224,7 +224,7 @@ def cursors_of(text: str | None) -> dict[str, str]:
     """Each source's own cursor by its source_id; the one that the line came from is the last.
 
     Raises:
-        SourceError: it is no cursor of several sources.
+        SourceError: an invalid cursor of merged sources.
     """
     if not text:
         return {}

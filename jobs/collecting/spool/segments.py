@@ -6,7 +6,7 @@ Segment file `NNNNNNNNNNNN.seg`, NNN… its number, growing by one:
     frame     header: JSON {"source", "source_id", "first_record", "first_note"}
     frame*    records
 
-Frame: `<II` (length of what follows the eight bytes, CRC-32 of it), then the payload. A record's payload is `<QBBHH`
+Frame: `<II` (length of the payload, its CRC-32), then the payload. A record's payload is `<QBBHH`
 (received_at in epoch milliseconds, kind, dialect code, lengths of the cursor and of the post's id), the cursor, the
 post's id, the raw bytes. In version 1 (its magic ends with 1) the id and its length are not there; it is only read.
 """

@@ -231,7 +231,7 @@ class Spool:
 
     @property
     def full(self) -> bool:
-        """True while the budget is used up, and an acknowledgement can free some of it."""
+        """True while the budget is used up, and an acknowledgement can free space."""
         return self.size_bytes >= self.budget_bytes and self.acked.records < self._durable.records
 
     def wait_for_more(self, after: Position, timeout_s: float) -> bool:
