@@ -135,7 +135,9 @@ def read_header(path: Path) -> tuple[Header, int]:
     payload, end = _payload(start, len(MAGIC))
     if payload is None:
         raise SpoolCorrupt(f"{path}@{len(MAGIC)}: the header is not whole")
-    return Header(**json.loads(payload)), end
+    found = json.loads(payload)
+    source_id = found["source_id"] if "source_id" in found else found["slug"]  # its name in version 1
+    return Header(found["source"], source_id, found["first_record"], found["first_note"]), end
 
 
 def _payload(buffer: bytes, at: int) -> tuple[bytes | None, int]:

@@ -51,7 +51,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 def version_1(number: int) -> bytes:
     """A segment as the version before wrote it, for posts `number` and `number` + 1."""
     content = b"HTSPOOL1"
-    header = json.dumps({"source": "file:a", "source_id": "file-a-1", "first_record": number, "first_note": 0}).encode()
+    header = json.dumps({"source": "file:a", "slug": "file-a-1", "first_record": number, "first_note": 0}).encode()
     payloads = [header]
     for each in (number, number + 1):
         cursor = str(each).encode()
