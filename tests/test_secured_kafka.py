@@ -157,15 +157,17 @@ def test_a_tail_that_is_refused_says_why_in_one_line(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
     who: Callable[[SecuredBroker, str], Settings],
     why: str,
 ) -> None:
     monkeypatch.setattr(tail, "PATIENCE_S", PATIENCE_S)
     status = tail.main(words("", secured_broker, tmp_path, who(secured_broker, "counter"))[2:])
     said = capsys.readouterr()
-    assert (status, said.out, len(said.err.splitlines())) == (1, "", 1)
-    assert why in said.err
-    assert CANARY not in said.err
+    lines = [*said.err.splitlines(), *(record.getMessage() for record in caplog.records)]
+    assert (status, said.out, len(lines)) == (1, "", 1)
+    assert why in lines[0]
+    assert CANARY not in lines[0]
 
 
 @pytest.mark.parametrize(
