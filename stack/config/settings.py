@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from contract.names import TRIGGER_INTERVAL_S
 from contract.source_address import SourceAddress, read_stored
 from stack.config.errors import StackError
 
@@ -49,7 +50,7 @@ class StackSettings(BaseSettings):
     source: Annotated[tuple[SourceAddress, ...], NoDecode, BeforeValidator(_addresses)] = ()
     x_token_file: Path | None = None
     mastodon_token_file: Path | None = None
-    trigger_interval_s: int = Field(default=10, ge=1, le=3600)
+    trigger_interval_s: int = Field(default=TRIGGER_INTERVAL_S, ge=1, le=3600)
     postgres_dsn: SecretStr | None = None
     ports: dict[str, int] = Field(default_factory=dict)
     yarn_memory_mb: int = Field(default=8192, ge=2048)
