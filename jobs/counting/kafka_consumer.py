@@ -1,4 +1,4 @@
-"""Plain readers of Kafka, beside Spark: they belong to no group and commit nothing."""
+"""Opens kafka-python consumers without a group, which commit nothing; a failure says why."""
 
 import logging
 import re
@@ -14,7 +14,7 @@ _HINT = "(does it ask for TLS, or for a login? See --kafka-config)"
 _FAILED = re.compile(r"(?:Connection|Bootstrap connection to \S+) failed: (.*?)(?: \(backoff .*)?", re.DOTALL)
 
 
-def open_consumer(bootstrap_servers: str, login: KafkaClientConfig, patience_s: float) -> KafkaConsumer:
+def open_consumer(bootstrap_servers: str, config: KafkaClientConfig, patience_s: float) -> KafkaConsumer:
     """A connected one.
 
     Raises:
@@ -28,33 +28,33 @@ def open_consumer(bootstrap_servers: str, login: KafkaClientConfig, patience_s: 
                 bootstrap_timeout_ms=int(patience_s * 1000),
                 allow_auto_create_topics=False,
                 enable_auto_commit=False,
-                **login.for_kafka_python(),
+                **config.for_kafka_python(),
             )
         except KafkaError as error:
-            raise ConnectionError(_told(heard) or f"{error} {_HINT}") from error
+            raise ConnectionError(_reason(heard) or f"{error} {_HINT}") from error
 
 
-def _told(heard: list[str]) -> str:
-    """The longest says most: a broker that refuses a password may also hang up first, or time runs out before it."""
+def _reason(heard: list[str]) -> str:
+    """The longest message says most: a broker that rejects a password may also hang up first, or time out."""
     why = " ".join(max(heard, key=len, default="").split())
     return f"{why} {_HINT}" if "disconnected" in why or "Invalid frame" in why else why
 
 
 @contextmanager
 def _reasons() -> Iterator[list[str]]:
-    """What kafka-python logs of failed connections: its own error says only that there was none."""
+    """Collects why connections failed from kafka-python's log: its own error says only that they did."""
     heard: list[str] = []
 
     class Listener(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if said := _FAILED.fullmatch(record.getMessage()):
-                heard.append(said[1])
+            if failed := _FAILED.fullmatch(record.getMessage()):
+                heard.append(failed[1])
 
     logger, listener = logging.getLogger("kafka.net.manager"), Listener(logging.WARNING)
     level, propagate = logger.level, logger.propagate
     logger.addHandler(listener)
     logger.setLevel(logging.WARNING)
-    logger.propagate = False  # a line each try; ours says it once
+    logger.propagate = False  # a line for each try; we report it once
     try:
         yield heard
     finally:

@@ -1,7 +1,7 @@
-"""Asks every service as its Airflow connection says, and prints a line on each: `python -m hashtide_airflow.check`.
+"""Tries every service's Airflow connection and prints a line for each: `python -m hashtide_airflow.check`.
 
-For whoever points the DAGs at a cluster of their own (conf/README.md). It changes nothing but for one empty file on
-HDFS, the stop marker of generation 0, which there never is, and which it removes again.
+For those who point the DAGs at a cluster of their own (conf/README.md). It changes nothing, except that it creates and
+removes one empty file on HDFS: the stop marker of generation 0, which does not exist.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from hashtide_airflow.hooks.process import environment
 from hashtide_airflow.hooks.yarn import YarnHook
 
 LIMIT_S = 60
-NOBODYS_GENERATION = 0
+UNUSED_GENERATION = 0
 
 
 def kafka() -> str:
-    """The topic can be read: the newest record, as `jobs/tail.py` reads it."""
+    """Reads the topic's newest record by `jobs/tail.py`."""
     servers, topic = settings.kafka()
     file = kafka_file.for_readers()
     command = [PYTHON, str(settings.JOBS / "tail.py"), "--bootstrap-servers", servers, "--topic", topic, "-n", "1"]
@@ -44,21 +44,21 @@ def kafka_writer() -> str:
 
 
 def yarn() -> str:
-    """The ResourceManager lists our applications."""
+    """Lists our applications at the ResourceManager."""
     found = YarnHook().applications(names.application_tag(settings.generation()))
     return f"the ResourceManager knows {len(found)} of our applications"
 
 
 def hdfs() -> str:
-    """A file can be made and removed below the root."""
-    marker = StopMarker(NOBODYS_GENERATION)
+    """Creates and removes a file below the root."""
+    marker = StopMarker(UNUSED_GENERATION)
     marker.put()
     marker.remove()
     return f"{settings.hdfs_root()} can be written; Spark's name for it is {settings.counting().root}"
 
 
 def postgres(connection_id: str) -> str:
-    """The role can log in."""
+    """Logs in as the connection's role."""
     connection = psycopg2.connect(settings.dsn(connection_id), connect_timeout=10)
     try:
         encrypted = "over TLS" if connection.info.ssl_in_use else "NOT encrypted"
@@ -78,17 +78,17 @@ CHECKS: dict[str, Callable[[], str]] = {
 
 
 def main() -> int:
-    """Every check, whatever the others say.
+    """Runs every check, also after one has failed.
 
     Returns:
-        0 if all are well, else 1.
+        0 if all succeed, else 1.
     """
-    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"  # Airflow's own commands do so: look into the metadata too
+    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"  # as Airflow does: read the metadata too
     failed = 0
     for name, check in CHECKS.items():
         try:
             line = f"ok      {name}: {check()}"
-        except Exception as error:  # each of them may fail in ways of its own
+        except Exception as error:  # each may fail in its own ways
             failed += 1
             line = f"FAILED  {name}: {' '.join(str(error).split())}"
         sys.stdout.write(line + "\n")

@@ -16,7 +16,7 @@ from hashtide_airflow.services import HdfsExtra, service_of
 
 
 class StopMarker(BaseHook):
-    """The file that makes a generation's streaming job end after the batch under way.
+    """The file that ends a generation's streaming job after its current batch.
 
     Every method raises `contract.hadoop_rest.HadoopError` if HDFS does not answer or refuses.
     """
@@ -28,11 +28,11 @@ class StopMarker(BaseHook):
 
     @property
     def path(self) -> str:
-        """Where the marker is, a path in HDFS."""
+        """The marker's path in HDFS."""
         return f"{settings.hdfs_root()}/{names.stop_marker(self.generation)}"
 
     def put(self) -> None:
-        """Ask the job to stop; asking twice does no harm."""
+        """Asks the job to stop; may be repeated."""
         # requests follows the NameNode's 307 to a DataNode with the same method.
         self._ask("PUT", "CREATE", overwrite="true")
 
@@ -41,7 +41,7 @@ class StopMarker(BaseHook):
         return bool(self._ask("GET", "GETFILESTATUS", missing_ok=True).ok)
 
     def remove(self) -> bool:
-        """Take the marker away; true if there was one."""
+        """Removes the marker; true if there was one."""
         return bool(self._ask("DELETE", "DELETE", recursive="true").json()["boolean"])
 
     def _ask(self, method: str, operation: str, *, missing_ok: bool = False, **options: str) -> requests.Response:

@@ -1,4 +1,4 @@
-"""YARN's ResourceManager over REST: find by tag, and kill.
+"""YARN's ResourceManager over REST: finds applications by tag, and kills them.
 
 https://hadoop.apache.org/docs/stable/hadoop-yarn/hadoop-yarn-site/ResourceManagerRest.html
 """
@@ -20,7 +20,7 @@ from hashtide_airflow.services import Service, service_of
 
 ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
 APPLICATIONS = "/ws/v1/cluster/apps"
-TOO_SHORT_S = 60.0  # a streaming job that ends sooner, even if it says that all is well, has not streamed
+TOO_SHORT_S = 60.0  # a streaming job that ends sooner has not streamed, even if it reports success
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Application:
 
     Attributes:
         state: YARN's own: NEW … ACCEPTED, RUNNING, FINISHED, FAILED, KILLED.
-        final_status: UNDEFINED, SUCCEEDED, FAILED or KILLED, as the application said.
+        final_status: UNDEFINED, SUCCEEDED, FAILED or KILLED, as the application reported.
         started_ms, finished_ms: epoch milliseconds; finished is 0 while it runs.
     """
 
@@ -43,22 +43,22 @@ class Application:
 
     @property
     def active(self) -> bool:
-        """Whether it runs, or will."""
+        """True until it has ended."""
         return self.state not in ENDED
 
     @property
     def succeeded(self) -> bool:
-        """Whether it ended as it should: stopped by its marker, after its last batch."""
+        """True if its stop marker ended it after its last batch."""
         return self.state == "FINISHED" and self.final_status == "SUCCEEDED"
 
     @property
     def ran_s(self) -> float:
-        """How long it was there, seconds; 0 while it is."""
+        """Run time in seconds; 0 until it has ended."""
         return max(0, self.finished_ms - self.started_ms) / 1000
 
     @property
     def age(self) -> tuple[int, int, str]:
-        """What sorts the eldest first: YARN numbers applications as they come."""
+        """Sort key, oldest first: YARN numbers applications in order of submission."""
         _, _, numbers = self.id.partition("_")
         cluster, _, sequence = numbers.partition("_")
         return (int(cluster or 0), int(sequence or 0), self.id)
@@ -89,7 +89,7 @@ def applications_of(answer: Any) -> list[Application]:
 
 
 def failures_in_a_row(newest_first: Iterable[Application]) -> int:
-    """How many ended badly since the last that did well or ran for ten minutes; the ResourceManager is the memory."""
+    """How many failed since the last that succeeded or ran for ten minutes, as far as the ResourceManager remembers."""
     failures = 0
     for application in newest_first:
         if application.active or (application.succeeded and application.ran_s >= TOO_SHORT_S):
@@ -101,7 +101,7 @@ def failures_in_a_row(newest_first: Iterable[Application]) -> int:
 
 
 class YarnHook(BaseHook):
-    """Talks to the ResourceManager that a connection names.
+    """Asks the ResourceManager of a connection.
 
     Args:
         connection_id: an http connection: host or hosts, port; extra: `contract.hadoop_rest.Access`.
@@ -117,19 +117,19 @@ class YarnHook(BaseHook):
         """All applications with the tag, ended ones too, newest first.
 
         Raises:
-            Unreachable: the ResourceManager did not say.
+            Unreachable: no usable answer; the application may still run.
         """
         return self._find(self.get_connection(self.connection_id), tag)
 
     async def find(self, tag: str) -> list[Application]:
-        """The same, without blocking: requests and its tickets have a thread, for seconds at most."""
+        """As `applications`, without blocking: a thread asks, for seconds at most."""
         return await asyncio.to_thread(self._find, await self.aget_connection(self.connection_id), tag)
 
     def kill(self, application_id: str) -> None:
-        """Ask YARN to kill an application. Counts survive it: a batch that was under way runs again.
+        """Asks YARN to kill an application. Counts survive: an interrupted batch runs again.
 
         Raises:
-            Unreachable: the ResourceManager did not take it.
+            Unreachable: the ResourceManager did not accept it.
         """
         path = f"{APPLICATIONS}/{application_id}/state"
         self._ask(self.get_connection(self.connection_id), "PUT", path, json={"state": "KILLED"})
@@ -138,14 +138,14 @@ class YarnHook(BaseHook):
         answer = self._ask(connection, "GET", APPLICATIONS, params={"applicationTags": tag})
         try:
             return applications_of(answer.json())
-        except ValueError as error:  # a page: a login's, or of one on standby that knows of no active one
+        except ValueError as error:  # an HTML page: a login, or a standby that knows no active host
             raise Unreachable(answer.url, error) from error
 
     def _ask(self, connection: object, method: str, path: str, **what: Any) -> requests.Response:
         service = service_of(connection, Access)
-        if self._service != service:  # the connection may be changed while we watch
+        if self._service != service:  # the connection may change while a trigger polls
             self._service, self._rest = service, service.rest()
         try:
             return self._rest.ask(method, path, **what)
-        except Refused as error:  # whatever it objects to: nothing is known of the application
+        except Refused as error:  # whatever the reason, nothing is known about the application
             raise Unreachable(error.url, error) from error
