@@ -15,10 +15,10 @@ _FAILED = re.compile(r"(?:Connection|Bootstrap connection to \S+) failed: (.*?)(
 
 
 def open_consumer(bootstrap_servers: str, config: KafkaClientConfig, patience_s: float) -> KafkaConsumer:
-    """A connected one.
+    """A connected consumer.
 
     Raises:
-        ConnectionError: nobody took us in within `patience_s`; says why.
+        ConnectionError: no broker accepted the connection within `patience_s`; the message says why.
         ValueError, OSError: an invalid address.
     """
     with _reasons() as heard:
