@@ -30,6 +30,7 @@ from collecting.publish.publisher import Publisher
 from collecting.source_api import Line
 from collecting.sources import open_source
 from collecting.spool.spool import Spool
+from contract.source_address import SourceAddress
 from tests.brokers import Broker
 
 JOBS = Path(__file__).resolve().parent.parent / "jobs"
@@ -76,9 +77,14 @@ def read_plain(path: Path) -> None:
             pass
 
 
+def file_address(path: Path) -> SourceAddress:
+    """The address of a file of lines."""
+    return SourceAddress("file", (str(path),))
+
+
 def read_source(path: Path) -> None:
     """The file source, nobody behind it."""
-    for _ in open_source(f"file:{path}").read(None, threading.Event()):
+    for _ in open_source([file_address(path)]).read(None, threading.Event()):
         pass
 
 
@@ -86,7 +92,7 @@ def spool_all(path: Path, directory: Path) -> None:
     """Source → spool, fsynced."""
     spool = Spool(directory, budget_bytes=BUDGET_BYTES)
     spool.begin("bench", "bench")
-    for item in open_source(f"file:{path}").read(None, threading.Event()):
+    for item in open_source([file_address(path)]).read(None, threading.Event()):
         if isinstance(item, Line):
             spool.append(item, 1_700_000_000_000)
     spool.sync()
@@ -110,7 +116,7 @@ def publish_all(directory: Path, settings: ProducerSettings) -> None:
 def collect_all(path: Path, directory: Path, settings: ProducerSettings) -> dict[str, Any]:
     """All of it; memory is looked at on the way: it must not grow."""
     spool = Spool(directory, budget_bytes=BUDGET_BYTES)
-    source = open_source(f"file:{path}")
+    source = open_source([file_address(path)])
     rss: list[int] = []
     done = threading.Event()
 
@@ -120,7 +126,7 @@ def collect_all(path: Path, directory: Path, settings: ProducerSettings) -> dict
 
     watching = threading.Thread(target=watch)
     watching.start()
-    last = Collector(f"file:{path}", source, spool, Publisher(spool, settings)).run(threading.Event())
+    last = Collector((file_address(path),), source, spool, Publisher(spool, settings)).run(threading.Event())
     done.set()
     watching.join()
     spool.close()
@@ -193,6 +199,7 @@ def _measure_processes(folder: Path, records: int, broker: Broker) -> None:
         ]  # fmt: skip
         ended = [os.wait4(each.pid, 0) for each in running]
         took_s = time.perf_counter() - began_s
+        statuses = [os.waitstatus_to_exitcode(status) for _, status, _ in ended]
         row = {
             "what": f"{processes} processes",
             "records_per_s": round(processes * records / took_s),
@@ -200,10 +207,10 @@ def _measure_processes(folder: Path, records: int, broker: Broker) -> None:
                 sum(use.ru_utime + use.ru_stime for *_, use in ended) / processes / records * 1e6, 1
             ),
             "rss_mb_most": max(use.ru_maxrss for *_, use in ended) // 1024,
-            "exit": [os.waitstatus_to_exitcode(status) for _, status, _ in ended],
+            "exit": statuses,
         }
         sys.stdout.write(json.dumps(row) + "\n")
-        if any(row["exit"]):
+        if any(statuses):
             sys.exit("a collector failed")
 
 

@@ -29,7 +29,7 @@ from compacting.compaction import CompactSettings, compact
 from compacting.count_log import CountLog
 from compacting.migrations import migrate, read_migrations
 from compacting.rows import SCHEMA as COLUMNS
-from compacting.rows import as_csv
+from compacting.rows import copy_rows
 from tests.postgres import SCHEMA, PostgresServer, execute, start_postgres, stop_postgres
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -88,7 +88,7 @@ def timed(work: Callable[[], object]) -> float:
 def plain_copy_s(dsn: str, tables: list[pa.Table]) -> float:
     """Seconds for COPY of the same rows into a bare table; making the CSV is not counted."""
     execute(dsn, "create table bare (like count_bucket)")
-    texts = [as_csv(table).getvalue() for table in tables]
+    texts = [copy_rows(table).csv.getvalue() for table in tables]
     copy = f"copy bare ({', '.join(COLUMNS.names)}) from stdin with (format csv)"
     execute(dsn, "alter table bare alter generation drop not null")
     connection = psycopg2.connect(dsn)

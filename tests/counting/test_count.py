@@ -123,7 +123,7 @@ def test_counts_equal_a_recount_after_kill_9_and_after_a_lost_commit(job: Job, b
     job.forget_commit(last)
     fill(broker, posts, 2_000, seed=2)  # so that a batch follows which builds on the state of the one that came again
     assert job.run(*options) == 0, job.output()[-3000:]
-    assert f"batch {last} is in the count log already" in job.output()
+    assert f"batch {last} is already in the count log" in job.output()
     assert sorted((file.name, file.stat().st_mtime_ns) for file in folder.iterdir()) == before
     assert manifests(job.log)[-1]["batch_id"] > last
     assert_exact(broker.read(posts), job.log)
