@@ -14,6 +14,7 @@ RUN apt-get update && apt-get install --yes --no-install-recommends python3-venv
 ENV HASHTIDE_PARTS=/opt/parts
 WORKDIR /opt/hashtide
 COPY requirements.lock ./
+COPY contract/__init__.py contract/files.py contract/
 COPY stack/__init__.py stack/
 COPY stack/toolchain stack/toolchain
 RUN python3 -c "from pathlib import Path; from stack.toolchain.bootstrap import LineReport, ensure_environment; ensure_environment(Path('/opt/parts'), LineReport())" \
@@ -41,6 +42,6 @@ RUN ln -s "$(dirname "$(dirname "$(readlink -f /usr/bin/java)")")" /usr/lib/jvm/
     && chmod 0755 /usr/local/bin/hashtide
 WORKDIR /opt/hashtide
 COPY . ./
-RUN python -m compileall -q stack jobs plugins dags
+RUN python -m compileall -q contract stack jobs plugins dags
 USER hashtide
 ENTRYPOINT ["python", "-P", "-m", "stack.cluster.serve"]

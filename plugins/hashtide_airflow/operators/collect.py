@@ -75,7 +75,7 @@ class SuperviseCollector(SuperviseOperator):
             ends_at: when the run ends.
             failures: how often in a row the collector ended within this run.
             started_at: when this run last started it, ISO 8601.
-            asked_for: this run's own addresses (version 0.1 stored one text); None stands for the variable's.
+            asked_for: this run's own addresses (older versions stored one text); None stands for the variable's.
             by_form: whether the run's form named the source.
         """
         collecting = settings.collecting(read_stored(asked_for))

@@ -66,7 +66,7 @@ class SuperviseOperator(BaseOperator):
             context: the task's.
             event: what the trigger fired.
             run_ends_at: ISO 8601.
-            lease_ends_at: the same, as tasks have it that version 0.1 deferred.
+            lease_ends_at: the same, as tasks have it that an older version deferred.
             remembered: what `wait` was given.
 
         Raises:

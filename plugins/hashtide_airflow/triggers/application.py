@@ -34,7 +34,7 @@ class ApplicationTrigger(BaseTrigger):
         not_before: no `ended` before this moment, ISO 8601: the time to wait after failures. None: at once.
         poll_interval_s: between two requests to YARN while it answers.
         yarn_connection_id, hdfs_connection_id: names of connections, so that no secret is stored.
-        lease_ends_at: `run_ends_at` of a task that version 0.1 deferred.
+        lease_ends_at: `run_ends_at` of a task that an older version deferred.
     """
 
     def __init__(

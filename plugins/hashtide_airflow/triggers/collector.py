@@ -40,8 +40,8 @@ class CollectorTrigger(BaseTrigger):
         run_ends_at: ISO 8601 with a zone.
         not_before: no `ended` before this moment, ISO 8601: the time to wait after failures. None: at once.
         poll_interval_s: between two snapshots.
-        source: the addresses that this run itself requested (version 0.1 stored one text); None: the variable's.
-        lease_ends_at: `run_ends_at` of a task that version 0.1 deferred.
+        source: the addresses that this run itself requested (older versions stored one text); None: the variable's.
+        lease_ends_at: `run_ends_at` of a task that an older version deferred.
     """
 
     def __init__(
