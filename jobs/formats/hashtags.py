@@ -19,11 +19,12 @@ _HASHTAG = regex.compile(
     rf"{_BOUNDARY}[#＃](?!\uFE0F|\u20E3)({TAG_CHARACTER}*[{_LETTER}]{TAG_CHARACTER}*)(?P<after>[#＃]|://)?",
     regex.DOTALL | regex.VERSION1,
 )
-# Every repetition is bounded: otherwise a megabyte of one word would take quadratic time.
+# A start is a start in every script, and no repetition gives back what it took: the cost is linear in the text's length.
+_LABEL = r"[\p{L}\p{Nd}_][\p{L}\p{Nd}_-]*+(?<=[\p{L}\p{Nd}])\."
 _URL = regex.compile(
-    r"(?<![A-Za-z0-9@＠$#＃.\-])(?:https?://)?(?:[\p{L}\p{Nd}](?:[\p{L}\p{Nd}_-]{0,61}[\p{L}\p{Nd}])?\.){1,10}"
-    r"\p{L}{2,63}(?::\d{1,5})?"
-    r"/[\p{Latin}\p{Cyrillic}\p{Nd}!*';:=+,.$/%#\[\]\-_~@|&()?]*",
+    r"(?:(?<![A-Za-z0-9@＠$#＃.\-])https?://|(?<![\p{L}\p{Nd}_@＠$#＃.\-]))"
+    rf"(?:{_LABEL})++\p{{L}}{{2,63}}+(?::\d{{1,5}}+)?+"
+    r"/[\p{Latin}\p{Cyrillic}\p{Nd}!*';:=+,.$/%#\[\]\-_~@|&()?]*+",
     regex.IGNORECASE | regex.VERSION1,
 )
 
