@@ -102,7 +102,7 @@ def compact(settings: CompactSettings, count_log: CountLog, now: datetime) -> Ou
     if settings.max_batches is not None:
         todo = todo[: settings.max_batches]
     while todo:
-        last = retried(partial(_compact_chunk, settings, count_log, todo, tally))
+        last = retried(_smaller_each_time(settings, count_log, todo, tally))
         todo = range(last + 1, todo.stop)
     removed, dropped = retried(partial(_retain, settings, count_log, now)) if last is not None else (0, 0)
     first = 0 if start.last is None else start.last + 1
@@ -153,12 +153,26 @@ def _refuse_replaced(connection: Connection, count_log: CountLog, committed: lis
         )
 
 
+def _smaller_each_time(settings: CompactSettings, count_log: CountLog, todo: range, tally: Tally) -> Callable[[], int]:
+    """Attempts at the first of `todo`, each with half as many batches: too slow as a whole may pass in parts."""
+    batches = settings.chunk_batches * 2
+
+    def attempt() -> int:
+        nonlocal batches
+        batches = max(1, batches // 2)
+        return _compact_chunk(settings, count_log, todo[:batches], tally)
+
+    return attempt
+
+
 def _compact_chunk(settings: CompactSettings, count_log: CountLog, todo: range, tally: Tally) -> int:
     """Compact the first of `todo` in one transaction; returns the newest batch compacted now.
 
-    It first reads the generation's position, and so learns whether a commit with a lost answer succeeded, and what
-    another compactor did meanwhile.
+    The batches are read before the transaction begins: however slow HDFS is, no lock waits for it. Then the
+    generation's position is read, which shows whether a commit with a lost answer succeeded, and what another
+    compactor did meanwhile.
     """
+    chunk = read_chunk(count_log, todo, settings.chunk_rows)
     with connect(settings.dsn) as connection, connection, connection.cursor() as cursor:
         position = _position(connection, settings.generation, "lock_position")
         if position is None:
@@ -167,7 +181,6 @@ def _compact_chunk(settings: CompactSettings, count_log: CountLog, todo: range, 
         if done >= todo[0]:
             log.info("generation %d: batches up to %d are compacted already", settings.generation, done)
             return done
-        chunk = read_chunk(count_log, todo[: settings.chunk_batches], settings.chunk_rows)
         enter(cursor, settings.generation, chunk, position.buckets_since)
         # Read after the batches: a kind is on disk before its first record is published.
         cursor.execute(statement("collected"), {"notes": read_collected(settings.spool)})

@@ -12,7 +12,7 @@ Cursor = psycopg2.extensions.cursor
 
 # Without this, a compactor whose machine is gone would hold the generation's lock for the two hours that TCP needs to
 # notice.
-_SESSION = {
+SESSION = {
     "timezone": "UTC",
     "lock_timeout": "300s",
     "statement_timeout": "900s",
@@ -34,7 +34,7 @@ def connect(dsn: str) -> Iterator[Connection]:
     Raises:
         psycopg2.OperationalError: no server answers, or it refuses.
     """
-    options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+    options = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
     given = psycopg2.extensions.parse_dsn(dsn).get("options")
     connection = psycopg2.connect(
         dsn,

@@ -19,7 +19,7 @@ _HASHTAG = regex.compile(
     rf"{_BOUNDARY}[#＃](?!\uFE0F|\u20E3)({TAG_CHARACTER}*[{_LETTER}]{TAG_CHARACTER}*)(?P<after>[#＃]|://)?",
     regex.DOTALL | regex.VERSION1,
 )
-# A start is a start in every script, and no repetition gives back what it took: the cost is linear in the text's length.
+# A start is a start in every script, and no repetition gives back what it took: linear in the text's length.
 _LABEL = r"[\p{L}\p{Nd}_][\p{L}\p{Nd}_-]*+(?<=[\p{L}\p{Nd}])\."
 _URL = regex.compile(
     r"(?:(?<![A-Za-z0-9@＠$#＃.\-])https?://|(?<![\p{L}\p{Nd}_@＠$#＃.\-]))"

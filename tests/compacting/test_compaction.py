@@ -1,6 +1,7 @@
 """The whole compaction, from files to a real Postgres, against plain sums."""
 
 import random
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -8,8 +9,12 @@ from datetime import timedelta
 import psycopg2
 import pytest
 
-from compacting.compaction import Outcome
-from compacting.errors import RefusedError
+from compacting import compaction
+from compacting.compaction import CompactSettings, Outcome, Tally
+from compacting.count_log import CountLog
+from compacting.database import SESSION
+from compacting.errors import CountLogUnavailableError, RefusedError
+from contract.manifest import Manifest
 from tests.compacting.running import CHECKS, TERMS, assert_books_are_whole, assert_exact, run
 from tests.compacting.stream import IMPLAUSIBLE, START, Event, Stream, random_events
 from tests.postgres import Database, execute
@@ -102,6 +107,61 @@ def test_dead_letters_and_gaps_have_their_own_tables_and_the_books_balance(datab
     assert gaps[2][3:] == (huge, 2)
     assert execute(database.reader, "select posts, control, dead, gaps from books_by_day") == [(1, 1, 3, 4)]
     assert_books_are_whole(database)
+
+
+def test_a_gap_event_that_comes_again_has_its_new_count_and_not_the_sum(database: Database, stream: Stream) -> None:
+    event = Event(START, START, "gap", "hashtide", "und", '{"source":"x","why":"connection lost"}')
+    stream.write([event])
+    stream.write([event])
+    run(database, stream, chunk_batches=1)
+    assert execute(database.reader, "select notes from collection_gap") == [(2,)]
+
+
+def test_a_slow_count_log_is_read_outside_of_the_transaction(
+    database: Database, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SESSION, "idle_in_transaction_session_timeout", "200ms")
+    monkeypatch.setattr(compaction, "ATTEMPTS", 1)
+    read_files = CountLog.files
+
+    def slowly(log: CountLog, manifest: Manifest) -> list[tuple[str, bytes]]:
+        time.sleep(0.5)
+        return read_files(log, manifest)
+
+    monkeypatch.setattr(CountLog, "files", slowly)
+    stream.write(random_events(random.Random(7), START, 3, TERMS))  # noqa: S311
+    run(database, stream)
+    assert_exact(database, stream)
+
+
+def test_each_further_attempt_takes_half_as_many_batches(
+    database: Database, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+    compact_chunk = compaction._compact_chunk
+
+    def failing(settings: CompactSettings, count_log: CountLog, todo: range, tally: Tally) -> int:
+        tried.append(len(todo))
+        if len(tried) < 3:
+            raise CountLogUnavailableError("slow")
+        return compact_chunk(settings, count_log, todo, tally)
+
+    monkeypatch.setattr(compaction, "_compact_chunk", failing)
+    for _ in range(5):
+        stream.write(random_events(random.Random(8), START, 3, TERMS))  # noqa: S311
+    run(database, stream, chunk_batches=4)
+    assert tried == [4, 2, 1, 4]
+    assert_exact(database, stream)
+
+
+def test_a_batch_that_another_compactor_has_just_written_is_not_written_again(
+    database: Database, stream: Stream
+) -> None:
+    stream.write(random_events(random.Random(9), START, 3, TERMS))  # noqa: S311
+    run(database, stream)
+    settings = CompactSettings(dsn=database.compactor, generation=stream.generation)
+    log = CountLog(stream.url, stream.generation)
+    assert compaction._compact_chunk(settings, log, range(1), Tally()) == 0
 
 
 def test_what_a_network_says_is_a_control_message_and_where_it_missed_something_a_gap_too(

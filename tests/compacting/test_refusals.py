@@ -87,6 +87,16 @@ def test_a_count_that_shrinks_is_refused_with_its_key(database: Database, stream
     assert execute(database.reader, "select posts from count_hour union select posts from count_bucket") == [(2,)]
 
 
+def test_reposts_that_shrink_are_refused_although_the_posts_grow(database: Database, stream: Stream) -> None:
+    event = Event(START, START, "hashtag", "x", "en", "tag")
+    stream.write([event, event._replace(is_repost=True)])
+    stream.events.clear()
+    stream.write([event, event, event])
+    run(database, stream, max_batches=1)
+    with pytest.raises(RefusedError, match=r"batch 1: hashtag x en 'tag' of .* posts 2 -> 3, reposts 1 -> 0"):
+        run(database, stream)
+
+
 def test_a_count_that_shrinks_within_one_chunk_is_refused_too(database: Database, stream: Stream) -> None:
     event = Event(START, START, "hashtag", "x", "en", "tag")
     stream.write([event, event])
