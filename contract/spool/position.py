@@ -29,13 +29,23 @@ NOWHERE = Position(0, 0, 0, 0)
 
 
 def read_acked(directory: Path) -> Position | None:
-    """The acknowledged position; None before the first acknowledgement."""
+    """The acknowledged position; None before the first acknowledgement.
+
+    Raises:
+        ValueError: the file is damaged. Only a person can say what to do: see the message.
+    """
+    path = directory / "acked.json"
     try:
-        return Position(**json.loads((directory / "acked.json").read_bytes()))
+        return Position(**json.loads(path.read_bytes()))
     except FileNotFoundError:
         return None
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} is damaged ({error}): put it back from a copy, or remove it; then all that the spool still holds "
+            "is sent again, and what is older than the dedup window is counted twice"
+        ) from error
 
 
 def write_acked(directory: Path, position: Position) -> None:
-    """Keeps the acknowledged position. Not fsynced: after a power cut some records are sent again."""
-    write_atomically(directory / "acked.json", json.dumps(position._asdict()))
+    """Keeps the acknowledged position, durably: it is the only place that says what was sent."""
+    write_atomically(directory / "acked.json", json.dumps(position._asdict()), durably=True)

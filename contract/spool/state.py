@@ -59,7 +59,7 @@ class CollectorState:
 
 
 def read_state(directory: Path) -> CollectorState | None:
-    """What the collector last wrote; None before its first word.
+    """What the collector last wrote; None before its first word, and after a power cut that left the file empty.
 
     Raises:
         ValueError: the file is there and isn't the collector's.
@@ -67,7 +67,8 @@ def read_state(directory: Path) -> CollectorState | None:
     """
     path = directory / "state.json"
     try:
-        return _state(json.loads(path.read_bytes()))
+        content = path.read_bytes()
+        return _state(json.loads(content)) if content else None
     except FileNotFoundError:
         return None
     except (AttributeError, KeyError, TypeError, ValueError) as error:

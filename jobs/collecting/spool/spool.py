@@ -319,6 +319,8 @@ class Spool:
             return self._archive.start_of(oldest)
         if acked.records > self._durable.records:
             log.warning("the spool ends at %s, before the acknowledged %s: the disk lost data", self._durable, acked)
+            # Before the first new line: it would take a place that counts as acknowledged.
+            write_acked(self.directory, self._durable)
             return self._durable
         return acked if acked.segment >= oldest else self._archive.start_of(oldest)
 

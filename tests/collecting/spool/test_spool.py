@@ -47,6 +47,23 @@ def numbers_in(spool: Spool, after: Position = NOWHERE) -> list[int]:
     return [int(record.raw.split()[0]) for _, _, record in spool.read(after) if record.kind == 0]
 
 
+def test_what_the_disk_lost_of_the_acknowledged_hides_no_new_line_from_the_publisher(
+    opened: Opener, tmp_path: Path
+) -> None:
+    spool = opened()
+    put(spool, range(10))
+    kept = segment_path(spool.directory, 1).read_bytes()
+    put(spool, range(10, 20))
+    spool.save_acked(spool.durable)
+    spool.close()
+    segment_path(spool.directory, 1).write_bytes(kept)  # as a power cut may leave it
+
+    put(opened(), range(20, 45))
+    shutil.copytree(tmp_path / "spool", tmp_path / "crashed")  # before anything of it is acknowledged
+    again = opened(tmp_path / "crashed")
+    assert numbers_in(again, again.acked) == list(range(20, 45))
+
+
 def test_lines_come_out_in_order_with_their_source(opened: Opener) -> None:
     spool = opened()
     put(spool, range(3))

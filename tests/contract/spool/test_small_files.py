@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from contract.spool import choices
 from contract.spool.cursors import read_cursors, remember_cursor
 from contract.spool.position import Position, read_acked, write_acked
@@ -23,6 +25,13 @@ def test_the_acknowledged_position_is_kept(tmp_path: Path) -> None:
 def test_an_acknowledged_position_of_an_older_version_is_read(tmp_path: Path) -> None:
     (tmp_path / "acked.json").write_text('{"segment": 1, "offset": 99, "records": 5, "notes": 1}')
     assert read_acked(tmp_path) == Position(1, 99, 5, 1)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"segment": 1}'])
+def test_a_damaged_acknowledged_position_is_named_with_the_way_out(tmp_path: Path, content: str) -> None:
+    (tmp_path / "acked.json").write_text(content)
+    with pytest.raises(ValueError, match=r"acked\.json is damaged .* remove it"):
+        read_acked(tmp_path)
 
 
 def test_what_auto_stands_for_is_kept(tmp_path: Path) -> None:

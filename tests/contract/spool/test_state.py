@@ -56,8 +56,13 @@ def test_what_a_newer_version_adds_is_passed_over(tmp_path: Path) -> None:
     assert read_state(tmp_path) is not None
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"source": "file:a"}', '{"pid": 1}', "\0"])
+@pytest.mark.parametrize("content", ["{", "[]", "null", '{"source": "file:a"}', '{"pid": 1}', "\0"])
 def test_what_is_no_state_is_an_error_that_names_the_file(tmp_path: Path, content: str) -> None:
     (tmp_path / "state.json").write_text(content)
     with pytest.raises(ValueError, match=r"state\.json"):
         read_state(tmp_path)
+
+
+def test_an_empty_file_is_no_state_yet(tmp_path: Path) -> None:
+    (tmp_path / "state.json").touch()
+    assert read_state(tmp_path) is None
