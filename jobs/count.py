@@ -52,6 +52,9 @@ def run(spark: SparkSession, settings: CountSettings, asked_to_end: Callable[[],
         raise RowsDropped(files.read_text(settings.dropped_marker))
     checkpoint = Checkpoint(files, settings.checkpoint)
     is_new = checkpoint.is_new()
+    count_log = CountLog(files, settings.generation, checkpoint)
+    if is_new:
+        count_log.require_empty()
     pin_rules(files, settings.rules_file, settings.rules, is_new=is_new)
     if is_new:
         offsets = resolve_starting_offsets(
@@ -61,7 +64,6 @@ def run(spark: SparkSession, settings: CountSettings, asked_to_end: Callable[[],
     else:
         require_topic(settings.bootstrap_servers, settings.topic, settings.kafka_config)
         offsets = "earliest"  # not used: the checkpoint has the offsets
-    count_log = CountLog(files, settings.generation, checkpoint)
     count_log.clean_aside()
     running = query.start(query.read_topic(spark, settings, offsets), settings, checkpoint, count_log)
     try:

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from contract import manifest
 from contract.manifest import File, Manifest
-from contract.names import MANIFEST, VERSION, batch_folder, counts_path
+from contract.names import MANIFEST, VERSION, batch_folder, batch_of_folder, counts_path
 from counting.checkpoint import Checkpoint, Planned
 from counting.counts import KEY
 from counting.files import Files
@@ -35,6 +35,19 @@ class CountLog:
     def clean_aside(self) -> None:
         """Removes what a crash has left. Only for the one job that owns the generation."""
         self._files.delete(self._aside)
+
+    def require_empty(self) -> None:
+        """For a checkpoint that is new: its batches would pass for those that are here already, and count nothing.
+
+        Raises:
+            ValueError: the generation has batches.
+        """
+        found = [batch for batch in map(batch_of_folder, self._files.names(self._path)) if batch is not None]
+        if found:
+            raise ValueError(
+                f"{self._checkpoint.url} is gone or empty, but the count log has batches of generation "
+                f"{self._generation} up to {max(found)}: put the checkpoint back, or start a new generation (--generation)"
+            )
 
     def write(self, counts: DataFrame, batch_id: int) -> None:
         """The function for foreachBatch: one batch's changed keys into the log.

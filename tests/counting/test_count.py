@@ -226,3 +226,13 @@ def test_starting_offsets_are_where_batch_0_begins(
     (manifest,) = manifests(Job(tmp_path, broker, few_posts).log)
     assert {str(each["partition"]): each["from_offset"] for each in manifest["offset_ranges"]} == start
     assert manifest["records"] == 20
+
+
+def test_a_lost_checkpoint_is_refused_where_the_count_log_has_batches(
+    spark: SparkSession, tmp_path: Path, broker: Broker, few_posts: str
+) -> None:
+    told = settings(tmp_path, broker, few_posts)
+    run(spark, told, never)
+    shutil.rmtree(Job(tmp_path, broker, few_posts).checkpoint)
+    with pytest.raises(ValueError, match=r"checkpoint/generation=1 is gone or empty, but the count log has batches"):
+        run(spark, told, never)
