@@ -46,7 +46,7 @@ class CountLog:
         if found:
             raise ValueError(
                 f"{self._checkpoint.url} is gone or empty, but the count log has batches of generation "
-                f"{self._generation} up to {max(found)}: put the checkpoint back, or start a new generation (--generation)"
+                f"{self._generation} up to {max(found)}: put the checkpoint back, or start a new --generation"
             )
 
     def write(self, counts: DataFrame, batch_id: int) -> None:
