@@ -6,11 +6,11 @@ https://hadoop.apache.org/docs/stable/hadoop-project-dist/hadoop-hdfs/WebHDFS.ht
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any
 
 import requests
+
+from contract.hadoop_access import ANONYMOUS, Access
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
@@ -39,41 +39,6 @@ class Unreachable(HadoopError, requests.ConnectionError):  # noqa: N818  named f
 
 class Refused(HadoopError, requests.HTTPError):  # noqa: N818
     """The active host answered with an error; `response` is its answer."""
-
-
-@dataclass(frozen=True)
-class Access:
-    """How a service authenticates us, and how we verify it.
-
-    Attributes:
-        auth: `simple`: a user name without proof; `kerberos`: a ticket, by SPNEGO.
-        principal: whose ticket; None: the ticket cache's.
-        keytab: file of the principal's key; None: somebody else keeps the ticket cache filled (`airflow kerberos`).
-        ca_file: CA bundle (PEM) for https; None: the machine's (REQUESTS_CA_BUNDLE).
-    """
-
-    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
-
-    auth: Literal["simple", "kerberos"] = "simple"
-    principal: str | None = None
-    keytab: Path | None = None
-    ca_file: Path | None = None
-
-    def __post_init__(self) -> None:
-        """Refuses what would be ignored.
-
-        Raises:
-            ValueError: a principal or keytab without Kerberos, a keytab without its principal.
-        """
-        if self.principal == "":
-            raise ValueError("principal is empty")
-        if self.auth != "kerberos" and (self.principal or self.keytab):
-            raise ValueError('principal and keytab need "auth": "kerberos" (--auth kerberos)')
-        if self.keytab and not self.principal:
-            raise ValueError("a keytab needs the principal whose key it contains")
-
-
-ANONYMOUS = Access()
 
 
 class HadoopRest(requests.Session):

@@ -13,7 +13,7 @@ import psycopg2
 from compacting.compaction import CompactSettings, compact
 from compacting.count_log import CountLog
 from compacting.errors import CompactionError
-from contract.hadoop_rest import Access
+from contract.hadoop_access import Access
 from contract.job import JobParser, job_main
 from contract.names import COMPACTOR_DSN
 

@@ -19,7 +19,8 @@ import requests
 
 from compacting.count_log import CountLog
 from compacting.errors import CountLogUnavailableError
-from contract.hadoop_rest import Access, Unreachable
+from contract.hadoop_access import Access
+from contract.hadoop_rest import Unreachable
 from hashtide_airflow import settings
 from hashtide_airflow.commands import compact_command
 from hashtide_airflow.hooks.hdfs import StopMarker

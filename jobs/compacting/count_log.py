@@ -7,7 +7,7 @@ import fsspec
 import msgspec
 
 from compacting.errors import CountLogUnavailableError, MalformedBatchError, MissingBatchError
-from contract.hadoop_rest import ANONYMOUS, Access
+from contract.hadoop_access import ANONYMOUS, Access
 from contract.manifest import Manifest, ManifestError, decode
 from contract.names import MANIFEST, batch_folder, batch_of_folder, generation_folder
 

@@ -7,7 +7,8 @@ from urllib.parse import unquote
 import requests
 from fsspec.implementations.webhdfs import WebHDFS
 
-from contract.hadoop_rest import Access, HadoopRest
+from contract.hadoop_access import Access
+from contract.hadoop_rest import HadoopRest
 
 HTTP_TIMEOUT_S = (10.0, 60.0)  # to connect, and between two reads
 URL = re.compile(r"(?P<scheme>s?webhdfs)://((?P<user>[^@/]+)@)?(?P<hosts>[^@/]+)(?P<path>/.*)")

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as validated
 
-from contract.hadoop_rest import Access, HadoopRest
+from contract.hadoop_access import Access
+from contract.hadoop_rest import HadoopRest
 from contract.names import ROOT
 
 

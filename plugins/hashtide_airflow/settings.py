@@ -17,7 +17,7 @@ from psycopg2.extensions import make_dsn
 from pydantic import BaseModel, ConfigDict, Field
 
 from contract import names
-from contract.hadoop_rest import ANONYMOUS, Access
+from contract.hadoop_access import ANONYMOUS, Access
 from contract.names import HDFS, KAFKA, KAFKA_WRITER, RETWEETS, WORDS, YARN, Retweets, Variable, Words
 from contract.source_address import SourceAddress, read_stored
 from hashtide_airflow.services import HdfsExtra, Service, service_of

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import psycopg2
 from kafka.errors import KafkaError
 
-from contract.hadoop_rest import ANONYMOUS, HadoopError, HadoopRest
+from contract.hadoop_access import ANONYMOUS
+from contract.hadoop_rest import HadoopError, HadoopRest
 from contract.names import application_tag, batch_of_folder, generation_folder
 from contract.source_address import shown
 from contract.sources import AUTO, JETSTREAM, SIMULATOR

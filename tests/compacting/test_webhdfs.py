@@ -14,7 +14,7 @@ import pytest
 from compacting.count_log import CountLog
 from compacting.errors import CountLogUnavailableError
 from compacting.webhdfs import parse
-from contract.hadoop_rest import Access
+from contract.hadoop_access import Access
 from tests.compacting.stream import Stream
 
 

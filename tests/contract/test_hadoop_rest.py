@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import requests
 
-from contract.hadoop_rest import Access, HadoopRest, Refused, Unreachable
+from contract.hadoop_access import Access
+from contract.hadoop_rest import HadoopRest, Refused, Unreachable
 from tests.plugins.fake_hadoop import FakeHadoop, serve
 
 DEAD = "http://127.0.0.1:1"

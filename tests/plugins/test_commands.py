@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from contract.hadoop_rest import Access
+from contract.hadoop_access import Access
 from contract.requests import ReportRequest
 from contract.source_address import SourceAddress
 from hashtide_airflow import commands, settings

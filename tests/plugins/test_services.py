@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from airflow.sdk import Connection
 
-from contract.hadoop_rest import Access
+from contract.hadoop_access import Access
 from hashtide_airflow.services import HdfsExtra, service_of
 
 

@@ -6,7 +6,7 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from contract import names
-from contract.hadoop_rest import Access
+from contract.hadoop_access import Access
 from hashtide_airflow import settings
 from tests.plugins.fake_hadoop import FakeHadoop
 

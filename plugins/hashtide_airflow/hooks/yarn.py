@@ -14,7 +14,8 @@ import requests
 from airflow.sdk import BaseHook
 
 from contract import names
-from contract.hadoop_rest import Access, HadoopRest, Refused, Unreachable
+from contract.hadoop_access import Access
+from contract.hadoop_rest import HadoopRest, Refused, Unreachable
 from hashtide_airflow.backoff import HEALTHY_S
 from hashtide_airflow.services import Service, service_of
 

@@ -74,7 +74,7 @@ def test_what_cannot_be_quoted_is_refused(term: str) -> None:
 
 @pytest.mark.parametrize("tag", ["a b", "a)OR(b", 'a"', "a:b", "a-b", "a#b"])
 def test_what_is_no_hashtag_is_refused(tag: str) -> None:
-    with pytest.raises(SourceError, match="no hashtag"):
+    with pytest.raises(SourceError, match="is not a hashtag"):
         rules(hashtags=(tag,))
 
 
