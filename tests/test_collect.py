@@ -223,9 +223,7 @@ def test_several_sources_flow_into_one_topic_and_each_goes_on_after_a_kill(tmp_p
 
 
 @pytest.mark.kafka
-def test_a_line_server_is_read_until_a_stop_and_the_time_between_two_runs_is_in_the_books(
-    tmp_path: Path, broker: Broker
-) -> None:
+def test_a_line_server_is_read_until_a_stop_and_the_time_between_runs_is_a_gap(tmp_path: Path, broker: Broker) -> None:
     topic, spool = broker.create_topic("line-server"), tmp_path / "spool"
     (tmp_path / "lines").write_text("".join(f"line {n} #tag\n" for n in range(100_000)))
     words = ["-p", "0", "-f", str(tmp_path / "lines"), "-d", "0.002"]

@@ -234,7 +234,7 @@ print(query.recentProgress, spark.sparkContext.getConf().getAll())
 
 
 @pytest.mark.spark
-def test_spark_says_no_secret_in_its_plans_and_its_log_and_its_group_is_the_contracts(
+def test_spark_shows_no_secret_in_plans_or_log_and_uses_the_agreed_group(
     published: SecuredBroker, tmp_path: Path
 ) -> None:
     (tmp_path / "told.py").write_text(f"import sys; sys.path.insert(0, {str(JOBS)!r}){TALKATIVE}")

@@ -158,9 +158,7 @@ def test_a_topic_that_is_not_there_is_one_line(broker: Broker) -> None:
 
 
 @pytest.mark.parametrize("job", ["tail.py", "collect.py"])
-def test_a_kafka_file_that_cannot_be_used_is_a_wrong_argument_and_no_value_of_it_is_told(
-    job: str, tmp_path: Path
-) -> None:
+def test_an_unusable_kafka_file_is_a_wrong_argument_and_its_values_stay_secret(job: str, tmp_path: Path) -> None:
     path = tmp_path / "kafka.json"
     path.write_text(
         '{"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN", "sasl.password": "canary-0123456789"}'

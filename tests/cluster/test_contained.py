@@ -27,7 +27,7 @@ def test_each_container_is_made_with_as_few_rights_as_can_be(cluster: Cluster) -
         assert not [mount for mount in each.about["Mounts"] if mount["Type"] == "bind"], each.name
 
 
-def test_what_runs_inside_is_not_root_has_no_capability_and_can_not_change_the_system(cluster: Cluster) -> None:
+def test_what_runs_inside_is_unprivileged_and_cannot_change_the_system(cluster: Cluster) -> None:
     for each in cluster.containers():
         found = cluster.ask(each, "contained")
         assert set(found["uid"]) == {USER}, each.name

@@ -81,14 +81,14 @@ def _is_healthy(cluster: Cluster, container: Container) -> bool:
     return any(each.id == container.id and each.health == "healthy" for each in cluster.containers(container.service))
 
 
-def test_counts_are_right_after_kills_of_a_broker_the_drivers_node_a_datanode_the_scheduler_and_a_down(
+def test_counts_are_right_after_kills_of_four_services_and_a_down(
     after_kills: Recounted,
 ) -> None:
     after_kills.check(2 * POSTS)
 
 
 @pytest.mark.usefixtures("after_kills")
-def test_services_whose_processes_are_all_killed_at_once_come_back_by_themselves_and_count_on(cluster: Cluster) -> None:
+def test_services_killed_all_at_once_come_back_and_keep_counting(cluster: Cluster) -> None:
     before = {each.id: int(each.about["RestartCount"]) for each in cluster.containers()}
     for each in cluster.containers():
         cluster.exec(each, "python", "-P", "-c", KILL_THE_SERVICE, check=False)

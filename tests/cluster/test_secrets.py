@@ -75,7 +75,7 @@ def planted(cluster: Cluster) -> Iterator[str]:
         process.communicate(timeout=60)  # the end of its input is its end
 
 
-def test_none_is_on_a_command_line_in_an_environment_or_in_a_log_file_while_all_works(
+def test_no_secret_is_on_a_command_line_in_an_environment_or_in_a_log(
     cluster: Cluster, words: Words, planted: str
 ) -> None:
     looked_for = {**words, CANARY: planted}

@@ -101,7 +101,7 @@ class PassingSource:
 
 
 @pytest.mark.kafka
-def test_at_the_budget_a_live_source_leaves_a_gap_with_its_bounds_and_what_was_taken_is_kept(
+def test_at_the_budget_a_live_source_leaves_a_gap_and_keeps_what_it_took(
     tmp_path: Path, broker_of_its_own: Broker
 ) -> None:
     broker, source = broker_of_its_own, PassingSource()

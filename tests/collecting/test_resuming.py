@@ -107,7 +107,7 @@ def test_its_own_cursor_is_taken_as_it_is_where_nothing_newer_concerns_it(spool:
     assert resuming.cursor_for(source, own, spool.directory) == own
 
 
-def test_what_it_has_is_told_with_the_cursors_that_it_gives_now(spool: Spool) -> None:
+def test_what_the_spool_has_is_reported_with_todays_cursors(spool: Spool) -> None:
     collect(spool, opened(3, "a", overlap=1))
     collect(spool, opened(5, "a", "b", overlap=1))
     alone = list(resuming.replay_tail(opened(9, "a", overlap=1), spool.directory))

@@ -43,9 +43,7 @@ def test_a_compaction_without_the_spool_knows_nothing_and_compacts(
 
 
 @pytest.mark.parametrize("line", ["{", "[]", "7", '{"began_at": "yesterday", "kinds": []}', '{"kinds": ["x"]}'])
-def test_a_line_that_cant_be_read_is_told_and_left_out(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, line: str
-) -> None:
+def test_an_unreadable_line_is_logged_and_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture, line: str) -> None:
     (tmp_path / "collected.jsonl").write_text(f"{line}\n{SECOND}")
     assert read_collected(tmp_path) == '[{"began_at": "2026-01-31T14:00:00+00:00", "kinds": ["mastodon", "x"]}]'
     assert "collected.jsonl line 1 can't be read" in caplog.text

@@ -164,9 +164,7 @@ def test_a_batch_that_another_compactor_has_just_written_is_not_written_again(
     assert compaction._compact_chunk(settings, log, range(1), Tally()) == 0
 
 
-def test_what_a_network_says_is_a_control_message_and_where_it_missed_something_a_gap_too(
-    database: Database, stream: Stream
-) -> None:
+def test_a_control_message_that_reports_missed_posts_is_a_gap_too(database: Database, stream: Stream) -> None:
     noon, later = START + timedelta(hours=12), START + timedelta(hours=13)
     first = [Event(noon, noon + timedelta(minutes=m), "control", "x", "und", "limit\ttrack=1234") for m in (0, 1)]
     first += [Event(noon, noon, "control", "x", "und", term) for term in ("delete\tx:17", "delete\tx:18", "keep_alive")]

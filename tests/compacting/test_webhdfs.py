@@ -130,7 +130,7 @@ def test_ports_and_tls_are_hadoop_s_own_where_nothing_is_said() -> None:
 
 
 @pytest.mark.parametrize("url", ["webhdfs://a", "webhdfs:///c", "webhdfs://a,,b/c", "swebhdfs://me@/c"])
-def test_a_url_that_is_none_is_refused(url: str) -> None:
+def test_an_invalid_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="webhdfs"):
         CountLog(url, 1)
 

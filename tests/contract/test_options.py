@@ -41,7 +41,7 @@ def test_the_rendered_arguments_are_parsed_to_the_same() -> None:
     assert parsed(*settings.arguments()) == settings
 
 
-def test_what_is_none_or_a_flag_that_is_not_set_is_left_out() -> None:
+def test_an_option_without_a_value_and_an_unset_flag_are_left_out() -> None:
     assert Sample(day=date(2026, 1, 31), share=60).arguments()[-2:] == ["--share", "60"]
     assert "--only" not in Sample(day=date(2026, 1, 31)).arguments()
 

@@ -69,7 +69,7 @@ def test_a_preview_is_refused_by_the_name_of_its_job(mode: str, capsys: pytest.C
 
 
 @pytest.mark.parametrize("job", ["count.py", "preview.py"])
-def test_a_kafka_file_that_cannot_be_used_is_a_wrong_argument_and_no_value_of_it_is_told(
+def test_an_unusable_kafka_file_is_a_wrong_argument_and_its_values_stay_secret(
     job: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "kafka.json"

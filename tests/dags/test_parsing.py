@@ -68,7 +68,7 @@ def test_a_person_finds_out_what_it_is(dags: dict[str, DAG], name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["collect_posts", "count_posts"])
-def test_a_stream_is_leased_one_run_at_a_time_and_never_timed_out(dags: dict[str, DAG], name: str) -> None:
+def test_a_stream_is_supervised_by_one_run_at_a_time_and_never_timed_out(dags: dict[str, DAG], name: str) -> None:
     dag = dags[name]
     assert type(dag.timetable).__name__ == "ContinuousTimetable"
     assert (dag.max_active_runs, dag.catchup, dag.dagrun_timeout) == (1, False, None)

@@ -44,7 +44,7 @@ def test_triggering_count_posts_by_hand_waits_its_turn_and_starts_nothing(button
     assert buttons.working("count_posts") == before
 
 
-def test_triggering_collect_posts_by_hand_is_the_next_lease_at_once(buttons: Buttons) -> None:
+def test_triggering_collect_posts_by_hand_starts_the_next_run_at_once(buttons: Buttons) -> None:
     before = buttons.working("collect_posts")
     run = buttons.trigger("collect_posts", {}).json()["dag_run_id"]
     wait_until(lambda: buttons.task("collect_posts", run)[0] == "deferred", "the run by hand attaches")
@@ -110,7 +110,7 @@ def test_pausing_stops_nothing(buttons: Buttons, dag: str) -> None:
 
 
 @BOTH
-def test_at_its_end_a_lease_hands_over(buttons: Buttons, dag: str) -> None:
+def test_a_run_hands_over_at_its_end(buttons: Buttons, dag: str) -> None:
     before, run = buttons.working(dag), buttons.run_id(dag)
     tries = buttons.task(dag, run)[1]
     buttons.set_variable("hashtide_supervision_min", "0.5")
@@ -123,7 +123,7 @@ def test_at_its_end_a_lease_hands_over(buttons: Buttons, dag: str) -> None:
     assert buttons.working(dag) == before
 
 
-def test_another_source_replaces_the_collector_within_the_same_lease(buttons: Buttons) -> None:
+def test_another_source_replaces_the_collector_within_the_same_run(buttons: Buttons) -> None:
     before, run = buttons.working("collect_posts"), buttons.run_id("collect_posts")
     buttons.set_variable("hashtide_source", "simulator:rate=20,seed=2")
     wait_until(lambda: buttons.working("collect_posts") not in ("", before), "the new collector", 60)

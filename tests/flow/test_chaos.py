@@ -10,7 +10,7 @@ from tests.flow.chaos import run
 pytestmark = [pytest.mark.flow, pytest.mark.kafka, pytest.mark.postgres, pytest.mark.spark, pytest.mark.timeout(900)]
 
 
-def test_three_networks_that_misbehave_and_a_collector_that_dies_lose_nothing_in_silence(
+def test_misbehaving_networks_and_a_dying_collector_lose_nothing_in_silence(
     tmp_path: Path, kafka_jars: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chaos_checks, "CLOSE_S", 5.0)  # two busy cores are no fault of the bounds

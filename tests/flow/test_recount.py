@@ -140,7 +140,7 @@ def test_what_is_not_understood_is_dead_at_its_place(value: bytes, reason: str) 
         ),
     ],
 )
-def test_control_messages_are_told_by_kind_and_what_they_are_about(message: object, said: tuple[str, str, str]) -> None:
+def test_control_messages_are_counted_by_kind_and_subject(message: object, said: tuple[str, str, str]) -> None:
     result = recount(records(message))
     assert [key[1:] for key in result.said] == [said]
     assert (result.control, result.posts, result.dead) == (1, 0, {})

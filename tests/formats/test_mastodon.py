@@ -41,7 +41,7 @@ def test_a_hostile_megabyte_takes_no_more_than_seconds(piece: str) -> None:
 
 
 @pytest.mark.parametrize(("length", "kind"), [(3000, "post"), (3001, "dead")])
-def test_an_id_that_no_topic_takes_as_a_key_is_none(length: int, kind: str) -> None:
+def test_an_id_too_long_for_a_key_counts_as_missing(length: int, kind: str) -> None:
     assert status(uri="u" * length).kind == kind
     event = {"did": "d" * (length - 1), "time_us": 1_767_225_600_000_000, "kind": "commit"}
     record = {"text": "a", "createdAt": "2026-01-01T00:00:00Z"}

@@ -49,7 +49,7 @@ def _arguments(param: Param) -> dict[str, Any]:
     return {"default": param.value, "description": param.description, **param.schema}
 
 
-def test_nothing_asked_for_is_a_plain_lease() -> None:
+def test_an_empty_form_is_a_plain_run() -> None:
     assert checked(by_the_form({}), {}).is_plain
 
 

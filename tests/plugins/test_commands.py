@@ -112,7 +112,7 @@ def test_submit_takes_the_key_along() -> None:
 
 
 @pytest.mark.parametrize("topic", ["posts\n", "a b", "", "--help x"])
-def test_a_topic_that_is_none_is_refused(topic: str) -> None:
+def test_an_invalid_topic_is_refused(topic: str) -> None:
     with pytest.raises(ValidationError, match="topic"):
         settings.Collecting(
             sources=(SourceAddress("simulator"),), spool=Path("/s"), bootstrap_servers="h:9", topic=topic

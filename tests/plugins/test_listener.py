@@ -55,7 +55,7 @@ def ago(seconds: float) -> datetime:
     return datetime.now(UTC) - timedelta(seconds=seconds)
 
 
-def test_the_wish_is_there_as_soon_as_the_mark_is_committed(session: Session) -> None:
+def test_the_stop_request_is_there_once_the_mark_is_committed(session: Session) -> None:
     listener.on_task_instance_failed(None, marked(session), BY_HAND)
     assert stop_requests.pending("collect_posts") is None
     session.commit()
@@ -65,7 +65,7 @@ def test_the_wish_is_there_as_soon_as_the_mark_is_committed(session: Session) ->
     assert abs(wish.at - time.time()) < 5
 
 
-def test_a_mark_that_is_rolled_back_is_no_wish(session: Session) -> None:
+def test_a_mark_that_is_rolled_back_requests_no_stop(session: Session) -> None:
     listener.on_task_instance_failed(None, marked(session), BY_HAND)
     session.rollback()
     assert stop_requests.pending("collect_posts") is None
@@ -81,7 +81,7 @@ def test_a_mark_that_is_rolled_back_is_no_wish(session: Session) -> None:
         ({"dag_run": SimpleNamespace(state="failed")}, BY_HAND),
     ],
 )
-def test_nothing_else_is_a_wish(session: Session, values: dict[str, Any], error: Any) -> None:
+def test_nothing_else_requests_a_stop(session: Session, values: dict[str, Any], error: Any) -> None:
     listener.on_task_instance_failed(None, marked(session, **values), error)
     session.commit()
     assert stop_requests.pending(str(values.get("dag_id", "collect_posts"))) is None

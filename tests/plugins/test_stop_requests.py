@@ -17,12 +17,12 @@ def test_it_means_what_was_started_before() -> None:
     assert not WISH.applies_to(1000.1)
 
 
-def test_without_a_wish_there_is_nothing_to_fulfil() -> None:
+def test_without_a_stop_request_nothing_is_applied() -> None:
     with stop_requests.applying("collect_posts", 1) as wish:
         assert wish is None
 
 
-def test_it_is_gone_when_fulfilled() -> None:
+def test_a_request_is_gone_once_applied() -> None:
     stop_requests.leave(WISH)
     with stop_requests.applying("count_posts", 1) as wish:
         assert wish is None
@@ -31,7 +31,7 @@ def test_it_is_gone_when_fulfilled() -> None:
     assert stop_requests.pending("collect_posts") is None
 
 
-def test_it_stays_when_it_could_not_be_fulfilled() -> None:
+def test_a_request_stays_if_applying_it_failed() -> None:
     stop_requests.leave(WISH)
     with pytest.raises(OSError, match="away"), stop_requests.applying("collect_posts", 1):
         raise OSError("away")
@@ -46,7 +46,7 @@ def test_a_later_one_that_comes_meanwhile_stays() -> None:
     assert stop_requests.pending("collect_posts") == later
 
 
-def test_of_two_who_would_fulfil_it_one_does() -> None:
+def test_of_two_processes_only_one_applies_a_request() -> None:
     stop_requests.leave(WISH)
     seen: list[StopRequest | None] = []
 
@@ -71,7 +71,7 @@ def test_one_does_not_wait_for_ever_for_another() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"dag_id": 1}'])
-def test_a_torn_file_is_no_wish(text: str) -> None:
+def test_a_torn_file_requests_no_stop(text: str) -> None:
     stop_requests.leave(WISH)
     (stop_requests.FOLDER / "collect_posts.json").write_text(text)
     assert stop_requests.pending("collect_posts") is None

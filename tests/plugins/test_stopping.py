@@ -25,7 +25,7 @@ def collector(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         yield process
 
 
-def test_the_collector_that_was_there_is_stopped_and_the_wish_is_gone(collector: subprocess.Popen[bytes]) -> None:
+def test_the_collector_that_was_there_is_stopped_and_the_request_is_gone(collector: subprocess.Popen[bytes]) -> None:
     stop_requests.leave(StopRequest("collect_posts", "r", time.time()))
     assert stopping.apply_request("collect_posts")
     assert collector.wait(5) == -15
@@ -33,14 +33,14 @@ def test_the_collector_that_was_there_is_stopped_and_the_wish_is_gone(collector:
     assert not stopping.apply_request("collect_posts")
 
 
-def test_a_younger_collector_goes_on_and_the_wish_is_gone(collector: subprocess.Popen[bytes]) -> None:
+def test_a_younger_collector_keeps_running_and_the_request_is_gone(collector: subprocess.Popen[bytes]) -> None:
     stop_requests.leave(StopRequest("collect_posts", "r", time.time() - 60))
     assert not stopping.apply_request("collect_posts")
     assert collector.poll() is None
     assert stop_requests.pending("collect_posts") is None
 
 
-def test_what_can_not_be_stopped_from_another_container_the_lease_stops(
+def test_what_another_container_cannot_stop_the_run_stops(
     collector: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop_requests.leave(StopRequest("collect_posts", "r", time.time()))
@@ -77,7 +77,7 @@ def test_a_younger_stream_is_not_and_meets_no_marker(hadoop: FakeHadoop) -> None
     assert hadoop.files == set()
 
 
-def test_while_yarn_is_away_the_wish_stays(hadoop: FakeHadoop) -> None:
+def test_while_yarn_is_away_the_request_stays(hadoop: FakeHadoop) -> None:
     stop_requests.leave(StopRequest("count_posts", "r", time.time()))
     hadoop.silent = True
     with pytest.raises(Unreachable):

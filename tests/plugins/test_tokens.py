@@ -108,14 +108,14 @@ def test_a_connection_with_neither_password_nor_extra_is_named(monkeypatch: pyte
             token_files("mastodon:m.example", named_by_form=named_by_form)
 
 
-def test_without_a_connection_the_file_that_up_was_told_of_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_connection_the_file_given_to_up_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert token_files("x mastodon:m.example") == {}
     monkeypatch.setenv("AIRFLOW_VAR_HASHTIDE_X_TOKEN_FILE", "/run/x")
     assert token_files("x mastodon:m.example") == {"HASHTIDE_X_TOKEN_FILE": "/run/x"}
 
 
 @pytest.mark.parametrize("password", ["", None, "two words", "torn\nline"])
-def test_a_connection_without_a_token_is_named_and_nothing_of_it_is_told(
+def test_a_connection_without_a_token_is_named_and_its_content_stays_secret(
     monkeypatch: pytest.MonkeyPatch, password: str | None
 ) -> None:
     connect(monkeypatch, "x", password=password)

@@ -16,7 +16,7 @@ def test_an_empty_table_says_so() -> None:
     assert table([]) == ["  nothing"]
 
 
-def test_authors_have_friends_followers_and_posts_and_what_is_not_known_is_a_question_mark() -> None:
+def test_authors_have_friends_followers_and_posts_or_a_question_mark() -> None:
     head, row = table([Row(friends=None, followers=1200, posts=3, name="Ann 🎉")])
     assert head.split() == ["friends", "followers", "posts", "author"]
     assert row.split() == ["?", "1,200", "3", "Ann", "🎉"]

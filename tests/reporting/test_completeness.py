@@ -24,14 +24,14 @@ def test_a_day_with_nothing_missing_is_complete() -> None:
     assert "No gap in the collection is recorded." in told(day_books())
 
 
-def test_a_gap_makes_it_incomplete_and_its_length_is_told_by_source() -> None:
+def test_a_gap_makes_it_incomplete_and_its_length_is_given_by_source() -> None:
     books = day_books(gaps=(gap("09:00", "09:42"), gap("11:00", "12:00", source="jetstream")))
     assert judged(books).verdict is Verdict.INCOMPLETE
     assert "From X nothing was collected for 42 min of this day (1 gap)" in told(books)
     assert "From Bluesky (Jetstream) nothing was collected for 1 h of this day (1 gap)" in told(books)
 
 
-def test_what_a_network_itself_held_back_is_told_apart_from_what_was_not_collected() -> None:
+def test_what_a_network_held_back_is_kept_apart_from_what_was_not_collected() -> None:
     held_back = replace(gap("10:00", "10:03", why="limit: track=17"), said="limit", notes=3)
     books = day_books(gaps=(gap("09:00", "09:42"), held_back))
     assert judged(books).verdict is Verdict.INCOMPLETE
@@ -39,7 +39,7 @@ def test_what_a_network_itself_held_back_is_told_apart_from_what_was_not_collect
     assert "X reported that it did not deliver everything for 3 min of this day (1 gap)" in told(books)
 
 
-def test_a_gap_without_times_is_told_all_the_same() -> None:
+def test_a_gap_without_times_is_reported_too() -> None:
     books = day_books(gaps=(Gap("", None, None, at("09:00"), "?"),))
     assert "From an unnamed source nothing was collected for an unknown time" in told(books)
 
@@ -87,12 +87,12 @@ def test_an_empty_day_is_called_empty_and_not_complete() -> None:
     assert "No post written on this day has been counted." in told(books)
 
 
-def test_counting_that_began_within_the_day_is_told() -> None:
+def test_counting_that_began_within_the_day_is_reported() -> None:
     books = day_books(position=Position(1, 7, END, at("11:02"), "0"))
     assert "Counting began at 11:02 UTC" in told(books)
 
 
-def test_hours_without_posts_are_told_where_no_gap_explains_them() -> None:
+def test_hours_without_posts_are_reported_if_no_gap_explains_them() -> None:
     silent = day_books(all_hours=(0, 0, 0, *(2,) * 4, 0, *(2,) * 15, 10))
     assert judged(silent).verdict is Verdict.SILENT
     assert "No posts from 00:00 to 03:00 and 07:00 to 08:00 UTC: no gap is recorded" in told(silent)
@@ -107,7 +107,7 @@ def test_hours_that_are_no_longer_kept_are_not_silent() -> None:
     assert judged(day_books(all_hours=(0,) * 24)).silent_hours == ()
 
 
-def test_records_that_could_not_be_read_are_told_but_are_not_called_a_gap() -> None:
+def test_unreadable_records_are_reported_but_are_no_gap() -> None:
     books = day_books(dead=(("missing id", 2), ("invalid UTF-8", 1)))
     assert judged(books).verdict is Verdict.UNREADABLE
     assert judged(books).headline == "No gap is known, but 3 records could not be read"
@@ -122,7 +122,7 @@ def test_records_that_could_not_be_read_are_told_but_are_not_called_a_gap() -> N
         (Arrivals(20, 1, 0), "Arrival times are kept for some days only; here they are known for 20 posts."),
     ],
 )
-def test_late_posts_are_told(arrivals: Arrivals, sentence: str) -> None:
+def test_late_posts_are_reported(arrivals: Arrivals, sentence: str) -> None:
     assert sentence in told(day_books(arrivals=arrivals))
 
 

@@ -161,7 +161,7 @@ def test_late_is_more_than_ten_minutes_from_its_minute_to_the_start_of_its_arriv
     assert read(database).arrivals == Arrivals(known=31, late=4 + 16, after_the_day=8 + 16, last=last)
 
 
-def test_the_books_are_told_by_what_was_read_on_the_day_and_since_the_beginning(database: Database) -> None:
+def test_the_books_cover_the_day_and_everything_since_the_beginning(database: Database) -> None:
     books = ledger(records=30)
     books.count("post", at("09:00"), posts=10)
     books.count("post", at("09:00") - timedelta(days=3), posts=5, arrival=at("12:00"))

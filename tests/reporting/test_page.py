@@ -153,7 +153,7 @@ def test_without_counts_of_the_day_before_nothing_is_called_new() -> None:
     assert "new" not in texts_of(content, "span")
 
 
-def test_a_selection_has_its_own_denominator_and_says_that_completeness_is_of_everything() -> None:
+def test_a_selection_has_its_own_denominator_and_says_what_completeness_is_of() -> None:
     text = texts_of(page(request=REQUEST.model_copy(update={"source": "x", "lang": "en"})), "main")[0]
     assert "it is in 12 of 30 posts from X in English (en) (40.00%)" in text
     assert "This section describes the whole stream, not only the selection." in text

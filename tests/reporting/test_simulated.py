@@ -67,7 +67,7 @@ def test_where_arrivals_are_no_longer_known_all_that_is_compacted_may_be_of_the_
     assert judged(books(*collected, position=position, arrivals=Arrivals())) is PARTLY
 
 
-def test_a_day_without_posts_is_nobodys() -> None:
+def test_a_day_without_posts_belongs_to_no_source() -> None:
     assert judged(books((BEFORE, ["simulator"]), posts=())) is NO
     assert judged(books((BEFORE, ["simulator"]), position=Position(1, None, None, None, None))) is NO
 

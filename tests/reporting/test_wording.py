@@ -20,7 +20,7 @@ def test_a_share_that_is_more_than_nothing_never_reads_as_nothing(share: float |
     assert wording.percent(share) == text
 
 
-def test_times_are_told_in_utc_wherever_they_come_from() -> None:
+def test_times_are_shown_in_utc_wherever_they_come_from() -> None:
     time = datetime(2026, 2, 1, 4, 0, tzinfo=INDIA)
     assert wording.day_and_clock(time) == "31 Jan 2026, 22:30 UTC"
     assert wording.instant(time) == "2026-01-31T22:30:00Z"
@@ -48,7 +48,7 @@ def test_durations_say_what_is_worth_saying(seconds: float, text: str) -> None:
     assert wording.duration(timedelta(seconds=seconds)) == text
 
 
-def test_hours_that_touch_are_told_as_one() -> None:
+def test_adjoining_hours_are_shown_as_one_span() -> None:
     assert wording.hour_ranges([0, 1, 2, 7, 22, 23]) == "00:00 to 03:00, 07:00 to 08:00 and 22:00 to 24:00"
 
 

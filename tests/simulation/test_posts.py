@@ -106,7 +106,7 @@ def test_every_shape_that_is_hard_to_count_is_there(stream: list[Line]) -> None:
     assert any(len(json.loads(line.raw)["data"]["edit_history_tweet_ids"]) == 2 for line in edits)
 
 
-def test_a_duplicate_is_a_repeat_of_an_earlier_post_to_the_byte_or_another_version_of_it(stream: list[Line]) -> None:
+def test_a_duplicate_repeats_an_earlier_post_or_is_another_version(stream: list[Line]) -> None:
     seen: set[bytes] = set()
     names: set[str] = set()
     versions: set[tuple[str, bool]] = set()

@@ -51,7 +51,7 @@ def test_a_megabyte_of_combining_marks_is_looked_at_in_no_time() -> None:
     assert not takes("terms=rain", "a" + "\u0301\u0323" * 500_000)
 
 
-def test_hashtags_are_told_by_identity_from_the_networks_own_entities() -> None:
+def test_hashtags_are_compared_by_identity_from_the_networks_own_entities() -> None:
     assert takes("hashtags=Straße+rain", "no tag in the text", hashtags=("STRASSE",))
     assert takes("hashtags=%23rain", hashtags=("Rain",))
     assert not takes("hashtags=rain", "#rain is no entity here", hashtags=("rainy",))
@@ -147,7 +147,7 @@ def test_a_key_in_the_address_and_beside_it_is_refused() -> None:
         ("box=0+0+0+91", "between -90 and 90"),
     ],
 )
-def test_a_value_that_is_none_is_refused_in_one_line(keys: str, why: str) -> None:
+def test_an_invalid_value_is_refused_in_one_line(keys: str, why: str) -> None:
     with pytest.raises(SourceError) as refusal:
         selection(keys)
     assert why in str(refusal.value)

@@ -123,9 +123,7 @@ def test_records_of_one_key_stay_in_order(spool: Spool, broker: Broker) -> None:
 
 
 @pytest.mark.kafka
-def test_a_line_that_the_broker_refuses_for_its_size_becomes_a_note_and_holds_nothing_up(
-    spool: Spool, broker: Broker
-) -> None:
+def test_a_line_too_large_for_the_broker_becomes_a_dead_letter_marker(spool: Spool, broker: Broker) -> None:
     topic = broker.create_topic("small", configs={"max.message.bytes": "100000"})
     put(spool, b"before", b"x" * 150_000, b"after", b"y" * 3_000_000, b"last", dialect="text")
     publish_all(spool, ProducerSettings(broker.bootstrap_servers, topic, compression=None, max_request_bytes=1_000_000))
@@ -327,7 +325,7 @@ def test_the_position_is_kept_only_up_to_what_is_acknowledged(spool: Spool) -> N
     assert spool.acked.records == 1
 
 
-def test_no_more_is_under_way_than_the_window_allows_and_nothing_counts_before_it_is_acknowledged(spool: Spool) -> None:
+def test_the_window_bounds_what_is_in_flight_and_unacknowledged_does_not_count(spool: Spool) -> None:
     put(spool, *(b"x" * 100 for _ in range(12)))
     under_way: list[OnDelivery] = []
     answered = 0

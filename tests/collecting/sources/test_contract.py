@@ -84,7 +84,7 @@ def test_read_twice_gives_the_same_lines(reopen: Callable[[], Source]) -> None:
     assert take(reopen(), first[0].cursor) == first[1:]  # a simulator's start is chosen once, then kept by the cursor
 
 
-def test_ends_soon_after_it_is_told_to_stop(reopen: Callable[[], Source]) -> None:
+def test_ends_soon_after_a_stop(reopen: Callable[[], Source]) -> None:
     stop = threading.Event()
     lines = reopen().read(None, stop)
     next(lines)

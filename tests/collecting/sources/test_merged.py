@@ -136,7 +136,7 @@ def test_it_gives_up_when_no_source_reads_any_more() -> None:
     assert Counter(raws(found)) >= Counter([b"a0", b"b0"])
 
 
-def test_a_bug_in_one_source_is_told_as_its_own() -> None:
+def test_a_bug_in_one_source_is_reported_with_its_name() -> None:
     with pytest.raises(SourceError, match=r"^a: failed: RuntimeError: oh$"):
         read(MergedSource([Child("a", RuntimeError("oh")), Child("b", b"b0")]))
 

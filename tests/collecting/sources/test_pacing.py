@@ -62,6 +62,6 @@ def test_a_line_says_when_it_was_made_or_does_not(raw: bytes, seconds: float | N
 
 
 @pytest.mark.parametrize("pace", ["0", "-1", "inf", "nan", "fast", ""])
-def test_a_pace_that_is_none_is_refused(pace: str) -> None:
+def test_an_invalid_pace_is_refused(pace: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         pace_from(pace)

@@ -54,7 +54,7 @@ def test_comes_at_its_rate() -> None:
     assert time.monotonic() - begin > 0.25
 
 
-def test_a_number_of_posts_without_a_rate_comes_flat_out_and_an_endless_stream_at_a_pleasant_one() -> None:
+def test_without_a_rate_a_bounded_stream_is_flat_out_and_an_endless_one_paced() -> None:
     begin = time.monotonic()
     assert len(list(open_source("simulator:posts=2000").read(None, threading.Event()))) == 2000
     assert time.monotonic() - begin < 20

@@ -169,7 +169,7 @@ def test_damage_in_the_middle_is_said_and_not_skipped(opened: Opener) -> None:
         numbers_in(spool)
 
 
-def test_a_second_collector_is_refused_and_told_who_holds_the_spool(opened: Opener) -> None:
+def test_a_second_collector_is_refused_with_the_holder_of_the_spool(opened: Opener) -> None:
     spool = opened()
     script = "import sys, pathlib, collecting.spool.spool as s; s.Spool(pathlib.Path(sys.argv[1]), budget_bytes=1)"
     second = subprocess.run(

@@ -20,7 +20,7 @@ def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert state.is_of(Holder.own())
 
 
-def test_on_disk_the_moment_of_writing_is_iso_8601_and_the_process_start_epoch_seconds(tmp_path: Path) -> None:
+def test_on_disk_updated_at_is_iso_8601_and_the_process_start_epoch_seconds(tmp_path: Path) -> None:
     CollectorState(FILE, RUNNING, updated_at=1767225600.125).write(tmp_path)
     found = json.loads((tmp_path / "state.json").read_bytes())
     assert found["updated_at"] == "2026-01-01T00:00:00.125+00:00"
@@ -39,11 +39,11 @@ def test_an_older_versions_sources_are_one_text(tmp_path: Path) -> None:
     assert found.sources == read_stored(["jetstream", "file:/a b"])
 
 
-def test_before_the_first_word_there_is_none(tmp_path: Path) -> None:
+def test_before_the_first_write_there_is_no_state(tmp_path: Path) -> None:
     assert read_state(tmp_path) is None
 
 
-def test_what_an_older_version_did_not_write_is_empty_and_nobodys(tmp_path: Path) -> None:
+def test_what_an_older_version_did_not_write_is_empty(tmp_path: Path) -> None:
     old = {"source": "file:a", "status": "running", "pid_started_at": "2026-01-01T00:00:00+00:00", "error": None}
     (tmp_path / "state.json").write_text(json.dumps(old))
     found = read_state(tmp_path)

@@ -46,7 +46,7 @@ def write_state(hook: CollectorHook, pid: int, started_at: float | str, **more: 
     (hook.spool / "state.json").write_text(json.dumps(state))
 
 
-def test_before_its_first_word_there_is_none(hook: CollectorHook) -> None:
+def test_before_the_first_write_there_is_no_state(hook: CollectorHook) -> None:
     assert hook.state() is None
     assert hook.holder() is None
     assert hook.stop(1) is False
@@ -123,7 +123,7 @@ def test_one_that_ended_as_it_was_to_be_signalled_costs_nobody_who_has_its_pid_n
     assert other.poll() is None
 
 
-def test_one_that_ends_while_it_is_looked_at_does_not_lend_its_name_to_the_next(
+def test_one_that_ends_while_being_read_does_not_lend_its_name_to_the_next(
     hook: CollectorHook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock, next_line = hook.spool / "lock", '{"pid": 8, "started_at": 2.0}'

@@ -191,7 +191,7 @@ def test_somebody_there_with_its_pid_is_neither_it_nor_stopped_for_it(tmp_path: 
 
 
 @pytest.mark.usefixtures("container")
-def test_one_too_stuck_to_look_is_left_by_who_asks_and_killed_by_who_can(tmp_path: Path, elsewhere: Watcher) -> None:
+def test_one_too_stuck_to_react_is_killed_only_by_who_can_signal_it(tmp_path: Path, elsewhere: Watcher) -> None:
     process = collector_of(tmp_path)
     process.send_signal(signal.SIGSTOP)
     assert elsewhere("stop", tmp_path, 2) == f"the collector (pid {state_in(tmp_path)['pid']}) does not end"

@@ -90,7 +90,7 @@ def delay_s(deferred: TaskDeferred) -> float:
     return (datetime.fromisoformat(deferred.trigger.not_before) - started_at).total_seconds()
 
 
-def test_it_starts_one_and_the_next_lease_attaches(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_starts_one_and_the_next_run_attaches(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     turn(monkeypatch, "simulator")
     first = alive(spool)
     assert first
@@ -221,7 +221,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, conf: dict[str, Any], usual: str = "s
     return deferred.value
 
 
-def test_a_run_by_hand_collects_its_own_source_and_the_next_lease_the_usual_one(
+def test_a_manual_run_collects_its_own_source_and_the_next_run_the_usual_one(
     spool: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turn(monkeypatch, "simulator")

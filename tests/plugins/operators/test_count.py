@@ -113,7 +113,7 @@ def test_one_that_is_only_accepted_is_one_too(hadoop: FakeHadoop, submits: Submi
     assert submits.calls == []
 
 
-def test_another_generations_is_none_of_ours(hadoop: FakeHadoop, submits: Submits) -> None:
+def test_another_generations_application_is_not_ours(hadoop: FakeHadoop, submits: Submits) -> None:
     hadoop.submit("hashtide-count-g2")
     lease()
     assert len(submits.calls) == 1
@@ -191,7 +191,7 @@ def resumed(outcome: str) -> None:
     SuperviseStream(task_id="count").resume({}, {"outcome": outcome, "application_id": None, "why": "w"}, ends_at)
 
 
-def test_the_leases_end_is_success_and_touches_nothing(hadoop: FakeHadoop, submits: Submits) -> None:
+def test_the_runs_end_is_success_and_touches_nothing(hadoop: FakeHadoop, submits: Submits) -> None:
     hadoop.submit(TAG)
     resumed("run_over")
     assert (hadoop.asked, submits.calls) == ([], [])

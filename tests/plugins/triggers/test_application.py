@@ -50,7 +50,7 @@ def test_serialize_carries_every_argument() -> None:
     assert import_string(path)(**kwargs).serialize() == (path, given)
 
 
-def test_it_hands_over_at_the_leases_end_and_touches_nothing(hadoop: FakeHadoop) -> None:
+def test_it_hands_over_at_the_runs_end_and_touches_nothing(hadoop: FakeHadoop) -> None:
     name = hadoop.submit(TAG)
     event = fired(ApplicationTrigger(1, soon(1), poll_interval_s=0.1))
     assert event == {"outcome": "run_over", "application_id": name, "why": ""}
@@ -135,7 +135,7 @@ def test_any_other_button_leaves_it_alone(
     assert hadoop.files == set()
 
 
-def test_without_hdfs_the_wish_to_stop_is_met_by_yarn(hadoop: FakeHadoop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_hdfs_the_stop_request_is_met_by_yarn(hadoop: FakeHadoop, monkeypatch: pytest.MonkeyPatch) -> None:
     name = hadoop.submit(TAG)
     hadoop.no_hdfs = True
     killed(monkeypatch, "failed", name)

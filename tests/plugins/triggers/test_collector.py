@@ -98,7 +98,7 @@ def test_an_old_collectors_text_and_a_new_ones_list_name_the_same_sources(
 
 
 @pytest.mark.parametrize("status", ["finished", "failed", "running"])
-def test_of_one_that_says_nothing_yet_an_earlier_ones_words_are_not_believed(
+def test_an_earlier_collectors_state_is_not_taken_for_a_silent_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: str
 ) -> None:
     write_state(tmp_path, source="file:a", status=status)
@@ -114,7 +114,7 @@ def test_no_state_is_no_collector(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("collector")
-def test_it_hands_over_at_the_leases_end(tmp_path: Path) -> None:
+def test_it_hands_over_at_the_runs_end(tmp_path: Path) -> None:
     assert fired(CollectorTrigger(str(tmp_path), soon(0.5), poll_interval_s=0.1)) == {
         "outcome": "run_over",
         "why": "",
@@ -128,7 +128,9 @@ def test_a_finished_source_is_waited_on_and_handed_over(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("waiting", [0, 1])
 @pytest.mark.usefixtures("collector")
-def test_a_run_by_hand_that_waits_ends_the_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waiting: int) -> None:
+def test_a_waiting_manual_run_ends_the_present_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waiting: int
+) -> None:
     async def queued_runs(dag_id: str) -> int:
         assert dag_id == "collect_posts"
         return waiting
@@ -139,7 +141,7 @@ def test_a_run_by_hand_that_waits_ends_the_lease(tmp_path: Path, monkeypatch: py
     assert fired(trigger) == {"outcome": "run_over", "why": "a manual run waits for its turn" if waiting else ""}
 
 
-def test_what_a_run_asked_for_itself_is_waited_for_to_its_end(tmp_path: Path) -> None:
+def test_a_runs_own_request_is_waited_for_to_its_end(tmp_path: Path) -> None:
     asked = CollectorTrigger(str(tmp_path), soon(60), poll_interval_s=0.1, source="file:/a")
     finishing = "signal.signal(15, lambda *_: (say('finished'), sys.exit()))\nsay()\n"
     with living(tmp_path, HOLD + finishing + READY + WAIT, "file:/a") as process:
@@ -196,7 +198,7 @@ def test_an_end_is_not_reported_before_its_time(tmp_path: Path) -> None:
     assert datetime.now(UTC) >= due
 
 
-def test_at_the_leases_end_without_a_collector_there_is_nothing_to_hand_over(tmp_path: Path) -> None:
+def test_a_run_that_ends_without_a_collector_fails(tmp_path: Path) -> None:
     event = fired(CollectorTrigger(str(tmp_path), soon(0.3), soon(60), 0.1))
     assert event == {"outcome": "run_over_without", "why": "none was started"}
 
@@ -239,7 +241,7 @@ def test_the_next_one_is_not_stopped_for_what_was_meant_for_the_last(
     assert collector.poll() is None
 
 
-def test_one_that_can_not_be_stopped_from_here_is_left_to_the_lease(
+def test_one_that_cannot_be_stopped_from_here_is_left_to_the_next_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, collector: subprocess.Popen[bytes]
 ) -> None:
     monkeypatch.setattr("contract.spool.lock.record_holder", lambda _: 0)  # as in another container

@@ -92,7 +92,7 @@ def test_the_environment_holds_settings_and_no_secret(name: str) -> None:
         assert not re.search("PASSWORD|SECRET|TOKEN|DSN|KEY", variable)
 
 
-def test_the_authoritys_key_and_the_superusers_password_are_for_those_who_make_things() -> None:
+def test_only_the_two_setup_services_hold_the_ca_key_and_the_superuser_password() -> None:
     def has(volume: str) -> set[str]:
         volumes = {name: service.get("volumes", []) for name, service in SERVICES.items()}
         return {name for name, mounted in volumes.items() if any(each.startswith(volume) for each in mounted)}

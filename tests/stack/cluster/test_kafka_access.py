@@ -299,7 +299,7 @@ def test_no_password_is_in_a_brokers_log(cluster: SecuredCluster) -> None:
 @pytest.mark.kafka
 def test_missing_brokers_are_reported_with_those_that_are_there(cluster: SecuredCluster) -> None:
     with pytest.raises(
-        StackError, match=r"not all of its 4 brokers, only localhost:\d+, localhost:\d+, localhost:\d+;"
+        StackError, match=r"does not have all of its 4 brokers, only localhost:\d+, localhost:\d+, localhost:\d+;"
     ):
         ensure(cluster, brokers=4, limit_s=0.5)
 

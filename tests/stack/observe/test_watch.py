@@ -64,7 +64,7 @@ def test_a_streaming_job_that_fails_again_and_again_ends_the_wait(watch: Watch) 
         watch.check(replace(NOW, applications=failed))
 
 
-def test_submits_that_failed_before_we_began_or_stopped_by_wish_do_not(watch: Watch) -> None:
+def test_failures_before_we_began_and_requested_stops_do_not_count(watch: Watch) -> None:
     watch.check(replace(NOW, applications=tuple(submit(number, "FAILED", -1.0) for number in range(9))))
     watch.check(replace(NOW, applications=tuple(submit(number, "SUCCEEDED") for number in range(9))))
 

@@ -204,7 +204,7 @@ def test_a_cursor_older_than_the_server_keeps_is_a_gap_between_the_events_we_hav
     assert "no longer has" in reading.gaps[0].why
 
 
-def test_a_server_that_still_has_our_last_event_leaves_no_gap_however_long_nothing_came(server: FakeJetstream) -> None:
+def test_a_server_that_still_has_our_last_event_leaves_no_gap(server: FakeJetstream) -> None:
     for number in range(5):
         server.log.add(post(number, "long ago"), 1_700_000_000_000_000 + number)
     after = f"{1_700_000_000_000_004}:0000000000000000"

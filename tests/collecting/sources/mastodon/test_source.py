@@ -231,7 +231,7 @@ def _seconds(moment: datetime | None) -> float:
     return moment.timestamp()
 
 
-def test_a_redirect_is_told_and_not_followed_with_the_token(server: FakeMastodon) -> None:
+def test_a_redirect_is_reported_and_not_followed_with_the_token(server: FakeMastodon) -> None:
     server.refuse(301, headers={"Location": "https://elsewhere.example/"})
     with Reading(source_of(server)) as reading:
         assert "answers 301 Moved Permanently to https://elsewhere.example/" in reading.wait_for_error()

@@ -72,7 +72,7 @@ def post(number: int) -> bytes:
     return b'{"data":{"id":"%d","text":"rain"}}' % number
 
 
-def test_killed_and_started_again_each_line_is_once_there_and_the_gap_is_told(x: FakeX, tmp_path: Path) -> None:
+def test_after_a_kill_and_restart_each_line_is_there_once_and_the_gap_is_recorded(x: FakeX, tmp_path: Path) -> None:
     first = Collecting(tmp_path, x, ",budget_day=1000")
     x.wait_for_connection()
     for n in range(30):

@@ -323,7 +323,7 @@ def test_at_401_the_clocks_are_compared(x: FakeX, skew_s: int, said: str) -> Non
     assert re.sub(r"31[123] s", "312 s", re.sub(r"(89|91) s", "90 s", str(reading.error))).count(said) == 1
 
 
-def test_a_401_in_the_middle_ends_it_after_the_gap_is_told(x: FakeX) -> None:
+def test_a_401_in_the_middle_ends_it_after_the_gap_is_recorded(x: FakeX) -> None:
     with Reading(make(x)) as reading:
         x.wait_for_connection()
         x.feed(post(1))
@@ -409,7 +409,7 @@ def test_the_first_start_has_missed_nothing(x: FakeX) -> None:
     assert reading.gaps == []
 
 
-def test_ends_soon_after_it_is_told_to_stop_though_nothing_comes() -> None:
+def test_ends_soon_after_a_stop_though_nothing_arrives() -> None:
     with FakeX(token=CANARY, keep_alive_s=60) as x, Reading(make(x, more=",silence_s=60")) as reading:
         x.wait_for_connection()
         time.sleep(0.2)
@@ -432,7 +432,7 @@ def test_a_connection_that_is_over_leaves_no_thread(x: FakeX) -> None:
     reading.until(lambda: waiting() <= before, "none")
 
 
-def test_a_long_hole_is_told_in_pieces_that_touch(x: FakeX) -> None:
+def test_a_long_gap_is_recorded_in_adjoining_pieces(x: FakeX) -> None:
     x.refuse(429, reset_in_s=1.2)
     with Reading(make(x, gap_every_s=0.3)) as reading:
         x.wait_for_connection()
