@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from compacting.compaction import CompactSettings, compact
-from compacting.count_log import CountLog
+from compacting.count_log import CountLogReader
 from compacting.migrations import migrate, read_migrations
 from compacting.rows import SCHEMA as COLUMNS
 from compacting.rows import copy_rows
@@ -110,7 +110,7 @@ def measure(server: PostgresServer, root: Path, rows: int) -> dict[str, float]:
     each = rows // batches
 
     def run() -> None:
-        compact(settings, CountLog(f"file://{root}", 1), START)
+        compact(settings, CountLogReader(f"file://{root}", 1), START)
 
     for batch_id in range(batches):
         write_batch(root, batch_id, key_rows(each, batch_id * each, 2))

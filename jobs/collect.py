@@ -32,7 +32,7 @@ from contract.spool import state
 from contract.spool.collected import note_kinds
 from contract.spool.state import CollectorState
 from simulation import truth
-from simulation.settings import Settings as SimulatorSettings
+from simulation.settings import SimulationSettings
 
 log = logging.getLogger("collect")
 
@@ -179,18 +179,18 @@ def _simulate(given: argparse.Namespace) -> int:
     return DONE
 
 
-def _simulator(given: argparse.Namespace) -> SimulatorSettings:
+def _simulator(given: argparse.Namespace) -> SimulationSettings:
     """Raises SourceError: not the address of one simulator."""
     addresses = _addresses(given)
     if len(addresses) != 1:
         raise SourceError("--simulator-truth and --simulator-lines are of one simulator: give one --source")
     try:
-        return SimulatorSettings.from_address(addresses[0])
+        return SimulationSettings.from_address(addresses[0])
     except AddressError as error:
         raise SourceError(str(error)) from None
 
 
-def _start_in_spool(directory: Path | None, settings: SimulatorSettings) -> int:
+def _start_in_spool(directory: Path | None, settings: SimulationSettings) -> int:
     if directory is None:
         raise SourceError("source simulator: give start=TIME, or --spool DIR of the collector whose start it was")
     spool = Spool(directory, budget_bytes=2**40)

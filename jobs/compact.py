@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg2
 
 from compacting.compaction import CompactSettings, compact
-from compacting.count_log import CountLog
+from compacting.count_log import CountLogReader
 from compacting.errors import CompactionError
 from contract.hadoop_access import Access
 from contract.job import JobParser, job_main
@@ -26,7 +26,7 @@ def positive(text: str) -> int:
     return number
 
 
-def parse(arguments: list[str] | None = None) -> tuple[CountLog, CompactSettings]:
+def parse(arguments: list[str] | None = None) -> tuple[CountLogReader, CompactSettings]:
     """Arguments and environment → settings. Exits with status 2 if they are wrong."""
     parser = JobParser("compact.py", __doc__)
     defaults = CompactSettings(dsn="")
@@ -66,7 +66,7 @@ def parse(arguments: list[str] | None = None) -> tuple[CountLog, CompactSettings
     dsn = parser.environment(COMPACTOR_DSN, "the connection string of the role that writes the counts")
     try:
         access = Access(args.pop("auth"), args.pop("principal"), args.pop("keytab"), args.pop("ca_file"))
-        count_log = CountLog(args.pop("count_log"), args["generation"], access)
+        count_log = CountLogReader(args.pop("count_log"), args["generation"], access)
     except (ValueError, ImportError) as error:
         parser.error(f"--count-log: {error}")
     return count_log, CompactSettings(dsn=dsn, **args)

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from contract.job import job_main
 from counting import query
-from counting.batches import CountLog
+from counting.batches import CountLogWriter
 from counting.checkpoint import Checkpoint
 from counting.counting_rules import pin_rules
 from counting.files import Files
@@ -52,7 +52,7 @@ def run(spark: SparkSession, settings: CountSettings, asked_to_end: Callable[[],
         raise RowsDropped(files.read_text(settings.dropped_marker))
     checkpoint = Checkpoint(files, settings.checkpoint)
     is_new = checkpoint.is_new()
-    count_log = CountLog(files, settings.generation, checkpoint)
+    count_log = CountLogWriter(files, settings.generation, checkpoint)
     if is_new:
         count_log.require_empty()
     pin_rules(files, settings.rules_file, settings.rules, is_new=is_new)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from compacting.count_log import CountLog
+from compacting.count_log import CountLogReader
 from compacting.errors import CountLogUnavailableError
 from contract.hadoop_access import Access
 from contract.hadoop_rest import Unreachable
@@ -147,6 +147,6 @@ def test_the_compaction_reads_a_secured_hdfs_also_when_the_other_namenode_takes_
 def test_a_ticket_is_asked_for_by_the_job_s_own_arguments(cluster: SecuredHadoop) -> None:
     url = settings.count_log().url
     with pytest.raises(CountLogUnavailableError, match="401"):
-        CountLog(url, 1, Access(ca_file=cluster.authority)).batches()
+        CountLogReader(url, 1, Access(ca_file=cluster.authority)).batches()
     with pytest.raises(CountLogUnavailableError, match="no Kerberos ticket"):
-        CountLog(url, 1, Access(auth="kerberos", ca_file=cluster.authority)).batches()
+        CountLogReader(url, 1, Access(auth="kerberos", ca_file=cluster.authority)).batches()

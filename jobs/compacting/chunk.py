@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from compacting.count_log import CountLog
+from compacting.count_log import CountLogReader
 from contract.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ class Chunk:
         return self.manifests[-1].batch_id
 
 
-def read_chunk(log: CountLog, batch_ids: Iterable[int], max_rows: int) -> Chunk:
+def read_chunk(log: CountLogReader, batch_ids: Iterable[int], max_rows: int) -> Chunk:
     """Reads batches until they have more than `max_rows` rows; at least one batch.
 
     Raises:
-        MalformedBatchError, CountLogUnavailableError: see `CountLog`.
+        MalformedBatchError, CountLogUnavailableError: see `CountLogReader`.
     """
     # Imported only when there is something to read: Airflow starts this job every two minutes.
     from compacting.rows import copy_rows, latest, read_batch

@@ -13,7 +13,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 
 from compacting.chunk import read_chunk
 from compacting.collected import read_collected
-from compacting.count_log import CountLog, new_batches
+from compacting.count_log import CountLogReader, new_batches
 from compacting.database import Connection, connect, may_pass
 from compacting.errors import CountLogReplacedError, CountLogUnavailableError
 from compacting.ledger import enter
@@ -70,7 +70,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Position:
+class GenerationPosition:
     """The generation's position: its newest compacted batch, and the UTC day of arrival with which buckets begin."""
 
     last: int | None
@@ -78,14 +78,14 @@ class Position:
 
 
 @dataclass
-class Tally:
+class Compacted:
     """Totals so far: Parquet rows, and records of the topic."""
 
     rows: int = 0
     records: int = 0
 
 
-def compact(settings: CompactSettings, count_log: CountLog, now: datetime) -> Outcome:
+def compact(settings: CompactSettings, count_log: CountLogReader, now: datetime) -> Outcome:
     """Compacts new batches, then removes what is older than the retention.
 
     Args:
@@ -98,7 +98,7 @@ def compact(settings: CompactSettings, count_log: CountLog, now: datetime) -> Ou
         psycopg2.Error: Postgres can't be reached or refuses, even after retries.
     """
     start, todo = retried(partial(_backlog, settings, count_log))
-    last, tally = start.last, Tally()
+    last, tally = start.last, Compacted()
     if settings.max_batches is not None:
         todo = todo[: settings.max_batches]
     while todo:
@@ -124,21 +124,21 @@ def retried(attempt: Callable[[], Answer]) -> Answer:
     return retrying(attempt)
 
 
-def _backlog(settings: CompactSettings, count_log: CountLog) -> tuple[Position, range]:
+def _backlog(settings: CompactSettings, count_log: CountLogReader) -> tuple[GenerationPosition, range]:
     """The generation's position, and the batches to compact."""
     with connect(settings.dsn) as connection:
         with connection:
             position = _position(connection, settings.generation, "position")
             if position is None:
                 _run(connection, "begin_generation", generation=settings.generation)
-                position = Position(None, None)
+                position = GenerationPosition(None, None)
         committed = count_log.batches()
         if position.last is not None:
             _refuse_replaced(connection, count_log, committed, position.last)
     return position, new_batches(committed, position.last)
 
 
-def _refuse_replaced(connection: Connection, count_log: CountLog, committed: list[int], last: int) -> None:
+def _refuse_replaced(connection: Connection, count_log: CountLogReader, committed: list[int], last: int) -> None:
     """Compares the last compacted batch: a count log that began again would otherwise pass for the old one."""
     where = f"generation {count_log.generation} batch {last}"
     if last not in committed:
@@ -153,7 +153,9 @@ def _refuse_replaced(connection: Connection, count_log: CountLog, committed: lis
         )
 
 
-def _smaller_each_time(settings: CompactSettings, count_log: CountLog, todo: range, tally: Tally) -> Callable[[], int]:
+def _smaller_each_time(
+    settings: CompactSettings, count_log: CountLogReader, todo: range, tally: Compacted
+) -> Callable[[], int]:
     """Attempts at the first of `todo`, each with half as many batches: too slow as a whole may pass in parts."""
     batches = settings.chunk_batches * 2
 
@@ -165,7 +167,7 @@ def _smaller_each_time(settings: CompactSettings, count_log: CountLog, todo: ran
     return attempt
 
 
-def _compact_chunk(settings: CompactSettings, count_log: CountLog, todo: range, tally: Tally) -> int:
+def _compact_chunk(settings: CompactSettings, count_log: CountLogReader, todo: range, tally: Compacted) -> int:
     """Compact the first of `todo` in one transaction; returns the newest batch compacted now.
 
     The batches are read before the transaction begins: however slow HDFS is, no lock waits for it. Then the
@@ -190,7 +192,7 @@ def _compact_chunk(settings: CompactSettings, count_log: CountLog, todo: range, 
     return chunk.last
 
 
-def _retain(settings: CompactSettings, count_log: CountLog, now: datetime) -> tuple[int, int]:
+def _retain(settings: CompactSettings, count_log: CountLogReader, now: datetime) -> tuple[int, int]:
     """Remove files and buckets that are older than the retention; returns how many of each."""
     with connect(settings.dsn) as connection, connection:
         before = now - timedelta(days=settings.keep_days)
@@ -204,9 +206,9 @@ def _retain(settings: CompactSettings, count_log: CountLog, now: datetime) -> tu
     return len(old[:MAX_REMOVALS]), len(dropped)
 
 
-def _position(connection: Connection, generation: int, name: str) -> Position | None:
+def _position(connection: Connection, generation: int, name: str) -> GenerationPosition | None:
     rows = _run(connection, name, generation=generation)
-    return Position(*rows[0]) if rows else None
+    return GenerationPosition(*rows[0]) if rows else None
 
 
 def _run(connection: Connection, name: str, **parameters: object) -> list[tuple[Any, ...]]:

@@ -14,7 +14,7 @@ from contract.names import MANIFEST, batch_folder, batch_of_folder, generation_f
 Answer = TypeVar("Answer")
 
 
-class CountLog:
+class CountLogReader:
     """Batches of one generation. A batch's folder appears complete, by a rename, and never changes."""
 
     def __init__(self, url: str, generation: int, access: Access = ANONYMOUS) -> None:

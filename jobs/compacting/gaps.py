@@ -9,7 +9,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True)
-class Gap:
+class GapDetails:
     """A parsed gap event. Times are None if it names cursors instead; `source` is empty if it names none."""
 
     source: str
@@ -18,17 +18,17 @@ class Gap:
     why: str
 
 
-def parse_gap(note: str) -> Gap:
+def parse_gap(note: str) -> GapDetails:
     """Parses a gap event, `{"source": …, "from": …, "to": …, "why": …}`."""
     try:
         said = json.loads(note)
     except ValueError:
         said = None
     if not isinstance(said, dict):
-        return Gap("", None, None, note)
+        return GapDetails("", None, None, note)
     why, source = said.get("why"), said.get("source")
     gap_from, gap_to = _time(said.get("from")), _time(said.get("to"))
-    return Gap(
+    return GapDetails(
         _clean(source) if isinstance(source, str) else "",
         gap_from,
         gap_to,

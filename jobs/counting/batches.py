@@ -18,7 +18,7 @@ TOP_HASHTAGS = 10
 log = logging.getLogger(__name__)
 
 
-class CountLog:
+class CountLogWriter:
     """Writes a generation's batches below `counts/generation=G`.
 
     Written aside, then renamed in one step that fails if the target exists: of two writers the first one wins, and a

@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from contract.kafka_client import KafkaClientConfig
-from counting.batches import CountLog
+from counting.batches import CountLogWriter
 from counting.checkpoint import Checkpoint
 from counting.counts import counts
 from counting.settings import CountSettings
@@ -47,7 +47,9 @@ def read_topic(spark: SparkSession, settings: TopicSettings, starting_offsets: s
     )
 
 
-def start(records: DataFrame, settings: CountSettings, checkpoint: Checkpoint, count_log: CountLog) -> StreamingQuery:
+def start(
+    records: DataFrame, settings: CountSettings, checkpoint: Checkpoint, count_log: CountLogWriter
+) -> StreamingQuery:
     """Starts counting. Update mode: a batch has the keys it changed, with absolute counts."""
     writer = (
         counts(records, settings.dedup_window_min, settings.rules)

@@ -8,7 +8,7 @@ from reporting.ranking import Rank, TermCount
 
 
 @dataclass(frozen=True)
-class Position:
+class LedgerPosition:
     """The last compacted batch of the current generation: the report's basis, instead of a clock.
 
     `processed_at` is that batch's own time, `began_at` the first one's; all but the generation are None before the
@@ -23,7 +23,7 @@ class Position:
 
 
 @dataclass(frozen=True)
-class Tally:
+class RecordTally:
     """What became of the records of a topic; every record is exactly one of these.
 
     `implausible` posts are among `posts`: their event time is before 2006 or ahead of their arrival.
@@ -109,9 +109,9 @@ class DayBooks:
     `posts` and `all_hours` are of all sources and languages; `post_hours` and the terms of the selection.
     """
 
-    position: Position
-    since_start: Tally
-    read: Tally | None
+    position: LedgerPosition
+    since_start: RecordTally
+    read: RecordTally | None
     posts: tuple[PostCount, ...]
     arrivals: Arrivals
     control: tuple[ControlCount, ...]

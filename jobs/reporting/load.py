@@ -13,7 +13,7 @@ from psycopg2.extras import RealDictCursor
 from contract.job import one_line
 from contract.requests import ReportRequest
 from reporting.completeness import LATE_AFTER
-from reporting.day_rows import Arrivals, Collected, ControlCount, DayBooks, Gap, Position, PostCount, Tally
+from reporting.day_rows import Arrivals, Collected, ControlCount, DayBooks, Gap, LedgerPosition, PostCount, RecordTally
 from reporting.errors import ReportError
 from reporting.gaps import join_adjacent
 from reporting.ranking import Rank, TermCount, by_hour
@@ -84,8 +84,8 @@ def _read_whole(db: connection, asked: Mapping[str, object], position: Row) -> d
     dropped = position["buckets_since"] is not None and asked["day"] < position["buckets_since"]
     hours = read(db, "post_hours", asked)
     return {
-        "since_start": Tally(**read(db, "tally_since_start", asked)[0]),
-        "read": None if dropped else Tally(**read(db, "tally_read", asked)[0]),
+        "since_start": RecordTally(**read(db, "tally_since_start", asked)[0]),
+        "read": None if dropped else RecordTally(**read(db, "tally_read", asked)[0]),
         "posts": tuple(PostCount(**row) for row in read(db, "posts", asked)),
         "arrivals": Arrivals(**read(db, "arrivals", {**asked, "late_after": LATE_AFTER})[0]),
         "control": tuple(ControlCount(**row) for row in read(db, "control", asked)),
@@ -120,8 +120,8 @@ def _read_hashtags(db: connection, asked: Mapping[str, object], request: ReportR
     }
 
 
-def _position(row: Row) -> Position:
-    return Position(
+def _position(row: Row) -> LedgerPosition:
+    return LedgerPosition(
         generation=row["generation"],
         batch_id=row["last_batch_id"],
         processed_at=row["processed_at"],

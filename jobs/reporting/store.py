@@ -8,7 +8,7 @@ from psycopg2.extensions import connection
 
 from contract.files import write_atomically
 from contract.requests import ReportRequest
-from reporting.day_rows import Position
+from reporting.day_rows import LedgerPosition
 from reporting.load import read
 
 
@@ -27,7 +27,7 @@ def advisory_lock(db: connection, request: ReportRequest) -> None:
     db.commit()  # the lock is the session's; this statement's snapshot must end
 
 
-def record(db: connection, request: ReportRequest, position: Position, *, html: bytes, csv: bytes) -> Revision:
+def record(db: connection, request: ReportRequest, position: LedgerPosition, *, html: bytes, csv: bytes) -> Revision:
     """Adds a revision if the bytes differ from the newest one, in one transaction."""
     sha256 = hashlib.sha256(html).hexdigest()
     if position.batch_id is None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from simulation import control, jetstream, mastodon, payloads
 from simulation.payloads import Content
-from simulation.settings import Settings
+from simulation.settings import SimulationSettings
 from simulation.vocabulary import BURSTS, EMOJI, LANGUAGE_TABLE, LANGUAGES, PEOPLE, TABLE, TAG_TABLE, TAGS, identity
 
 BLOCK = 1000  # lines are made in blocks, each with its own random generator: resuming at n costs one block
@@ -62,7 +62,7 @@ class _Written(NamedTuple):
     also: tuple[str, ...]
 
 
-def lines(settings: Settings, start_ms: int, first: int = 0) -> Iterator[Line]:
+def lines(settings: SimulationSettings, start_ms: int, first: int = 0) -> Iterator[Line]:
     """The stream's lines from index `first`; endless if the settings say so."""
     index = first
     while not settings.posts or index < settings.posts:
@@ -73,13 +73,13 @@ def lines(settings: Settings, start_ms: int, first: int = 0) -> Iterator[Line]:
             index += 1
 
 
-def block(settings: Settings, start_ms: int, number: int) -> list[Line]:
+def block(settings: SimulationSettings, start_ms: int, number: int) -> list[Line]:
     """Lines [number * BLOCK, (number + 1) * BLOCK)."""
     return _Block(settings, start_ms, number).lines()
 
 
 class _Block:
-    def __init__(self, settings: Settings, start_ms: int, number: int) -> None:
+    def __init__(self, settings: SimulationSettings, start_ms: int, number: int) -> None:
         self._settings = settings
         self._start_ms = start_ms
         self._number = number

@@ -1,4 +1,4 @@
-"""Settings of a simulated stream. The same settings always give the same posts."""
+"""SimulationSettings of a simulated stream. The same settings always give the same posts."""
 
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ ENDLESS_TICK_MS = 1.0  # flat out and endless: a thousand posts in a second of e
 
 
 @dataclass(frozen=True)
-class Settings:
+class SimulationSettings:
     """Validated settings of the simulator.
 
     Attributes:
@@ -39,7 +39,7 @@ class Settings:
     implausible: float = field(default=0.0005, metadata={"share": True})
 
     @classmethod
-    def from_address(cls, address: SourceAddress) -> "Settings":
+    def from_address(cls, address: SourceAddress) -> "SimulationSettings":
         """`simulator:posts=200000,seed=7,dialects=x1+text,…`.
 
         Raises:
@@ -123,4 +123,4 @@ def _dialects(text: str) -> tuple[str, ...]:
 
 _READERS = {
     "posts": _whole, "seed": _whole, "rate": _number, "start": _moment, "span_h": _number, "dialects": _dialects,
-} | {each.name: _share for each in fields(Settings) if each.metadata.get("share")}  # fmt: skip
+} | {each.name: _share for each in fields(SimulationSettings) if each.metadata.get("share")}  # fmt: skip

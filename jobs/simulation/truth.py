@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simulation.posts import Line, lines
-from simulation.settings import Settings
+from simulation.settings import SimulationSettings
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
@@ -79,7 +79,9 @@ def _iso(at_ms: int | None) -> str | None:
     return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def write(settings: Settings, start_ms: int, *, truth_path: Path | None = None, lines_path: Path | None = None) -> None:
+def write(
+    settings: SimulationSettings, start_ms: int, *, truth_path: Path | None = None, lines_path: Path | None = None
+) -> None:
     """Generates the whole stream again and writes its truth (JSON), its lines, or both.
 
     Raises:

@@ -12,7 +12,7 @@ from pathlib import Path
 from contract import names
 from contract.requests import PreviewRequest, ReportRequest
 from contract.source_address import SourceAddress
-from hashtide_airflow.settings import JOBS, Collecting, Counting, CountLog
+from hashtide_airflow.settings import JOBS, Collecting, Counting, CountLogLocation
 
 PYTHON = sys.executable
 # local[2] in a worker: a heap of its own size, whatever the streaming job's driver has.
@@ -41,7 +41,7 @@ def _sources(sources: Sequence[SourceAddress]) -> list[str]:
     return [argument for each in sources for argument in ("--source", str(each))]
 
 
-def compact_command(count_log: CountLog, generation: int) -> list[str]:
+def compact_command(count_log: CountLogLocation, generation: int) -> list[str]:
     """One pass of the compaction over everything that is committed."""
     access = count_log.access
     command = [PYTHON, str(JOBS / "compact.py"), "--count-log", count_log.url, "--generation", str(generation)]

@@ -80,7 +80,7 @@ class Counting(Frozen):
     access: Access = ANONYMOUS
 
 
-class CountLog(Frozen):
+class CountLogLocation(Frozen):
     """Where and how `compact.py` reads the count log.
 
     Attributes:
@@ -197,13 +197,13 @@ def file_system() -> str:
     return f"hdfs://{urlsplit(service.urls[0]).hostname}:{service.extra.rpc_port}"
 
 
-def count_log() -> CountLog:
+def count_log() -> CountLogLocation:
     """Where the compaction finds the count log, and its credentials."""
     service = hdfs()
     scheme = "swebhdfs" if service.urls[0].startswith("https:") else "webhdfs"
     hosts = ",".join(url.partition("://")[2] for url in service.urls)
     user = f"{quote(service.user, safe='')}@" if service.user and service.extra.auth == "simple" else ""
-    return CountLog(url=f"{scheme}://{user}{hosts}{hdfs_root()}/{names.COUNTS}", access=service.extra)
+    return CountLogLocation(url=f"{scheme}://{user}{hosts}{hdfs_root()}/{names.COUNTS}", access=service.extra)
 
 
 def collecting(asked_for: Sequence[SourceAddress] = ()) -> Collecting:

@@ -30,28 +30,28 @@ def submit_lock(generation: int) -> Path:
 
 
 def apply_request(dag_id: str, within_s: float = 60.0) -> bool:
-    """Do what was wished of the DAG's stream, if anything was.
+    """Carries out the DAG's stop request, if there is one.
 
     Returns:
         Whether something was stopped.
 
     Raises:
-        Exception: it could not be done; the wish stays for the next who asks.
+        Exception: it failed; the request stays for the next attempt.
     """
-    with stop_requests.applying(dag_id, within_s) as wish:
-        if wish is None:
+    with stop_requests.applying(dag_id, within_s) as request:
+        if request is None:
             return False
-        stopped = _stop_collector(wish) if dag_id == names.COLLECT_DAG else _stop_stream(wish)
-        log.info("%s of %s was marked as failed: %s", dag_id, wish.run_id, stopped or "what ran is gone already")
+        stopped = _stop_collector(request) if dag_id == names.COLLECT_DAG else _stop_stream(request)
+        log.info("%s of %s was marked as failed: %s", dag_id, request.run_id, stopped or "what ran has already ended")
         return bool(stopped)
 
 
-def _stop_collector(wish: stop_requests.StopRequest) -> str:
-    return stop_collector(settings.spool_dir(), lambda holder: wish.applies_to(holder.started_at), 60.0)
+def _stop_collector(request: stop_requests.StopRequest) -> str:
+    return stop_collector(settings.spool_dir(), lambda holder: request.applies_to(holder.started_at), 60.0)
 
 
-def _stop_stream(wish: stop_requests.StopRequest) -> str:
-    return stop_stream(settings.generation(), lambda application: wish.applies_to(application.started_ms / 1000))
+def _stop_stream(request: stop_requests.StopRequest) -> str:
+    return stop_stream(settings.generation(), lambda application: request.applies_to(application.started_ms / 1000))
 
 
 def stop_collector(spool: Path, is_meant: Callable[[Holder], bool], timeout_s: float) -> str:
@@ -97,7 +97,7 @@ def _stop_applications(generation: int, is_meant: Callable[[Application], bool],
     stopped = ", ".join(each.id for each in meant)
     try:
         StopMarker(generation, hdfs).put()
-    except (requests.RequestException, OSError) as error:  # the wish remains: counts survive a kill
+    except (requests.RequestException, OSError) as error:  # killed instead: counts survive a kill
         log.warning("no stop marker (%s): killing %s instead", error, stopped)
         for each in meant:
             yarn.kill(each.id)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from compacting.compaction import CompactSettings, Outcome, compact
-from compacting.count_log import CountLog
+from compacting.count_log import CountLogReader
 from tests.compacting.stream import START, Stream, control_in_postgres, expected, expected_control, in_postgres
 from tests.postgres import SCHEMA, Database, execute
 
@@ -36,7 +36,7 @@ CHECKS = sorted((SCHEMA.parent / "compacting" / "checks").glob("*.sql"))
 def run(database: Database, stream: Stream, now: datetime = START, **settings: Any) -> Outcome:
     """One run of the compaction as the compactor."""
     chosen = CompactSettings(dsn=database.compactor, generation=stream.generation, **settings)
-    return compact(chosen, CountLog(stream.url, stream.generation), now)
+    return compact(chosen, CountLogReader(stream.url, stream.generation), now)
 
 
 def assert_books_are_whole(database: Database) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from compacting.collected import read_collected
 from compacting.compaction import CompactSettings, compact
-from compacting.count_log import CountLog
+from compacting.count_log import CountLogReader
 from tests.compacting.running import TERMS
 from tests.compacting.stream import START, Stream, random_events
 from tests.postgres import Database, execute
@@ -20,7 +20,7 @@ SECOND = '{"began_at": "2026-01-31T14:00:00.000+00:00", "kinds": ["mastodon", "x
 def compacted(database: Database, stream: Stream, spool: Path | None) -> list[tuple[object, ...]]:
     stream.write(random_events(random.Random(1), START, 5, TERMS))  # noqa: S311
     settings = CompactSettings(dsn=database.compactor, keep_days=36500, spool=spool)
-    compact(settings, CountLog(stream.url, 1), START)
+    compact(settings, CountLogReader(stream.url, 1), START)
     return execute(database.reader, "select began_at, kinds from collected order by began_at")
 
 

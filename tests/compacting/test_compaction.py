@@ -10,8 +10,8 @@ import psycopg2
 import pytest
 
 from compacting import compaction
-from compacting.compaction import CompactSettings, Outcome, Tally
-from compacting.count_log import CountLog
+from compacting.compaction import Compacted, CompactSettings, Outcome
+from compacting.count_log import CountLogReader
 from compacting.database import SESSION
 from compacting.errors import CountLogUnavailableError, RefusedError
 from contract.manifest import Manifest
@@ -122,13 +122,13 @@ def test_a_slow_count_log_is_read_outside_of_the_transaction(
 ) -> None:
     monkeypatch.setitem(SESSION, "idle_in_transaction_session_timeout", "200ms")
     monkeypatch.setattr(compaction, "ATTEMPTS", 1)
-    read_files = CountLog.files
+    read_files = CountLogReader.files
 
-    def slowly(log: CountLog, manifest: Manifest) -> list[tuple[str, bytes]]:
+    def slowly(log: CountLogReader, manifest: Manifest) -> list[tuple[str, bytes]]:
         time.sleep(0.5)
         return read_files(log, manifest)
 
-    monkeypatch.setattr(CountLog, "files", slowly)
+    monkeypatch.setattr(CountLogReader, "files", slowly)
     stream.write(random_events(random.Random(7), START, 3, TERMS))  # noqa: S311
     run(database, stream)
     assert_exact(database, stream)
@@ -140,7 +140,7 @@ def test_each_further_attempt_takes_half_as_many_batches(
     tried: list[int] = []
     compact_chunk = compaction._compact_chunk
 
-    def failing(settings: CompactSettings, count_log: CountLog, todo: range, tally: Tally) -> int:
+    def failing(settings: CompactSettings, count_log: CountLogReader, todo: range, tally: Compacted) -> int:
         tried.append(len(todo))
         if len(tried) < 3:
             raise CountLogUnavailableError("slow")
@@ -160,8 +160,8 @@ def test_a_batch_that_another_compactor_has_just_written_is_not_written_again(
     stream.write(random_events(random.Random(9), START, 3, TERMS))  # noqa: S311
     run(database, stream)
     settings = CompactSettings(dsn=database.compactor, generation=stream.generation)
-    log = CountLog(stream.url, stream.generation)
-    assert compaction._compact_chunk(settings, log, range(1), Tally()) == 0
+    log = CountLogReader(stream.url, stream.generation)
+    assert compaction._compact_chunk(settings, log, range(1), Compacted()) == 0
 
 
 def test_a_control_message_that_reports_missed_posts_is_a_gap_too(database: Database, stream: Stream) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from compacting import webhdfs
-from compacting.count_log import CountLog, new_batches
+from compacting.count_log import CountLogReader, new_batches
 from compacting.errors import CountLogUnavailableError, MalformedBatchError, MissingBatchError
 from tests.compacting.stream import Stream
 
@@ -35,13 +35,13 @@ def test_only_committed_batches_are_listed_in_the_order_of_their_numbers(stream:
         stream.write([])
     for other in ("_aside", "_aside/batch=99", "batch=x", "batch=007", ".batch=12.crc"):
         (stream.counts / "generation=1" / other).mkdir()
-    assert CountLog(stream.url + "/", 1).batches() == list(range(11))
-    assert CountLog(stream.url, 2).batches() == []
+    assert CountLogReader(stream.url + "/", 1).batches() == list(range(11))
+    assert CountLogReader(stream.url, 2).batches() == []
 
 
 def test_the_folder_must_have_the_manifest_s_files_and_no_others(stream: Stream) -> None:
     stream.write([], files=2)
-    log = CountLog(stream.url, 1)
+    log = CountLogReader(stream.url, 1)
     manifest, _ = log.manifest(0)
     (stream.folder(0) / "_SUCCESS").touch()
     assert [name for name, _ in log.files(manifest)] == [file.name for file in manifest.files]
@@ -56,7 +56,7 @@ def test_the_folder_must_have_the_manifest_s_files_and_no_others(stream: Stream)
 def test_the_document_for_the_ledger_is_the_whole_file(stream: Stream) -> None:
     stream.write([])
     stream.change_manifest(0, of_a_newer_version=[1])
-    _, document = CountLog(stream.url, 1).manifest(0)
+    _, document = CountLogReader(stream.url, 1).manifest(0)
     assert document == json.loads((stream.folder(0) / "manifest.json").read_text())
 
 
@@ -86,7 +86,7 @@ def server_that_says(answer: bytes | None) -> Iterator[int]:
 def test_a_namenode_that_hangs_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhdfs, "HTTP_TIMEOUT_S", (0.3, 0.3))
     with server_that_says(None) as port, pytest.raises(CountLogUnavailableError, match="timed out"):
-        CountLog(f"webhdfs://127.0.0.1:{port}/counts", 1).batches()
+        CountLogReader(f"webhdfs://127.0.0.1:{port}/counts", 1).batches()
 
 
 @pytest.mark.parametrize("status", [b"503 Unavailable", b"403 Forbidden"])
@@ -94,4 +94,4 @@ def test_a_namenode_that_can_not_is_said_so(status: bytes) -> None:
     body = b'{"RemoteException":{"exception":"SafeModeException","message":"starting up"}}'
     answer = b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     with server_that_says(answer) as port, pytest.raises(CountLogUnavailableError):
-        CountLog(f"webhdfs://127.0.0.1:{port}/counts", 1).batches()
+        CountLogReader(f"webhdfs://127.0.0.1:{port}/counts", 1).batches()

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from compacting.count_log import CountLog
+from compacting.count_log import CountLogReader
 from compacting.errors import RefusedError
 from tests.compacting.running import TERMS, assert_books_are_whole, assert_exact, run
 from tests.compacting.stream import START, Event, Stream, expected, in_postgres, random_events
@@ -22,10 +22,10 @@ def test_files_go_when_old_and_compacted_but_the_last_batch_stays(database: Data
         run(database, stream, START + timedelta(days=4, hours=1), max_batches=2, keep_days=3).removed_batches == 2 - 1
     )
     assert run(database, stream, START + timedelta(days=5, hours=1), keep_days=3).removed_batches == 2
-    assert CountLog(stream.url, 1).batches() == [3, 4, 5]
+    assert CountLogReader(stream.url, 1).batches() == [3, 4, 5]
     assert run(database, stream, late, keep_days=3).removed_batches == 2
     assert run(database, stream, late, keep_days=3).removed_batches == 0
-    assert CountLog(stream.url, 1).batches() == [5]
+    assert CountLogReader(stream.url, 1).batches() == [5]
     stream.write([])
     assert run(database, stream, late).last_batch == 6
     assert_exact(database, stream)

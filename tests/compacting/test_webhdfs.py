@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from compacting.count_log import CountLog
+from compacting.count_log import CountLogReader
 from compacting.errors import CountLogUnavailableError
 from compacting.webhdfs import parse
 from contract.hadoop_access import Access
@@ -91,7 +91,7 @@ def pair(stream: Stream) -> Iterator[tuple[NameNode, NameNode]]:
 def test_whichever_is_active_is_asked_and_asked_first_from_then_on(pair: tuple[NameNode, NameNode]) -> None:
     first, second = pair
     first.on_standby = True
-    log = CountLog(f"webhdfs://{first.host},{second.host}/counts", 1)
+    log = CountLogReader(f"webhdfs://{first.host},{second.host}/counts", 1)
     assert log.batches() == [0]
     manifest, _ = log.manifest(0)
     assert len(log.files(manifest)) == 1
@@ -101,25 +101,25 @@ def test_whichever_is_active_is_asked_and_asked_first_from_then_on(pair: tuple[N
 
 
 def test_one_that_is_away_is_passed_over(pair: tuple[NameNode, NameNode]) -> None:
-    assert CountLog(f"webhdfs://127.0.0.1:1,{pair[1].host}/counts", 1).batches() == [0]
+    assert CountLogReader(f"webhdfs://127.0.0.1:1,{pair[1].host}/counts", 1).batches() == [0]
 
 
 def test_two_on_standby_are_no_count_log(pair: tuple[NameNode, NameNode]) -> None:
     for each in pair:
         each.on_standby = True
     with pytest.raises(CountLogUnavailableError, match="StandbyException"):
-        CountLog(f"webhdfs://{pair[0].host},{pair[1].host}/counts", 1).batches()
+        CountLogReader(f"webhdfs://{pair[0].host},{pair[1].host}/counts", 1).batches()
 
 
 def test_what_a_datanode_says_instead_of_a_file_is_not_taken_for_the_file(pair: tuple[NameNode, NameNode]) -> None:
     pair[0].no_blocks = True
     with pytest.raises(CountLogUnavailableError, match="403"):
-        CountLog(f"webhdfs://{pair[0].host}/counts", 1).manifest(0)
+        CountLogReader(f"webhdfs://{pair[0].host}/counts", 1).manifest(0)
 
 
 @pytest.mark.parametrize("user", ["tide", "tide@corp"])
 def test_the_url_s_user_is_named(pair: tuple[NameNode, NameNode], user: str) -> None:
-    CountLog(f"webhdfs://{user.replace('@', '%40')}@{pair[0].host}/counts", 1).batches()
+    CountLogReader(f"webhdfs://{user.replace('@', '%40')}@{pair[0].host}/counts", 1).batches()
     assert f"user.name={user.replace('@', '%40')}" in pair[0].asked[0]
 
 
@@ -132,7 +132,7 @@ def test_ports_and_tls_are_hadoop_s_own_where_nothing_is_said() -> None:
 @pytest.mark.parametrize("url", ["webhdfs://a", "webhdfs:///c", "webhdfs://a,,b/c", "swebhdfs://me@/c"])
 def test_an_invalid_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="webhdfs"):
-        CountLog(url, 1)
+        CountLogReader(url, 1)
 
 
 def test_a_key_without_kerberos_is_refused() -> None:
@@ -143,9 +143,9 @@ def test_a_key_without_kerberos_is_refused() -> None:
 def test_kerberos_without_its_libraries_is_a_wrong_argument(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gssapi", None)
     with pytest.raises(ValueError, match=r"see conf/README\.md"):
-        CountLog("webhdfs://a/c", 1, Access(auth="kerberos"))
+        CountLogReader("webhdfs://a/c", 1, Access(auth="kerberos"))
 
 
 def test_a_missing_ca_file_is_a_wrong_argument() -> None:
     with pytest.raises(ValueError, match=r"/nowhere\.pem is not there"):
-        CountLog("swebhdfs://a/c", 1, Access(ca_file=Path("/nowhere.pem")))
+        CountLogReader("swebhdfs://a/c", 1, Access(ca_file=Path("/nowhere.pem")))

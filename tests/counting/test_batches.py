@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from counting.batches import CountLog
+from counting.batches import CountLogWriter
 from counting.checkpoint import Checkpoint
 from counting.counts import KEY
 from counting.files import Files
@@ -36,14 +36,14 @@ def files(spark: SparkSession, tmp_path: Path) -> Files:
 
 
 @pytest.fixture
-def log(files: Files, tmp_path: Path) -> CountLog:
+def log(files: Files, tmp_path: Path) -> CountLogWriter:
     checkpoint = tmp_path / "checkpoint"
     (checkpoint / "sources" / "0").mkdir(parents=True)
     (checkpoint / "sources" / "0" / "0").write_text('\0v1\n{"posts":{"0":5,"1":0}}')
     (checkpoint / "offsets").mkdir()
     times = '{"batchWatermarkMs":0,"batchTimestampMs":1767268800123}'
     (checkpoint / "offsets" / "0").write_text(f'v1\n{times}\n{{"posts":{{"0":9,"1":0}}}}')
-    return CountLog(files, 3, Checkpoint(files, "checkpoint"))
+    return CountLogWriter(files, 3, Checkpoint(files, "checkpoint"))
 
 
 def rows(spark: SparkSession) -> DataFrame:
@@ -51,7 +51,7 @@ def rows(spark: SparkSession) -> DataFrame:
 
 
 def test_a_batch_is_a_folder_with_sorted_parquet_and_a_manifest(
-    spark: SparkSession, tmp_path: Path, log: CountLog
+    spark: SparkSession, tmp_path: Path, log: CountLogWriter
 ) -> None:
     log.write(rows(spark), 0)
     folder = tmp_path / "counts" / "generation=3" / "batch=0"
@@ -85,7 +85,7 @@ def test_a_batch_is_a_folder_with_sorted_parquet_and_a_manifest(
     assert list((tmp_path / "counts" / "generation=3" / "_aside").glob("*")) == []
 
 
-def test_a_batch_that_is_there_already_stays(spark: SparkSession, tmp_path: Path, log: CountLog) -> None:
+def test_a_batch_that_is_there_already_stays(spark: SparkSession, tmp_path: Path, log: CountLogWriter) -> None:
     folder = tmp_path / "counts" / "generation=3" / "batch=0"
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text("theirs")
@@ -94,7 +94,7 @@ def test_a_batch_that_is_there_already_stays(spark: SparkSession, tmp_path: Path
 
 
 def test_of_two_writers_at_once_the_first_one_wins(
-    spark: SparkSession, tmp_path: Path, files: Files, log: CountLog, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, tmp_path: Path, files: Files, log: CountLogWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "counts" / "generation=3" / "batch=0"
     write_text = files.write_text
@@ -110,13 +110,13 @@ def test_of_two_writers_at_once_the_first_one_wins(
     assert list((tmp_path / "counts" / "generation=3" / "_aside").glob("[!.]*")) == []
 
 
-def test_a_batch_without_rows_is_a_batch(spark: SparkSession, tmp_path: Path, log: CountLog) -> None:
+def test_a_batch_without_rows_is_a_batch(spark: SparkSession, tmp_path: Path, log: CountLogWriter) -> None:
     log.write(rows(spark).limit(0), 0)
     manifest = json.loads((tmp_path / "counts" / "generation=3" / "batch=0" / "manifest.json").read_text())
     assert (manifest["rows"], manifest["records"], manifest["top_hashtags"]) == (0, 4, [])
 
 
-def test_what_a_crash_has_left_aside_is_cleaned(tmp_path: Path, log: CountLog) -> None:
+def test_what_a_crash_has_left_aside_is_cleaned(tmp_path: Path, log: CountLogWriter) -> None:
     aside = tmp_path / "counts" / "generation=3" / "_aside" / "batch=9-dead"
     aside.mkdir(parents=True)
     (aside / "part.parquet").touch()

@@ -39,12 +39,12 @@ def test_collect_is_one_list_of_arguments() -> None:
 
 
 def test_compact_reads_the_count_log_over_webhdfs() -> None:
-    open_to_all = settings.CountLog(url="webhdfs://h:1/hashtide/counts", access=Access())
+    open_to_all = settings.CountLogLocation(url="webhdfs://h:1/hashtide/counts", access=Access())
     start = [PY, f"{JOBS}/compact.py", "--count-log", "webhdfs://h:1/hashtide/counts", "--generation", "3"]
     assert commands.compact_command(open_to_all, 3) == start
     with_a_ticket = Access(auth="kerberos", principal="h@R", keytab=Path("/k"), ca_file=Path("/ca"))
     assert commands.compact_command(
-        settings.CountLog(url="webhdfs://h:1/hashtide/counts", access=with_a_ticket), 3
+        settings.CountLogLocation(url="webhdfs://h:1/hashtide/counts", access=with_a_ticket), 3
     ) == [
         *start,
         "--auth",

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from contract.requests import ReportRequest
-from reporting.day_rows import Arrivals, ControlCount, DayBooks, Gap, Position, PostCount, Tally
+from reporting.day_rows import Arrivals, ControlCount, DayBooks, Gap, LedgerPosition, PostCount, RecordTally
 from reporting.ranking import Rank, TermCount
 
 DAY = date(2026, 1, 31)
@@ -32,9 +32,9 @@ def gap(start: str, end: str, *, source: str = "x", why: str = "connection lost"
 def day_books(**changes: Any) -> DayBooks:
     """A whole day: 48 posts, two an hour, three hashtags, nothing missing; change what the test is about."""
     books = DayBooks(
-        position=Position(1, 7, END + timedelta(minutes=5), START - timedelta(days=1), "0.1.0"),
-        since_start=Tally(records=110, posts=100, control=4, dead=1, gaps=0, implausible=2),
-        read=Tally(records=55, posts=49, control=2, dead=0, gaps=0, implausible=1),
+        position=LedgerPosition(1, 7, END + timedelta(minutes=5), START - timedelta(days=1), "0.1.0"),
+        since_start=RecordTally(records=110, posts=100, control=4, dead=1, gaps=0, implausible=2),
+        read=RecordTally(records=55, posts=49, control=2, dead=0, gaps=0, implausible=1),
         posts=(PostCount("x", "en", 30, 6), PostCount("x", "ja", 12, 0), PostCount("text", "und", 6, 0)),
         arrivals=Arrivals(known=48, late=0, after_the_day=0),
         control=(ControlCount("x", "delete", 2),),

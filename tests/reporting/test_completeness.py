@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from reporting.completeness import Completeness, Verdict, completeness, missed_time, silent_hours
-from reporting.day_rows import Arrivals, DayBooks, Gap, Position, Tally
+from reporting.day_rows import Arrivals, DayBooks, Gap, LedgerPosition, RecordTally
 from tests.reporting.samples import END, START, at, day_books, gap, hours
 
 
@@ -60,23 +60,25 @@ def test_a_gap_that_ends_before_it_starts_has_no_length() -> None:
 
 
 def test_the_day_is_over_by_the_last_batch_and_not_by_a_clock() -> None:
-    last = Position(1, 3, at("14:22"), START - timedelta(days=9), "0.1.0")
+    last = LedgerPosition(1, 3, at("14:22"), START - timedelta(days=9), "0.1.0")
     books = day_books(position=last)
     assert judged(books).verdict is Verdict.OPEN
     assert "Counted up to 14:22 UTC; later posts will be in a later revision." in told(books)
 
 
 def test_a_batch_exactly_at_the_end_closes_the_day() -> None:
-    assert judged(day_books(position=Position(1, 3, END, START, "0"))).verdict is Verdict.COMPLETE
+    assert judged(day_books(position=LedgerPosition(1, 3, END, START, "0"))).verdict is Verdict.COMPLETE
 
 
 def test_a_day_that_the_books_have_not_reached_says_so() -> None:
-    books = day_books(position=Position(1, 0, START - timedelta(hours=1), None, "0"), posts=(), all_hours=(0,) * 24)
+    books = day_books(
+        position=LedgerPosition(1, 0, START - timedelta(hours=1), None, "0"), posts=(), all_hours=(0,) * 24
+    )
     assert "This day has not been processed yet" in told(books)
 
 
 def test_before_the_first_batch_nothing_is_claimed() -> None:
-    books = day_books(position=Position(1, None, None, None, None), posts=(), all_hours=(0,) * 24)
+    books = day_books(position=LedgerPosition(1, None, None, None, None), posts=(), all_hours=(0,) * 24)
     assert judged(books).verdict is Verdict.EMPTY
     assert judged(books).sentences == ("No batch has been counted yet, so nothing is known about this day.",)
 
@@ -88,7 +90,7 @@ def test_an_empty_day_is_called_empty_and_not_complete() -> None:
 
 
 def test_counting_that_began_within_the_day_is_reported() -> None:
-    books = day_books(position=Position(1, 7, END, at("11:02"), "0"))
+    books = day_books(position=LedgerPosition(1, 7, END, at("11:02"), "0"))
     assert "Counting began at 11:02 UTC" in told(books)
 
 
@@ -99,7 +101,7 @@ def test_hours_without_posts_are_reported_if_no_gap_explains_them() -> None:
 
 
 def test_an_hour_that_the_books_have_not_passed_is_not_silent() -> None:
-    books = day_books(all_hours=hours(h0=48), position=Position(1, 1, at("02:30"), None, "0"))
+    books = day_books(all_hours=hours(h0=48), position=LedgerPosition(1, 1, at("02:30"), None, "0"))
     assert silent_hours(books, start=START, end=END) == (1,)
 
 
@@ -126,8 +128,8 @@ def test_late_posts_are_reported(arrivals: Arrivals, sentence: str) -> None:
     assert sentence in told(day_books(arrivals=arrivals))
 
 
-@pytest.mark.parametrize("broken", [Tally(records=10, posts=11), Tally(records=10, posts=5, implausible=6)])
-def test_books_that_contradict_themselves_are_never_called_complete(broken: Tally) -> None:
+@pytest.mark.parametrize("broken", [RecordTally(records=10, posts=11), RecordTally(records=10, posts=5, implausible=6)])
+def test_books_that_contradict_themselves_are_never_called_complete(broken: RecordTally) -> None:
     assert judged(day_books(since_start=broken)).verdict is Verdict.BROKEN
     assert judged(day_books(read=broken)).verdict is Verdict.BROKEN
 

@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 
 from contract.requests import ReportRequest
-from reporting.day_rows import Arrivals, Collected, ControlCount, DayBooks, Gap, Position, PostCount, Tally
+from reporting.day_rows import Arrivals, Collected, ControlCount, DayBooks, Gap, LedgerPosition, PostCount, RecordTally
 from reporting.errors import ReportError
 from reporting.load import connect, read_day
 from reporting.ranking import Rank, TermCount
@@ -37,15 +37,15 @@ def ledger(records: int = 1000) -> Books:
 
 def test_a_fresh_database_is_read_as_nothing(database: Database) -> None:
     books = read(database)
-    assert books.position == Position(1, None, None, None, None)
+    assert books.position == LedgerPosition(1, None, None, None, None)
     assert (books.posts, books.hashtags, books.words, books.gaps, books.dead) == ((), (), (), (), ())
-    assert books.since_start == books.read == Tally()
+    assert books.since_start == books.read == RecordTally()
     assert books.previous is None
 
 
 def test_the_position_is_the_last_batch_of_the_current_generation(database: Database) -> None:
     seed(database.migrator, ledger(), code_version="1.2.3")
-    assert read(database).position == Position(1, 2, LAST, BEGAN, "1.2.3")
+    assert read(database).position == LedgerPosition(1, 2, LAST, BEGAN, "1.2.3")
 
 
 def test_what_was_collected_lasts_until_the_next_note(database: Database) -> None:
@@ -79,7 +79,7 @@ def test_only_the_current_generation_is_read(database: Database) -> None:
     seed(database.migrator, books)
     execute(database.migrator, "update generation set is_current = false")
     execute(database.migrator, "insert into generation (generation, is_current) values (2, true)")
-    assert read(database) == replace(untouched, position=Position(2, None, None, None, None))
+    assert read(database) == replace(untouched, position=LedgerPosition(2, None, None, None, None))
 
 
 def test_posts_are_those_of_the_utc_day_to_the_minute(database: Database) -> None:
@@ -175,9 +175,9 @@ def test_the_books_cover_the_day_and_everything_since_the_beginning(database: Da
     books.gaps = [(at("12:00"), "x", at("11:00"), at("11:30"), "lost")]
     seed(database.migrator, books)
     found = read(database)
-    assert found.read == Tally(records=30, posts=17, control=4, dead=2, gaps=1, implausible=2)
+    assert found.read == RecordTally(records=30, posts=17, control=4, dead=2, gaps=1, implausible=2)
     assert found.read.duplicates == 30 - 17 - 4 - 2 - 1
-    assert found.since_start == Tally(records=42, posts=21, control=9, dead=3, gaps=1, implausible=2)
+    assert found.since_start == RecordTally(records=42, posts=21, control=9, dead=3, gaps=1, implausible=2)
     assert found.dead == (("missing id", 2),)
     assert found.control == (ControlCount("x", "delete", 3), ControlCount("jetstream", "like", 1))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from contract.requests import ReportRequest
-from reporting.day_rows import Arrivals, ControlCount, DayBooks, Gap, Position
+from reporting.day_rows import Arrivals, ControlCount, DayBooks, Gap, LedgerPosition
 from reporting.page import as_html
 from reporting.ranking import TermCount
 from reporting.summarise import summarise
@@ -46,7 +46,7 @@ def empty() -> DayBooks:
 
 
 def before_the_first_batch() -> DayBooks:
-    return replace(empty(), position=Position(1, None, None, None, None), read=None)
+    return replace(empty(), position=LedgerPosition(1, None, None, None, None), read=None)
 
 
 def golden_form(content: bytes) -> str:
@@ -117,7 +117,7 @@ def test_what_strangers_wrote_is_text() -> None:
         control=(ControlCount(NASTY, NASTY, 1),),
         dead=((NASTY, 1),),
         gaps=(Gap(NASTY, at("01:00"), at("02:00"), at("02:00"), NASTY),),
-        position=Position(1, 7, at("23:59"), None, NASTY),
+        position=LedgerPosition(1, 7, at("23:59"), None, NASTY),
     )
     content = page(books)
     assert "script" not in {element.tag for element in elements_of(content)}
@@ -161,7 +161,9 @@ def test_a_selection_has_its_own_denominator_and_says_what_completeness_is_of() 
 
 
 def test_the_hours_that_are_not_in_the_books_yet_are_hatched() -> None:
-    books = day_books(position=Position(1, 3, at("18:00"), None, "0"), all_hours=hours(h3=48), post_hours=hours(h3=48))
+    books = day_books(
+        position=LedgerPosition(1, 3, at("18:00"), None, "0"), all_hours=hours(h3=48), post_hours=hours(h3=48)
+    )
     hatched = [e.attributes for e in elements_of(page(books)) if e.attributes.get("fill") == "url(#hatch)"]
     assert [(rect["x"], rect["width"]) for rect in hatched] == [("75.0%", "25.0%")]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reporting.day_rows import Arrivals, Collected, DayBooks, Position
+from reporting.day_rows import Arrivals, Collected, DayBooks, LedgerPosition
 from reporting.page import as_html
 from reporting.simulated import Simulated, simulated
 from reporting.summarise import summarise
@@ -60,7 +60,7 @@ def test_a_day_that_is_simulated_afterwards_is_simulated() -> None:
 
 
 def test_where_arrivals_are_no_longer_known_all_that_is_compacted_may_be_of_the_day() -> None:
-    position = Position(1, 7, AFTER + timedelta(hours=1), BEFORE, "0.1.0")
+    position = LedgerPosition(1, 7, AFTER + timedelta(hours=1), BEFORE, "0.1.0")
     collected = [(BEFORE, ["x"]), (AFTER, ["simulator"])]
     assert judged(books(*collected, position=position)) is NO
     assert judged(books(*collected, position=position, arrivals=Arrivals(47, last=at("23:50")))) is PARTLY
@@ -69,7 +69,7 @@ def test_where_arrivals_are_no_longer_known_all_that_is_compacted_may_be_of_the_
 
 def test_a_day_without_posts_belongs_to_no_source() -> None:
     assert judged(books((BEFORE, ["simulator"]), posts=())) is NO
-    assert judged(books((BEFORE, ["simulator"]), position=Position(1, None, None, None, None))) is NO
+    assert judged(books((BEFORE, ["simulator"]), position=LedgerPosition(1, None, None, None, None))) is NO
 
 
 @pytest.mark.parametrize(

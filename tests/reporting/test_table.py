@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from reporting.day_rows import Position
+from reporting.day_rows import LedgerPosition
 from reporting.ranking import TermCount
 from reporting.summarise import summarise
 from reporting.table import COLUMNS, as_csv
@@ -42,7 +42,7 @@ def test_no_cell_can_start_a_formula_and_the_term_comes_back_exactly(term: str) 
 
 
 def test_a_day_without_hashtags_is_a_header_alone() -> None:
-    content = as_csv(summarise(day_books(hashtags=(), position=Position(1, None, None, None, None)), REQUEST))
+    content = as_csv(summarise(day_books(hashtags=(), position=LedgerPosition(1, None, None, None, None)), REQUEST))
     assert content.decode("utf-8-sig") == ",".join(COLUMNS) + "\r\n"
 
 

@@ -8,11 +8,11 @@ from itertools import islice
 import pytest
 
 from simulation.posts import BLOCK, BURST_PERIOD, HUGE_EVERY, Line, block, lines
-from simulation.settings import Settings
+from simulation.settings import SimulationSettings
 from simulation.vocabulary import BURSTS, TAGS, identity
 
 START_MS = 1_767_225_600_000
-SETTINGS = Settings(posts=20_000, seed=7, rate=0.0)
+SETTINGS = SimulationSettings(posts=20_000, seed=7, rate=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +27,13 @@ def test_line_n_is_the_same_wherever_one_begins(stream: list[Line]) -> None:
 
 def test_it_has_as_many_lines_as_were_asked_for_or_no_end(stream: list[Line]) -> None:
     assert len(stream) == 20_000
-    assert len(list(islice(lines(Settings(), START_MS, 5_000_000), 3000))) == 3000
+    assert len(list(islice(lines(SimulationSettings(), START_MS, 5_000_000), 3000))) == 3000
 
 
 def test_another_seed_is_another_stream_without_common_ids() -> None:
     ids = [
-        {json.loads(line.raw).get("id") for line in block(Settings(seed=seed, dialects=("x1",), malformed=0), 0, 0)
-         if line.kind == "post"}
-        for seed in (1, 2)
+        {json.loads(line.raw).get("id") for line in block(settings, 0, 0) if line.kind == "post"}
+        for settings in (SimulationSettings(seed=seed, dialects=("x1",), malformed=0) for seed in (1, 2))
     ]  # fmt: skip
     assert not ids[0] & ids[1]
 
@@ -190,7 +189,7 @@ def test_no_line_has_an_end_of_line_in_it(stream: list[Line]) -> None:
 
 @pytest.mark.parametrize("dialect", ["x1", "x2", "text", "jetstream", "mastodon"])
 def test_one_dialect_alone(dialect: str) -> None:
-    made = block(Settings(dialects=(dialect,), malformed=0, control=0, duplicates=0, edits=0), START_MS, 25)
+    made = block(SimulationSettings(dialects=(dialect,), malformed=0, control=0, duplicates=0, edits=0), START_MS, 25)
     heads = {"x1": b'{"created_at"', "x2": b'{"data"', "text": b"", "jetstream": b'{"did"', "mastodon": b'{"stream"'}
     assert all(line.raw.startswith(heads[dialect]) for line in made)
     assert {line.source for line in made} == {"x" if dialect in ("x1", "x2") else dialect}

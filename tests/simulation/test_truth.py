@@ -9,11 +9,11 @@ import pytest
 import formats
 from formats import terms, words
 from simulation.posts import Line, lines
-from simulation.settings import Settings
+from simulation.settings import SimulationSettings
 from simulation.truth import Truth, write
 
 START_MS = 1_767_225_600_000
-SETTINGS = Settings(posts=30_000, seed=11, rate=0.0, malformed=0.02, implausible=0.01)
+SETTINGS = SimulationSettings(posts=30_000, seed=11, rate=0.0, malformed=0.02, implausible=0.01)
 
 
 @pytest.mark.parametrize("said", [True, False], ids=["dialect said by the source", "dialect by the shape"])
@@ -80,4 +80,4 @@ def test_a_row_is_what_was_added_in_its_bucket() -> None:
 
 def test_an_endless_stream_has_no_truth(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="posts=N"):
-        write(Settings(), START_MS, truth_path=tmp_path / "t")
+        write(SimulationSettings(), START_MS, truth_path=tmp_path / "t")

@@ -9,7 +9,7 @@ from collecting.source_api import Gap, Line, SourceError, source_id
 from collecting.sources.pacing import Pace
 from contract.source_address import SourceAddress
 from simulation.posts import lines
-from simulation.settings import Settings
+from simulation.settings import SimulationSettings
 
 
 def _now_ms() -> int:
@@ -27,19 +27,19 @@ class SimulatorSource:
     replayable = True
     cursor_inclusive = False
 
-    def __init__(self, settings: Settings, clock_ms: Callable[[], int] = _now_ms) -> None:
+    def __init__(self, settings: SimulationSettings, clock_ms: Callable[[], int] = _now_ms) -> None:
         self._settings = settings
         self._clock_ms = clock_ms
         self.source_id = source_id("simulator", f"seed{settings.seed}", settings.identity())
 
     @classmethod
     def from_address(cls, address: SourceAddress, _: Selection) -> "SimulatorSource":
-        """`simulator:posts=N,seed=N,rate=N,start=TIME,…`; see Settings.
+        """`simulator:posts=N,seed=N,rate=N,start=TIME,…`; see SimulationSettings.
 
         Raises:
             AddressError: an unknown key or an invalid value.
         """
-        return cls(Settings.from_address(address))
+        return cls(SimulationSettings.from_address(address))
 
     def read(self, after: str | None, stop: threading.Event) -> Iterator[Line | Gap]:
         """Yields the lines after the cursor, at the rate of the settings.

@@ -72,16 +72,16 @@ def _joined(groups: list[list[str]]) -> tuple[str, ...]:
 
 def _rooms(groups: list[list[str]]) -> list[int]:
     """Each group's share of a rule's length: at least its longest alternative, the rest split evenly."""
-    rooms = [max(map(_length, group)) for group in groups]
-    left = LONGEST_RULE - sum(rooms) - (len(groups) - 1)
+    lengths = [max(map(_length, group)) for group in groups]
+    left = LONGEST_RULE - sum(lengths) - (len(groups) - 1)
     if left < 0:
         raise SourceError(f"source x: one alternative of each key takes more than a rule's {LONGEST_RULE} characters")
-    wishes = [_length(_either(group)) for group in groups]
-    by_wish = sorted(range(len(groups)), key=lambda n: wishes[n] - rooms[n])
-    for served, n in enumerate(by_wish):
-        more = min(left // (len(groups) - served), wishes[n] - rooms[n])
-        rooms[n], left = rooms[n] + more, left - more
-    return rooms
+    wanted = [_length(_either(group)) for group in groups]
+    by_need = sorted(range(len(groups)), key=lambda n: wanted[n] - lengths[n])
+    for served, n in enumerate(by_need):
+        more = min(left // (len(groups) - served), wanted[n] - lengths[n])
+        lengths[n], left = lengths[n] + more, left - more
+    return lengths
 
 
 def _pieces(group: list[str], room: int) -> list[str]:

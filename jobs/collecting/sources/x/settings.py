@@ -1,4 +1,4 @@
-"""Settings in an address of X (docs/contracts.md, "Source addresses")."""
+"""XSettings in an address of X (docs/contracts.md, "Source addresses")."""
 
 import re
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _KEYS = {
 
 
 @dataclass(frozen=True)
-class Settings:
+class XSettings:
     """One source of X.
 
     Attributes:
@@ -47,7 +47,7 @@ class Settings:
     budget: Budget = Budget()  # noqa: RUF009 - frozen
 
     @classmethod
-    def from_address(cls, address: SourceAddress, selection: Selection) -> "Settings":
+    def from_address(cls, address: SourceAddress, selection: Selection) -> "XSettings":
         """`x:terms=…,geo=1,url=…,budget_day=…`.
 
         Raises:

@@ -16,7 +16,7 @@ from collecting.sources.x import rules, spend
 from collecting.sources.x.client import Client, Stream
 from collecting.sources.x.disconnect_message import said_goodbye
 from collecting.sources.x.policy import Failed, Policy, utc
-from collecting.sources.x.settings import Settings
+from collecting.sources.x.settings import XSettings
 from collecting.sources.x.spend import Spending
 from collecting.sources.x.splitter import LineTooLong, Splitter
 from collecting.sources.x.token import read_token
@@ -55,7 +55,7 @@ class XSource:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: XSettings,
         *,
         timing: Timing | None = None,
         clock: Callable[[], float] = time.time,
@@ -70,13 +70,13 @@ class XSource:
 
     @classmethod
     def from_address(cls, address: SourceAddress, selection: Selection) -> "XSource":
-        """`x:terms=rain+snow,langs=en,geo=1`; see Settings. The token is read when reading begins.
+        """`x:terms=rain+snow,langs=en,geo=1`; see XSettings. The token is read when reading begins.
 
         Raises:
             AddressError: an unknown key.
             SourceError: an invalid value, or something that X's rules cannot express.
         """
-        return cls(Settings.from_address(address, selection))
+        return cls(XSettings.from_address(address, selection))
 
     def read(self, after: str | None, stop: threading.Event) -> Iterator[Item]:
         """Yields X's lines until `stop`. Blank lines are keep-alives: they only advance the cursor.

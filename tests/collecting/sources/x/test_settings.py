@@ -6,22 +6,22 @@ import pytest
 
 from collecting.filtering.selection import Selection
 from collecting.source_api import SourceError
-from collecting.sources.x.settings import Settings
+from collecting.sources.x.settings import XSettings
 from collecting.sources.x.spend import Budget
 from contract.source_address import AddressError, SourceAddress
 from tests.collecting.sources.reading import open_source
 
 
-def settings(text: str) -> Settings:
+def settings(text: str) -> XSettings:
     address = SourceAddress.parse(text)
-    return Settings.from_address(address.without(Selection.model_fields), Selection.from_address(address))
+    return XSettings.from_address(address.without(Selection.model_fields), Selection.from_address(address))
 
 
 def test_every_key_is_read() -> None:
     assert settings(
         "x:terms=rain+new%20york,langs=en,geo=1,place=Berlin,url=http://127.0.0.1:81/gate/,proxy=socks5h://127.0.0.1:1080,"
         "silence_s=45.5,budget_day=5,budget_month=60,usd_day=1.50,usd_month=20,usd_per_post=0.01"
-    ) == Settings(
+    ) == XSettings(
         rules=('("rain" OR "new york") place:"Berlin" lang:en has:geo',),
         name="rain+new york+Berlin",
         url="http://127.0.0.1:81/gate",
