@@ -75,8 +75,11 @@ class SimulationSettings:
         return now_ms if self.rate else now_ms - int(self.span_h * 3_600_000)
 
     def identity(self) -> str:
-        """A name that differs for streams with different lines; the pace matters only through event times."""
-        return repr(self)
+        """A name that differs for streams with different lines; the pace matters only through event times.
+
+        The class's first name stays in it: spools have their cursors under what is made of this text.
+        """
+        return repr(self).replace(type(self).__name__, "Settings", 1)
 
 
 def _whole(text: str) -> int:

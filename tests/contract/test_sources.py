@@ -63,7 +63,7 @@ def test_each_dialect_has_a_module_that_parses_it(dialect: Dialect) -> None:
 
 def test_the_codes_of_dialects_in_the_spool_never_change() -> None:
     codes = {each.name: each.code for each in (*dialects().values(), NOTES)}
-    assert codes == {"x": 1, "jetstream": 2, "mastodon": 3, "text": 4, "hashtide": 5}
+    assert codes.items() >= {"x": 1, "jetstream": 2, "mastodon": 3, "text": 4, "hashtide": 5}.items()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.sources import NOTES, dialects
 from formats import describe, parse, post_key
 from tests.counting.sample import records
 from tests.formats.recorded import recorded_lines
@@ -149,7 +150,7 @@ FIELDS += [
     "tags",
 ]
 FIELDS += ["event", "payload", "uri", "account", "content", "reblog", "language", "schema"]
-DIALECTS = (None, "x", "jetstream", "mastodon", "hashtide", "text")
+DIALECTS = (None, *dialects(), NOTES.name)
 
 
 def never_raises(raw: bytes) -> None:
