@@ -5,6 +5,7 @@ https://hadoop.apache.org/docs/stable/hadoop-project-dist/hadoop-hdfs/WebHDFS.ht
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,16 +22,20 @@ Timeout = float | tuple[float, float]
 HEADERS = {"X-XSRF-HEADER": "hashtide"}
 
 
+_DELEGATION = re.compile(r"(delegation=)[^&\s'\")]+")
+
+
 class HadoopError(requests.RequestException):
-    """A request to Hadoop failed.
+    """A request to Hadoop failed. Its message is for logs: under Kerberos a URL's query carries a delegation token.
 
     Attributes:
         url: host and path of the request.
     """
 
     def __init__(self, url: str, reason: object, **more: Any) -> None:
-        super().__init__(f"{url}: {reason}", **more)
-        self.url = url
+        self.url = url.partition("?")[0]
+        shown = _DELEGATION.sub(r"\1***", str(reason))
+        super().__init__(f"{self.url}: {shown}", **more)
 
 
 class Unreachable(HadoopError, requests.ConnectionError):  # noqa: N818  named for what it says, as all our errors are

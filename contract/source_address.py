@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 from urllib.parse import unquote
 
-from contract.sources import SOURCES
+from contract.sources import FILE, SOURCES
 
 _KEY = re.compile(r"[a-z_]+=")
 # What the grammar uses itself, in items and in values; white space, so that no text can be taken for two addresses.
@@ -56,6 +56,17 @@ class SourceAddress:
             else:
                 keys[key] = tuple(map(_decoded, value.split("+")))
         return cls(kind, tuple(items), keys)
+
+    @classmethod
+    def parse_one(cls, text: str) -> Self:
+        """What a person gave in one option.
+
+        Raises:
+            AddressError: see `parse`; or there are several addresses with white space between, as it used to be.
+        """
+        if len(_split(text)) > 1 and text.partition(":")[0].strip() != FILE:  # a path may hold anything
+            raise AddressError(f"source {text!r}: several addresses; give each one an option of its own")
+        return cls.parse(text)
 
     def __str__(self) -> str:
         """The address as text, items first."""

@@ -95,7 +95,7 @@ def _run(given: argparse.Namespace) -> int:
 def _addresses(given: argparse.Namespace) -> list[SourceAddress]:
     """Raises SourceError: one can't be understood."""
     try:
-        return [SourceAddress.parse(each) for each in given.source]
+        return [SourceAddress.parse_one(each) for each in given.source]
     except AddressError as error:
         raise SourceError(str(error)) from None
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import psycopg2
 
 from contract.job import JobFailedError, JobParser, job_main
+from contract.job_requests import ReportRequest
 from contract.names import REPORTER_DSN
-from contract.requests import ReportRequest
 from reporting.errors import ReportError
 from reporting.load import connect, read_day
 from reporting.page import as_html

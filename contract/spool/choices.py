@@ -9,11 +9,18 @@ from contract.files import write_atomically
 
 
 def read_auto(directory: Path) -> str | None:
-    """The kind of source that `auto` stands for in this spool; None before it is decided."""
+    """The kind of source that `auto` stands for in this spool; None before it is decided.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    path = directory / "auto.json"
     try:
-        return str(json.loads((directory / "auto.json").read_bytes())["chosen"])
+        return str(json.loads(path.read_bytes())["chosen"])
     except FileNotFoundError:
         return None
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is damaged ({error!r}): remove it, and `auto` is decided again") from error
 
 
 def write_auto(directory: Path, kind: str) -> None:

@@ -9,11 +9,21 @@ from contract.files import write_atomically
 
 
 def read_cursors(directory: Path) -> dict[str, str]:
-    """The last cursor of each source by its id, the one that was written last at the end."""
+    """The last cursor of each source by its id, the one that was written last at the end.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    path = directory / "cursors.json"
     try:
-        cursors: dict[str, str] = json.loads((directory / "cursors.json").read_bytes())
+        cursors: dict[str, str] = json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is damaged ({error}): put it back from a copy, or remove it; a source without segments "
+            "then begins anew"
+        ) from error
     return cursors
 
 

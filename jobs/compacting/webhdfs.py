@@ -8,7 +8,7 @@ import requests
 from fsspec.implementations.webhdfs import WebHDFS
 
 from contract.hadoop_access import Access
-from contract.hadoop_rest import HadoopRest
+from contract.hadoop_rest import HadoopRest, Refused
 
 HTTP_TIMEOUT_S = (10.0, 60.0)  # to connect, and between two reads
 URL = re.compile(r"(?P<scheme>s?webhdfs)://((?P<user>[^@/]+)@)?(?P<hosts>[^@/]+)(?P<path>/.*)")
@@ -61,6 +61,7 @@ def file_system(url: str, access: Access) -> tuple[WebHDFS, str]:
 class _Session(HadoopRest):
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
         answer = super().request(method, url, *args, **options)
-        if not str(url).startswith("/"):
-            answer.raise_for_status()  # fsspec takes whatever a DataNode answers for the file's bytes
+        if not str(url).startswith("/") and not answer.ok:
+            # fsspec takes whatever a DataNode answers for the file's bytes.
+            raise Refused(str(url), f"status {answer.status_code} {answer.reason}", response=answer)
         return answer

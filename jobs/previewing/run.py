@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from contract.requests import Mode
+from contract.job_requests import Mode
 from counting import counts
 from counting.checkpoint import Checkpoint
 from counting.files import Files

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from contract.job import JobParser
-from contract.requests import PreviewRequest
+from contract.job_requests import PreviewRequest
 from counting.settings import SparkOptions
 
 Offsets = Literal["earliest", "latest"]

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from contract.requests import Metric
+from contract.job_requests import Metric
 from counting import counts
 from counting.counting_rules import CountingRules
 from counting.records import PARSED, parse_batches

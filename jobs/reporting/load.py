@@ -11,7 +11,7 @@ from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED, ISOLATION_LEVEL_
 from psycopg2.extras import RealDictCursor
 
 from contract.job import one_line
-from contract.requests import ReportRequest
+from contract.job_requests import ReportRequest
 from reporting.completeness import LATE_AFTER
 from reporting.day_rows import Arrivals, Collected, ControlCount, DayBooks, Gap, LedgerPosition, PostCount, RecordTally
 from reporting.errors import ReportError

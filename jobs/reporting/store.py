@@ -7,7 +7,7 @@ from pathlib import Path
 from psycopg2.extensions import connection
 
 from contract.files import write_atomically
-from contract.requests import ReportRequest
+from contract.job_requests import ReportRequest
 from reporting.day_rows import LedgerPosition
 from reporting.load import read
 

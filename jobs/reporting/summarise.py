@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from contract.requests import ReportRequest
+from contract.job_requests import ReportRequest
 from reporting.completeness import Completeness, completeness
 from reporting.day_rows import DayBooks
 from reporting.ranking import RankedTerm, ranked, shares_by

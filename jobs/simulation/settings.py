@@ -1,4 +1,4 @@
-"""SimulationSettings of a simulated stream. The same settings always give the same posts."""
+"""Settings of a simulated stream. The same settings always give the same posts."""
 
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime

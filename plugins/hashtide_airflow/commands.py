@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contract import names
-from contract.requests import PreviewRequest, ReportRequest
+from contract.job_requests import PreviewRequest, ReportRequest
 from contract.source_address import SourceAddress
 from hashtide_airflow.settings import JOBS, Collecting, Counting, CountLogLocation
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from contract.requests import PreviewRequest
+from contract.job_requests import PreviewRequest
 from hashtide_airflow.form_policy import require_in_forms_dir
 from hashtide_airflow.forms import END, checked_fields, params_of, refuse_unknown, validated
 

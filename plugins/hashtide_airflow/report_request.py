@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, get_args
 
-from contract.requests import DAY, LANG, LONGEST_LANG, ReportRequest, Source
+from contract.job_requests import DAY, LANG, LONGEST_LANG, ReportRequest, Source
 from hashtide_airflow.forms import END, checked_fields, params_of, refuse_unknown, validated
 
 if TYPE_CHECKING:

@@ -57,6 +57,7 @@ def start(deployment: Deployment, fixed: Mapping[str, int], steps: Steps) -> Dep
     deployment.home.make()
     deployment.secrets.ensure()
     if supervisor.is_alive():
+        _refuse_other_version(deployment)
         deployment = deployment.with_ports(recall(deployment.home))
         _refuse_other_ports(deployment.ports, fixed)
         if not _scheduler_runs(supervisor):
@@ -73,6 +74,14 @@ def start(deployment: Deployment, fixed: Mapping[str, int], steps: Steps) -> Dep
         supervisor.start(deployment)
     run_steps(steps_of(deployment, services_of(deployment), supervisor, steps), steps)
     return deployment
+
+
+def _refuse_other_version(deployment: Deployment) -> None:
+    """What runs was started from files of the checkout; after an update they may be gone, and nothing could restart."""
+    started = (deployment.home.conf / "supervisord.conf").read_text()
+    here = services_of(deployment)[0].launcher[2]
+    if here not in started:
+        raise StackError("the running stack was started by another version: run `./hashtide down` first, then `up`")
 
 
 def _refuse_other_ports(ports: Mapping[str, int], fixed: Mapping[str, int]) -> None:

@@ -48,7 +48,7 @@ class Deployment:
         home: where its state is.
         settings: what was set.
         ports: the port of each service, by the names of `stack.config.ports.DEFAULTS`.
-        parts: the interpreter, Java and the jars.
+        toolchain: the interpreter, Java and the jars.
         hosts: the host that each service answers at; of Kafka, several with commas are brokers.
         cluster: whether services have containers of their own and ask who one is, see docker-compose.yml; else all are
             processes of this machine, on loopback.

@@ -30,7 +30,7 @@ def parsed(texts: Iterable[str]) -> tuple[SourceAddress, ...]:
         if not text.strip():
             raise StackError("--source is empty; name a source, or leave the option out")
         try:
-            addresses.append(SourceAddress.parse(text))
+            addresses.append(SourceAddress.parse_one(text))
         except AddressError as error:
             raise StackError(f"--source: {error}") from None
     return tuple(addresses)

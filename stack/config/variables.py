@@ -7,15 +7,22 @@ from typing import Any
 
 from contract.names import GENERATION, SOURCE, VARIABLES
 from contract.source_address import SourceAddress, read_stored
+from stack.config.errors import StackError
 from stack.config.secrets import write_private
 
 
 def read_variables(file: Path) -> dict[str, Any]:
-    """Airflow's variables, former names moved to present ones; empty where the file is missing or holds no JSON."""
+    """Airflow's variables, former names moved to present ones; empty where the file is missing.
+
+    Raises:
+        StackError: the file holds no JSON object: what a person wrote into it must not be lost.
+    """
     try:
         found = dict(json.loads(file.read_bytes()))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except FileNotFoundError:
         return {}
+    except (TypeError, ValueError) as error:
+        raise StackError(f"{file} is not a JSON object ({error}): correct it") from None
     for variable in VARIABLES:
         if variable.former in found:
             former = found.pop(variable.former)

@@ -105,3 +105,10 @@ def test_kerberos_without_its_libraries_says_where_to_read(hadoop: FakeHadoop, m
 def test_a_missing_ca_file_is_named() -> None:
     with pytest.raises(ValueError, match=r"/nowhere\.pem is not there"):
         rest(DEAD, ca_file=Path("/nowhere.pem"))
+
+
+@pytest.mark.parametrize("reason", ["timed out", "url: /x?op=OPEN&delegation=CANARY&offset=0 (timed out)"])
+def test_no_delegation_token_is_in_an_errors_message(reason: str) -> None:
+    error = Unreachable("http://datanode:9864/x?op=OPEN&delegation=CANARY&offset=0", reason)
+    assert "CANARY" not in f"{error} {error.url}"
+    assert "http://datanode:9864/x: " in str(error)

@@ -176,3 +176,9 @@ def test_an_old_text_is_split_at_white_space_before_a_kind_only(text: str, apart
 @pytest.mark.parametrize("kind", SOURCES)
 def test_each_kind_divides_an_old_text(kind: str) -> None:
     assert read_stored(f"file:a.jsonl {kind} {kind}:b") == (parse("file:a.jsonl"), parse(kind), parse(f"{kind}:b"))
+
+
+def test_several_addresses_in_one_option_are_refused_and_not_taken_for_one() -> None:
+    with pytest.raises(AddressError, match="several addresses"):
+        SourceAddress.parse_one("x:terms=rain jetstream")
+    assert SourceAddress.parse_one("file:/a b.jsonl").items == ("/a b.jsonl",)

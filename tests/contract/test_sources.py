@@ -129,7 +129,7 @@ def test_an_added_network_is_counted_reported_and_kept_in_the_spool(added: dict[
 import formats
 from collecting.sources.file import DIALECTS
 from collecting.spool.segments import _DIALECTS, _DIALECT_CODES
-from contract.requests import ReportRequest
+from contract.job_requests import ReportRequest
 from reporting import wording
 found = [
     formats.parse("rumour", b"psst").source,

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from contract.hadoop_access import Access
-from contract.requests import ReportRequest
+from contract.job_requests import ReportRequest
 from contract.source_address import SourceAddress
 from hashtide_airflow import commands, settings
 

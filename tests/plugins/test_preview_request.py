@@ -6,7 +6,7 @@ import pytest
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException
 
-from contract.requests import PreviewRequest
+from contract.job_requests import PreviewRequest
 from hashtide_airflow import commands
 from hashtide_airflow.preview_request import PARAMS, checked
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 
-from contract.requests import ReportRequest
+from contract.job_requests import ReportRequest
 from hashtide_airflow.report_request import PARAMS, checked, day_of_run, request_of
 
 TODAY = date(2026, 3, 1)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from contract.requests import ReportRequest
+from contract.job_requests import ReportRequest
 from reporting.day_rows import Arrivals, ControlCount, DayBooks, Gap, LedgerPosition, PostCount, RecordTally
 from reporting.ranking import Rank, TermCount
 

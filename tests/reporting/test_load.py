@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg2
 import pytest
 
-from contract.requests import ReportRequest
+from contract.job_requests import ReportRequest
 from reporting.day_rows import Arrivals, Collected, ControlCount, DayBooks, Gap, LedgerPosition, PostCount, RecordTally
 from reporting.errors import ReportError
 from reporting.load import connect, read_day

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.requests import ReportRequest
+from contract.job_requests import ReportRequest
 from reporting.day_rows import Arrivals, ControlCount, DayBooks, Gap, LedgerPosition
 from reporting.page import as_html
 from reporting.ranking import TermCount

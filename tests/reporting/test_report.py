@@ -15,7 +15,7 @@ import psycopg2
 import pytest
 
 import report
-from contract.requests import ReportRequest
+from contract.job_requests import ReportRequest
 from tests.postgres import Database, execute
 from tests.reporting.samples import DAY, END, START, at
 from tests.reporting.seeding import Books, seed

@@ -64,9 +64,9 @@ class MergedSource:
         if len(self._children) < len(sources):
             raise SourceError("several sources: one of them is given twice")
         self._clock = clock
-        slugs = sorted(self._children)
+        source_ids = sorted(self._children)
         self.parts = tuple(self._children)
-        self.source_id = source_id(SEVERAL, "-".join(each.split("-")[0] for each in slugs), *slugs)
+        self.source_id = source_id(SEVERAL, "-".join(each.split("-")[0] for each in source_ids), *source_ids)
         self.replayable = all(source.replayable for source in sources)
         self.cursor_inclusive = any(source.cursor_inclusive for source in sources)
 

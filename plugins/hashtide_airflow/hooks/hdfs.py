@@ -48,4 +48,6 @@ class StopMarker(BaseHook):
         service = service_of(self.get_connection(self.connection_id), HdfsExtra)
         path, params = f"/webhdfs/v1{self.path}", {"op": operation, **options}
         accept = (requests.codes.not_found,) if missing_ok else ()
-        return service.rest(getpass.getuser()).ask(method, path, params, accept=accept)
+        # Asked for only if needed: a container's user may have no name.
+        user = "" if service.user or service.extra.auth != "simple" else getpass.getuser()
+        return service.rest(user).ask(method, path, params, accept=accept)

@@ -105,7 +105,7 @@ class YarnHook(BaseHook):
     """Asks the ResourceManager of a connection.
 
     Args:
-        connection_id: an http connection: host or hosts, port; extra: `contract.hadoop_rest.Access`.
+        connection_id: an http connection: host or hosts, port; extra: `contract.hadoop_access.Access`.
     """
 
     def __init__(self, connection_id: str = names.YARN) -> None:

@@ -19,7 +19,10 @@ def up(home: Path, *words: str, **environment: str) -> "subprocess.CompletedProc
     ("words", "why"),
     [
         (("--source", "simulator", "--source", "file:/nowhere.jsonl"), "there is no file /nowhere.jsonl"),
-        (("--source", "simulator file:/nowhere.jsonl"), "--source: unknown source 'simulator file'; known are file"),
+        (
+            ("--source", "simulator file:/nowhere.jsonl"),
+            "--source: source 'simulator file:/nowhere.jsonl': several addresses",
+        ),
         (("--source", "file:a,,b"), "an empty part between commas"),
         (("--source", "simulator", "--source", "rumour:today"), "--source: "),
         (("--source", " "), "--source is empty"),

@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from stack.config.errors import StackError
 from stack.config.variables import generation_of, read_variables, set_variable
 
 
@@ -27,3 +30,12 @@ def test_the_present_name_wins_over_the_former_one(tmp_path: Path) -> None:
 def test_a_missing_file_has_no_variables_and_counts_generation_1(tmp_path: Path) -> None:
     assert generation_of(read_variables(tmp_path / "nowhere")) == 1
     assert generation_of({"hashtide_generation": "4"}) == 4
+
+
+@pytest.mark.parametrize("content", ['{"hashtide_generation": "3",}', "[1]", ""])
+def test_a_file_that_a_person_broke_is_named_and_kept(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "variables.json"
+    file.write_text(content)
+    with pytest.raises(StackError, match=r"variables\.json is not a JSON object"):
+        set_variable(file, "hashtide_source", "[]")
+    assert file.read_text() == content

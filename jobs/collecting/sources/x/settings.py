@@ -1,4 +1,4 @@
-"""XSettings in an address of X (docs/contracts.md, "Source addresses")."""
+"""Settings in an address of X (docs/contracts.md, "Source addresses")."""
 
 import re
 from dataclasses import dataclass

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.requests import ReportRequest
+from contract.job_requests import ReportRequest
 from report import parse_arguments
 
 DAY = ["--day", "2026-01-31", "--out", "reports"]
