@@ -221,7 +221,7 @@ def test_two_commands_at_once_are_refused_with_a_clear_line(services: _Stack) ->
     first.stdout.readline()
     second = services.run("up", "--services-only", "--source", "simulator")
     assert second.returncode == 1
-    assert "another command is at work" in second.stderr
+    assert "another command is running" in second.stderr
     assert second.stderr.count("\n") == 1
     first.communicate(timeout=300)
     assert first.returncode == 0
