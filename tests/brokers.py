@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import socket
+import struct
 import subprocess
 import time
 import uuid
@@ -114,6 +115,15 @@ class Broker:
             self.process.wait(timeout=10)
         self.process = None
 
+    def lose_tail(self, topic: str, partition: int, records: int) -> None:
+        """Kill it, cut the partition back to its first `records` as a power cut may, and start it again.
+
+        What was cut must have been sent in batches of its own: the cut is at a batch's end.
+        """
+        self.stop(kill=True)
+        cut_log(self.home / "data" / "kafka" / f"{topic}-{partition}" / f"{0:020d}.log", records)
+        self.start()
+
     def create_topic(self, name: str, partitions: int = 4, configs: dict[str, str] | None = None) -> str:
         """Make a topic; the name is returned."""
         admin = KafkaAdminClient(bootstrap_servers=self.own_servers, **self.own_arguments)
@@ -143,6 +153,18 @@ class Broker:
     def _java(self, heap: str) -> list[str]:
         java = f"{os.environ['JAVA_HOME']}/bin/java" if "JAVA_HOME" in os.environ else "java"
         return [java, f"-Xmx{heap}", "-XX:+UseSerialGC", "-cp", f"{self.jars}/*"]
+
+
+def cut_log(path: Path, records: int) -> None:
+    """Cut a partition's log file at the end of the batch that ends with record `records` (Kafka's format, v2)."""
+    with path.open("r+b") as file:
+        data, at = file.read(), 0
+        while at + 61 <= len(data):
+            base, length = struct.unpack_from(">qi", data, at)
+            if base >= records:
+                break
+            at += 12 + length
+        file.truncate(at)
 
 
 AnyBroker = TypeVar("AnyBroker", bound=Broker)
