@@ -22,7 +22,7 @@ def parse_gap(note: str) -> GapDetails:
     """Parses a gap event, `{"source": …, "from": …, "to": …, "why": …}`."""
     try:
         said = json.loads(note)
-    except ValueError:
+    except (ValueError, RecursionError):  # how deep is too deep depends on the stack: the job may have read it
         said = None
     if not isinstance(said, dict):
         return GapDetails("", None, None, note)

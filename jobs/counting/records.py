@@ -1,5 +1,6 @@
 """Kafka records as Arrow batches → parsed rows as Arrow batches. Runs in the executors' Python workers."""
 
+import logging
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -8,14 +9,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from counting.counting_rules import CountingRules
-from formats import parse, terms
-from formats.parsed import Parsed
+from counting.time_limit import CpuLimit, TookTooLong
+from formats import dead, parse, terms
+from formats.faults import MACHINE_FAULTS, log_once
+from formats.parsed import TOO_SLOW, UNREADABLE, Parsed
 
 _TIMESTAMP = pa.timestamp("us", "UTC")
 _MAX_US = 253_402_300_800_000_000  # the year 10000: times outside the calendar are implausible anyway
 _MAX_EPOCH_MS_DIGITS = 15
 SEPARATOR = "\t"
 """Separates a term from the rest of its row; no term contains it, since control characters are removed."""
+
+RECORD_CPU_S = 120
+"""Processor time after which a record is dead. No record of 2 MB needs a quarter of it (tests/formats/test_cost.py)."""
+
+log = logging.getLogger(__name__)
 
 PARSED = pa.schema(
     [
@@ -85,7 +93,8 @@ def parse_batches(batches: Iterator[pa.RecordBatch], rules: CountingRules | None
 
 def _parse_batch(batch: pa.RecordBatch, rules: CountingRules) -> pa.RecordBatch:
     processed_at = batch.column("processed_at").cast(_TIMESTAMP)
-    rows = [_row(rules, record) for record in _records(batch, processed_at)]
+    limit = CpuLimit(RECORD_CPU_S)
+    rows = [_row(rules, record, limit) for record in _records(batch, processed_at)]
     fields = list(zip(*rows, strict=True)) if rows else [()] * len(_row_types())
     arrays = [pa.array(field, kind) for field, kind in zip(fields, _row_types(), strict=True)]
     arrays.insert(PARSED.get_field_index("processed_at"), processed_at)
@@ -114,10 +123,23 @@ def _row_types() -> list[pa.DataType]:
     return [field.type for field in PARSED if field.name != "processed_at"]
 
 
-def _row(rules: CountingRules, record: Record) -> tuple[Any, ...]:
-    """One record as PARSED's columns without processed_at."""
+def _row(rules: CountingRules, record: Record, limit: CpuLimit) -> tuple[Any, ...]:
+    """One record as PARSED's columns without processed_at; a row of its own for every record, whatever is in it."""
     dialect = None if record.dialect is None else record.dialect.decode("ascii", "replace")
-    parsed = parse(dialect, record.value)
+    try:
+        with limit:
+            return _columns(rules, record, parse(dialect, record.value))
+    except TookTooLong:
+        log.warning("%s took more than %d s of processor time: it becomes a dead letter", record.place, RECORD_CPU_S)
+        return _columns(rules, record, dead(dialect, TOO_SLOW))
+    except MACHINE_FAULTS:
+        raise
+    except Exception:  # whole or not at all: what was understood before is not counted
+        log_once(f"{record.place} cannot be read")
+        return _columns(rules, record, dead(dialect, UNREADABLE))
+
+
+def _columns(rules: CountingRules, record: Record, parsed: Parsed) -> tuple[Any, ...]:
     spelled = rules.hashtags(parsed)
     return (
         parsed.post_id if parsed.post_id is not None else f"{parsed.kind}/{record.own_key}",

@@ -21,6 +21,8 @@ UNKNOWN_SHAPE = "unknown shape"
 UNKNOWN_DIALECT = "unknown dialect"
 NO_VALUE = "no value"
 TOO_LARGE = "too large for the topic"
+TOO_SLOW = "takes too long to read"
+UNREADABLE = "cannot be read"
 
 LONGEST_ID = 3_000
 """Code points. A DID has at most 2,048, a record key 512; no topic would accept a longer key."""

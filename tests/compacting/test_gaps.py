@@ -21,7 +21,7 @@ def test_a_cursor_is_no_time(cursor: str) -> None:
     assert parse_gap(f'{{"source": "x", "from": {cursor}, "why": "w"}}') == GapDetails("x", None, None, "w")
 
 
-@pytest.mark.parametrize("note", ["", "not JSON", "[1]", "{}", '{"why": 3}'])
+@pytest.mark.parametrize("note", ["", "not JSON", "[1]", "{}", '{"why": 3}', "[" * 10_000 + "]" * 10_000])
 def test_a_note_that_can_not_be_read_is_its_own_reason(note: str) -> None:
     assert parse_gap(note) == GapDetails("", None, None, note)
 

@@ -1,14 +1,21 @@
 """Kafka records as Arrow batches → parsed rows, without Spark."""
 
 import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 import pytest
+import regex
+from hypothesis import given
+from hypothesis import strategies as st
 
+from counting import records
 from counting.counting_rules import CountingRules
 from counting.records import PARSED, parse_batches
+from formats import terms, text
 
 AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
 APPENDED = datetime(2026, 1, 1, 11, 59, tzinfo=UTC)
@@ -36,8 +43,8 @@ def record(value: bytes | None, key: bytes | None = None, offset: int = 7, **hea
     return place | {"timestamp": APPENDED, "key": key, "value": value, "headers": pairs, "processed_at": AT}
 
 
-def parsed(*records: dict[str, Any], rules: CountingRules | None = None) -> list[dict[str, Any]]:
-    batch = pa.RecordBatch.from_pylist(list(records), schema=RECORDS)
+def parsed(*given_records: dict[str, Any], rules: CountingRules | None = None) -> list[dict[str, Any]]:
+    batch = pa.RecordBatch.from_pylist(list(given_records), schema=RECORDS)
     (out,) = parse_batches(iter([batch]), rules)
     assert out.schema == PARSED
     rows: list[dict[str, Any]] = out.to_pylist()
@@ -135,6 +142,64 @@ def test_words_are_clean_where_that_was_asked_for() -> None:
 def test_a_control_message_says_what_it_is_about() -> None:
     rows = parsed(record(b'{"delete":{"status":{"id":5,"id_str":"5","user_id":3}}}'), record(b""))
     assert [row["term"] for row in rows] == ["delete\tx:5", "keep_alive"]
+
+
+def fail(error: Exception) -> Callable[[tuple[str, ...]], list[str]]:
+    def failing(spellings: tuple[str, ...]) -> list[str]:
+        if spellings:
+            raise error
+        return []
+
+    return failing
+
+
+def test_a_post_whose_terms_cannot_be_read_is_dead_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terms, "hashtags", fail(OverflowError("a mistake")))
+    row, other = parsed(record(POST, dialect=b"x"), record(b"[", offset=8))
+    assert (row["record_id"], row["kind"], row["source"]) == ("dead/posts[3]@7", "dead", "x")
+    assert row["term"] == "posts[3]@7 cannot be read"
+    assert (row["hashtags"], row["spellings"], row["words"]) == ([], [], [])
+    assert other["term"] == "posts[3]@8 truncated or invalid JSON"
+
+
+def test_a_machines_fault_fails_the_task_and_kills_no_post(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terms, "hashtags", fail(OSError("the disk")))
+    with pytest.raises(OSError, match="the disk"):
+        parsed(record(POST, dialect=b"x"))
+
+
+# As the URL's pattern was: of this text 60,000 characters take 84 s.
+ONCE_SLOW = regex.compile(r"(?<![A-Za-z])(?:[\p{L}\p{Nd}](?:[\p{L}\p{Nd}_-]{0,61}[\p{L}\p{Nd}])?\.){1,10}\p{L}{2,63}/")
+SLOW_TEXT = ("я" * 62 + ".") * 1_000
+
+
+def test_a_record_that_takes_too_long_is_dead_and_the_next_one_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "RECORD_CPU_S", 0.2)
+    monkeypatch.setattr(text, "extract", lambda written: ONCE_SLOW.findall(written) or ["a"])
+    slow, next_one = parsed(record(SLOW_TEXT.encode(), dialect=b"text"), record(b"#a b", offset=8, dialect=b"text"))
+    assert (slow["kind"], slow["source"], slow["term"]) == ("dead", "text", "posts[3]@7 takes too long to read")
+    assert (slow["hashtags"], slow["words"]) == ([], [])
+    assert (next_one["kind"], next_one["words"]) == ("post", ["#a", "b"])
+
+
+def test_in_another_thread_a_record_has_no_limit() -> None:
+    with ThreadPoolExecutor(1) as other:
+        assert [row["kind"] for row in other.submit(parsed, record(POST)).result()] == ["post"]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=())),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+POST_FIELDS = ["text", "lang", "entities", "retweeted_status", "delete", "data", "gap", "commit", "content", "payload"]
+
+
+@given(st.dictionaries(st.sampled_from(POST_FIELDS), json_values), st.sampled_from([b"x", b"jetstream", b"mastodon"]))
+def test_any_json_becomes_exactly_one_row(fields: dict[str, object], dialect: bytes) -> None:
+    whole = {"id_str": "1800000000000000000", "did": "a", "rkey": "b", "uri": "c", "created_at": "2026-01-01"} | fields
+    (row,) = parsed(record(json.dumps(whole).encode(), dialect=dialect), rules=CountingRules(words="clean"))
+    assert not row["term"].endswith("cannot be read")
 
 
 def test_an_empty_batch_stays_empty() -> None:

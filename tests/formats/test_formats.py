@@ -5,13 +5,16 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import formats
 from contract.sources import NOTES, dialects
 from formats import describe, parse, post_key
+from formats.faults import log_once
 from tests.counting.sample import records
 from tests.formats.recorded import recorded_lines
 
@@ -157,6 +160,7 @@ def never_raises(raw: bytes) -> None:
     """Every reader agrees on what is a post, and none raises."""
     for dialect in DIALECTS:
         parsed = parse(dialect, raw)
+        assert parsed.term != "cannot be read"  # which is for what no test has found
         assert parsed.post_id == post_key(dialect, raw)
         assert (parsed.kind == "post") == (describe(dialect, raw) is not None)
         assert len(parsed.about) <= 200
@@ -245,6 +249,50 @@ def test_no_depth_makes_it_raise(depth: int) -> None:
     nested = "[" * depth + "]" * depth
     for start in ('{"id": "no number", "delete": ', '{"hashtide": {"gap": ', '{"schema": 1, "payload": '):
         never_raises((start + nested + "}" * start.count("{")).encode())
+
+
+class _Broken:
+    """A format with a mistake in each function."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def parse(self, _raw: bytes) -> NoReturn:
+        raise self.error
+
+    post_id = describe = parse
+
+
+@pytest.mark.parametrize(
+    "error", [OverflowError("too big"), UnicodeEncodeError("utf-8", "\ud800", 0, 1, "no"), AttributeError("a typo")]
+)
+def test_a_record_that_a_format_has_a_mistake_for_is_dead(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(formats._FORMATS, "x", _Broken(error))
+    for _ in range(2):
+        parsed = parse("x", POST.encode())
+        assert (parsed.kind, parsed.source, parsed.term) == ("dead", "x", "cannot be read")
+        assert (parsed.text, parsed.hashtags, parsed.post_id) == ("", (), None)
+        assert post_key("x", POST.encode()) is None
+        assert describe("x", POST.encode()) is None
+
+
+def test_a_mistake_is_logged_once_for_each_place(caplog: pytest.LogCaptureFixture) -> None:
+    for error in (KeyError("a"), KeyError("b"), IndexError()):
+        try:
+            raise error
+        except LookupError:
+            log_once("posts[0]@7 cannot be read")
+    assert [record.message for record in caplog.records] == [
+        "posts[0]@7 cannot be read: this is a mistake in our code, please report it"
+    ] * 2
+
+
+@pytest.mark.parametrize("fault", [OSError("the disk"), MemoryError(), ImportError("half a zip")])
+def test_the_machines_faults_are_no_dead_letters(fault: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(formats._FORMATS, "x", _Broken(fault))
+    for read in (parse, post_key, describe):
+        with pytest.raises(type(fault)):
+            read("x", POST.encode())
 
 
 def test_utf_16_is_no_json() -> None:
