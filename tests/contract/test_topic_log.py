@@ -1,13 +1,15 @@
 """What a topic's log still holds, asked of a real broker that is killed and loses its tail."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 from confluent_kafka import Producer
 from kafka import KafkaAdminClient
 
-from contract.topic_log import LogEnd, LogUnknown, TopicLog, TopicLogClient
+from contract.topic_log import Ends, LogEnd, TopicLog
+from contract.topic_log_client import LogUnknown, TopicLogClient
 from tests.brokers import Broker
 
 
@@ -18,9 +20,16 @@ def send(broker: Broker, topic: str, count: int) -> None:
     assert producer.flush(60) == 0
 
 
-def read(broker: Broker, topic: str, known: Mapping[int, LogEnd]) -> TopicLog:
+def read(broker: Broker, topic: str, known: Ends) -> TopicLog:
+    """As soon as the broker knows it."""
+    deadline = time.monotonic() + 30
     with asking(broker) as client:
-        return client.read(topic, known)
+        while True:
+            try:
+                return client.read(topic, known)
+            except LogUnknown:
+                assert time.monotonic() < deadline, "not in time"
+                time.sleep(0.1)
 
 
 @contextmanager
