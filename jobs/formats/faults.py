@@ -13,10 +13,7 @@ _logged: set[tuple[str, str, int]] = set()
 
 
 def log_once(what: str) -> None:
-    """Logs the exception being handled with its traceback, once for each place that raises it in this process.
-
-    The record itself is in no log; the dead letter says where it is.
-    """
+    """Logs the exception being handled with its traceback, once for each place that raises it in this process."""
     raised = sys.exception()
     if raised is None:
         return
