@@ -145,6 +145,8 @@ def _payload(buffer: bytes, at: int) -> tuple[bytes | None, int]:
     if at + _FRAME.size > len(buffer):
         return None, at
     length, crc = _FRAME.unpack_from(buffer, at)
+    if not length:  # no frame is empty, but a power cut leaves zeros, and zero is the checksum of nothing
+        return None, at
     end = at + _FRAME.size + length
     if length > MAX_FRAME_BYTES or end > len(buffer):
         return None, end

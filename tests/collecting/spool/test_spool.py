@@ -47,6 +47,18 @@ def numbers_in(spool: Spool, after: Position = NOWHERE) -> list[int]:
     return [int(record.raw.split()[0]) for _, _, record in spool.read(after) if record.kind == 0]
 
 
+@pytest.mark.parametrize("size", [8, 9, 512, 4096])
+def test_zeros_that_a_power_cut_left_at_the_end_are_cut_off(opened: Opener, size: int) -> None:
+    spool = opened()
+    put(spool, range(10))
+    spool.close()
+    with segment_path(spool.directory, 1).open("ab") as file:
+        file.write(bytes(size))
+    again = opened()
+    put(again, range(10, 12))
+    assert numbers_in(again) == list(range(12))
+
+
 def test_what_the_disk_lost_of_the_acknowledged_hides_no_new_line_from_the_publisher(
     opened: Opener, tmp_path: Path
 ) -> None:
