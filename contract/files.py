@@ -50,6 +50,18 @@ def write_atomically(path: Path, content: bytes | str, *, durably: bool = False,
         fsync_directory(path.parent)
 
 
+def make_directory(directory: Path) -> None:
+    """Makes a folder and those above it where they are missing, durably: a file that is fsynced in it has a way to it.
+
+    Raises:
+        OSError: it can't be made.
+    """
+    missing = [each for each in (directory, *directory.parents) if not each.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
+    for each in missing or [directory]:  # another process may have made it a moment ago
+        fsync_directory(each.parent)
+
+
 def fsync_directory(directory: Path) -> None:
     """Makes the names in a folder last through a power cut."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)

@@ -16,7 +16,7 @@ from collecting.source_api import Line
 from collecting.spool import segments
 from collecting.spool.archive import Archive
 from collecting.spool.segments import Header, Record, SpoolCorrupt
-from contract.files import ASIDE_SUFFIX, write_atomically
+from contract.files import ASIDE_SUFFIX, make_directory, write_atomically
 from contract.spool import lock
 from contract.spool.position import NOWHERE, Position, read_acked, write_acked
 from formats import post_key
@@ -49,7 +49,7 @@ class Spool:
             LockHeld: another process holds it.
             SpoolCorrupt: a segment other than the last is not readable.
         """
-        directory.mkdir(parents=True, exist_ok=True)
+        make_directory(directory)
         self.directory = directory
         self.budget_bytes = budget_bytes
         self._segment_bytes = max(4096, min(segment_bytes, budget_bytes // 8))

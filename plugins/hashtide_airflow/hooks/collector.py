@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 from airflow.sdk import BaseHook
 
-from contract.files import FileLock, LockHeld
+from contract.files import FileLock, LockHeld, make_directory
 from contract.spool import lock
 from contract.spool.lock import Holder
 from contract.spool.state import CollectorState, read_state
@@ -60,7 +60,7 @@ class CollectorHook(BaseHook):
 
     def start(self, command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """Start it in a session of its own, so that no task's and no service's end takes it along."""
-        self.spool.mkdir(parents=True, exist_ok=True)
+        make_directory(self.spool)
         if self.log_path.exists() and self.log_path.stat().st_size > LOG_BYTES:
             self.log_path.replace(self.log_path.with_suffix(".log.1"))
         with self.log_path.open("ab") as log:
