@@ -108,9 +108,10 @@ def _lines(name: str) -> list[bytes]:
     return (DATA / name).read_bytes().splitlines()
 
 
-def simulate(lines_file: Path, truth_file: Path) -> dict[str, Any]:
+def simulate(lines_file: Path, truth_file: Path, posts: int = SIMULATED_POSTS) -> dict[str, Any]:
     """Let the simulator write its stream as a file; returns its ground truth."""
-    job = [sys.executable, str(REPOSITORY / "jobs" / "collect.py"), "--source", SIMULATOR]
+    simulator = SIMULATOR.replace(str(SIMULATED_POSTS), str(posts))
+    job = [sys.executable, str(REPOSITORY / "jobs" / "collect.py"), "--source", simulator]
     outputs = ["--simulator-lines", str(lines_file), "--simulator-truth", str(truth_file)]
     subprocess.run([*job, *outputs], check=True, timeout=600)
     truth: dict[str, Any] = json.loads(truth_file.read_bytes())
