@@ -21,12 +21,12 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def write_atomically(path: Path, content: bytes | str, *, durably: bool = False, mode: int | None = None) -> None:
-    """Replaces the file in one step: a reader finds the old one or the new one, whole.
+    """Replaces the file in one step: a reader finds the old one or the new one, whole, after a power cut too.
 
     Args:
         path: the file; its folder must exist.
         content: the whole file; text is written as UTF-8.
-        durably: also after a power cut: file and folder are fsynced before this returns.
+        durably: after a power cut it is the new one: the folder too is fsynced before this returns.
         mode: of the new file, from its first byte on and whatever the umask; None: 0666 less the umask.
 
     Raises:
@@ -39,9 +39,8 @@ def write_atomically(path: Path, content: bytes | str, *, durably: bool = False,
             if mode is not None:
                 os.fchmod(descriptor, mode)
             file.write(content.encode() if isinstance(content, str) else content)
-            if durably:
-                file.flush()
-                os.fsync(descriptor)
+            file.flush()
+            os.fsync(descriptor)  # else the name may last and the content not: an empty file, or zeros
         aside.replace(path)
     except BaseException:
         aside.unlink(missing_ok=True)
@@ -50,14 +49,18 @@ def write_atomically(path: Path, content: bytes | str, *, durably: bool = False,
         fsync_directory(path.parent)
 
 
-def make_directory(directory: Path) -> None:
+def make_directory(directory: Path, mode: int = 0o777) -> None:
     """Makes a folder and those above it where they are missing, durably: a file that is fsynced in it has a way to it.
+
+    Args:
+        directory: the folder.
+        mode: of the folder if it is new, less the umask.
 
     Raises:
         OSError: it can't be made.
     """
     missing = [each for each in (directory, *directory.parents) if not each.exists()]
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode, parents=True, exist_ok=True)
     for each in missing or [directory]:  # another process may have made it a moment ago
         fsync_directory(each.parent)
 

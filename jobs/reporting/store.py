@@ -6,7 +6,7 @@ from pathlib import Path
 
 from psycopg2.extensions import connection
 
-from contract.files import write_atomically
+from contract.files import make_directory, write_atomically
 from contract.job_requests import ReportRequest
 from reporting.day_rows import LedgerPosition
 from reporting.load import read
@@ -48,5 +48,5 @@ def record(db: connection, request: ReportRequest, position: LedgerPosition, *, 
 
 def write_file(path: Path, content: bytes) -> None:
     """Writes aside, then renames: a reader finds the old file or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(path.parent)
     write_atomically(path, content, durably=True, mode=0o644)

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from contract.files import FileLock, LockHeld, write_atomically
+from contract.files import FileLock, LockHeld, make_directory, write_atomically
 
 FOLDER = Path(os.environ.get("AIRFLOW_HOME", tempfile.gettempdir())) / "wishes"  # a name that older versions know
 
@@ -42,8 +42,8 @@ class StopRequest:
 
 def leave(request: StopRequest) -> None:
     """Keep the request. It replaces an earlier one of the same DAG, which it includes."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    write_atomically(_path(request.dag_id), json.dumps(asdict(request)))
+    make_directory(FOLDER)
+    write_atomically(_path(request.dag_id), json.dumps(asdict(request)), durably=True)
 
 
 def pending(dag_id: str) -> StopRequest | None:

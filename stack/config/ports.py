@@ -101,7 +101,7 @@ def settle(home: StateDirectory, fixed: Mapping[str, int]) -> dict[str, int]:
     with _registry() as homes:
         avoid = {port for other in homes if other != home.root for port in recall(StateDirectory(other)).values()}
         ports = choose(recall(home), fixed, frozenset(avoid))
-        write_atomically(path, json.dumps(ports, indent=1) + "\n")
+        write_atomically(path, json.dumps(ports, indent=1) + "\n", durably=True)
         homes.append(home.root)
     return ports
 
@@ -110,7 +110,7 @@ def recall(home: StateDirectory) -> dict[str, int]:
     """The remembered ports; none before the first `up`."""
     try:
         remembered: dict[str, int] = json.loads((home.root / "ports.json").read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (FileNotFoundError, ValueError):
         return {}
     return remembered
 

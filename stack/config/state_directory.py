@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from contract.files import make_directory
 from stack.config.errors import StackError
 
 # A unix socket's path has room for 108 bytes, the zero at its end too; supervisord adds a dot and its pid as it binds.
@@ -121,9 +122,9 @@ class StateDirectory:
         """
         try:
             for path in (self.data, self.conf, self.logs, self.run, self.spool, self.reports, self.input):
-                path.mkdir(parents=True, exist_ok=True)
+                make_directory(path)
             for path in (self.secrets, self.airflow):
-                path.mkdir(mode=0o700, exist_ok=True)
+                make_directory(path, mode=0o700)
                 path.chmod(0o700)
         except OSError as error:
             raise StackError(

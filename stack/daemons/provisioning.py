@@ -13,6 +13,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
+from contract.files import write_atomically
 from contract.hadoop_rest import HadoopError, HadoopRest
 from contract.names import MIGRATOR_DSN, ROOT, STOP_MARKERS, TOPIC
 from stack.config.deployment import METADATA_DATABASE, Deployment
@@ -130,7 +131,7 @@ def migrate_airflow(deployment: Deployment) -> str:
     """
     stamp = deployment.home.airflow / "migrated.json"
     wanted = _metadata_state(deployment)
-    if wanted["database"] and stamp.exists() and json.loads(stamp.read_text()) == wanted:
+    if wanted["database"] and stamp.exists() and stamp.read_bytes() == json.dumps(wanted).encode():
         return "up to date"
     run(deployment, "airflow-migrate", (*airflow(deployment), "db", "migrate"))
     run(deployment, "airflow-migrate", (*airflow(deployment), "fab-db", "migrate"))
@@ -138,7 +139,7 @@ def migrate_airflow(deployment: Deployment) -> str:
     args = ("users", "create", "--username", user, "--role", "Admin", "--email", "admin@localhost")
     names = ("--firstname", "Hashtide", "--lastname", "Admin")
     run(deployment, "airflow-admin", (*airflow(deployment), *args, *names), stdin=f"{password}\n{password}\n")
-    stamp.write_text(json.dumps(_metadata_state(deployment)))
+    write_atomically(stamp, json.dumps(_metadata_state(deployment)))
     return "migrated, admin made"
 
 

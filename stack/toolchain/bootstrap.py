@@ -14,8 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from contract.files import write_atomically
-from stack.toolchain import LineReport, ToolchainError, default_dir, locking, require_disk, uv
+from stack.toolchain import LineReport, ToolchainError, default_dir, locking, require_disk, stamps, uv
 from stack.toolchain.disk_space import unwritable
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -51,8 +50,8 @@ class Stamp:
             return None
 
     def write(self) -> None:
-        """Writes the stamp into its venv, atomically."""
-        write_atomically(Path(self.venv) / ".stamp", json.dumps(asdict(self)))
+        """Writes the stamp into its venv, which is complete."""
+        stamps.write(Path(self.venv) / ".stamp", json.dumps(asdict(self)))
 
 
 def main(args: list[str]) -> NoReturn:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from stack.toolchain import stamps
 from stack.toolchain.report import ToolchainError
 
 USABLE = (17, 21)
@@ -104,7 +105,7 @@ def install(jdk: Path, aside: Path, stamp: str, fetch_into: Callable[[Path], Non
         shutil.rmtree(making, ignore_errors=True)
         fetch_into(making / "packages")
         _lay_out(making, jdk)
-        (making / ".stamp").write_text(stamp)
+        stamps.write(making / ".stamp", stamp)
         shutil.rmtree(jdk, ignore_errors=True)
         making.rename(jdk)
     java = ask(jdk, jdk / "bin" / "java")

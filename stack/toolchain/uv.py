@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from stack.toolchain import certificates, running
+from stack.toolchain import certificates, running, stamps
 from stack.toolchain.report import ToolchainError
 
 HERE = Path(__file__).parent
@@ -59,7 +59,7 @@ class Uv:
             outcome = running.run(command, env=env, on_tick=note, keep_open=self._keep_open)
             if outcome.status != 0:
                 raise running.explain("installing uv", outcome, NEEDED)
-        stamp.write_text(wanted)
+        stamps.write(stamp, wanted)
 
     def __call__(self, what: str, arguments: list[str | Path], on_note: Callable[[str], None]) -> None:
         """Runs uv; `what` names the action in errors, `on_note` gets the text to show, several times a second.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.powercut.disk import Disk, FileSystem, Outside, State
-from tests.powercut.recording import Recording, snapshot
+from tests.powercut.recording import KILLED, Recording, snapshot
 from tests.powercut.runs import ACKED, SENT, FakeTopic, Run, TopicRecord
 
 SPOOL = "state/spool"  # below the recorded folder, so that its own making is recorded too
@@ -43,10 +43,19 @@ def memory_folder() -> Iterator[Path]:
         yield Path(name).resolve()
 
 
-def recorded(run: Run, root: Path, before: Sequence[TopicRecord] = ()) -> tuple[Recording, FakeTopic]:
-    """A run in a folder, and what it did; the recording is checked to be whole."""
+def recorded(
+    run: Run, root: Path, before: Sequence[TopicRecord] = (), recording: Recording | None = None
+) -> tuple[Recording, FakeTopic]:
+    """A run in a folder, and what it did; the recording is checked to be whole.
+
+    Args:
+        run: the run.
+        root: the folder that is recorded; the spool is below it.
+        before: what the topic held.
+        recording: one to be continued.
+    """
     topic = FakeTopic(list(before))
-    recording = Recording(root)
+    recording = recording or Recording(root)
     topic.note = recording.note
     with recording.running():
         status = run.start(root / SPOOL, topic)
@@ -68,7 +77,8 @@ def cuts(
     for at, operation in enumerate((None, *recording.operations)):
         if isinstance(operation, Outside):
             records += [operation.value] if operation.what == SENT else []  # type: ignore[list-item]
-            acked += operation.what == ACKED
+            # What was sent before a kill is in the topic by the next start: that is how the run was recorded.
+            acked = len(records) if operation.what == KILLED else acked + (operation.what == ACKED)
         elif operation is not None:
             disk.apply(operation)
         if points is not None and at not in points:

@@ -15,6 +15,7 @@ from unittest import mock
 
 from tests.powercut.disk import ROOT, Disk, FileSystem, Name, Operation, Outside, Rename, State, Sync, Truncate, Write
 
+KILLED = "killed"
 _PATCHED = (
     *("open", "write", "pwrite", "ftruncate", "truncate", "fsync", "fdatasync", "close"),
     *("rename", "replace", "unlink", "remove", "mkdir", "rmdir", "link", "symlink", "sendfile", "writev"),
@@ -38,9 +39,10 @@ class Recording:
         operations: what has happened since.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.before = snapshot(root)
-        self.operations: list[Operation] = []
+    def __init__(self, root: Path, continued: Recording | None = None, at: int = 0) -> None:
+        """With `continued`: the folder is as that recording's first `at` operations have left it, synced or not."""
+        self.before: State = snapshot(root) if continued is None else continued.before
+        self.operations: list[Operation] = [] if continued is None else continued.operations[:at]
         self._root = root
         self._lock = threading.RLock()
         self._names: dict[Name, int] = {}
@@ -49,6 +51,12 @@ class Recording:
         self._inodes = 0
         for path in (*self.before.folders, *(path for path, _ in self.before.files)):
             self._names[self._name(root / path)] = self._new(folder=path in self.before.folders)
+        for operation in self.operations:
+            if isinstance(operation, Rename):
+                self._change(operation.names)
+        if continued is not None:
+            self._folders, self._inodes = continued._folders, continued._inodes
+            self.note(KILLED)
 
     def note(self, what: str, value: object = None) -> None:
         """Something outside the folder, at its place among the operations."""
@@ -100,12 +108,15 @@ class Recording:
         return not isinstance(path, int) and Path(os.path.abspath(path)).is_relative_to(self._root)  # noqa: PTH100
 
     def _renamed(self, *names: tuple[Name, int | None]) -> None:
+        self._change(names)
+        self.operations.append(Rename(names))
+
+    def _change(self, names: tuple[tuple[Name, int | None], ...]) -> None:
         for name, inode in names:
             if inode is None:
                 del self._names[name]
             else:
                 self._names[name] = inode
-        self.operations.append(Rename(names))
 
     # -- os
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests.powercut.cuts import Cut, after, cuts, differences, memory_folder, recorded, sent_needlessly
-from tests.powercut.disk import FileSystem
+from tests.powercut.disk import Disk, FileSystem, Outside, Rename
 from tests.powercut.recording import Recording
-from tests.powercut.runs import FakeTopic, LiveLines, Run
+from tests.powercut.runs import SENT, FakeTopic, LiveLines, Run
 
 # So many points of each run are tried, drawn by a fixed seed; `HASHTIDE_CUTS=all`: each (many minutes).
-POINTS = os.environ.get("HASHTIDE_CUTS", "12")
+POINTS = os.environ.get("HASHTIDE_CUTS", "6")
 SEED = int(os.environ.get("HASHTIDE_CUTS_SEED", "7"))
 
 pytestmark = pytest.mark.timeout(7200)
@@ -139,16 +139,50 @@ def test_a_second_cut_in_the_start_after_the_first_loses_no_line(file_system: Fi
             check(second, scenario)
 
 
+def makes_one(rename: Rename) -> bool:
+    """Whether a segment comes to its name."""
+    return any(name.endswith(".seg") and inode is not None for (_, name), inode in rename.names)
+
+
+def live(word: str, count: int) -> tuple[Run, list[bytes]]:
+    """A stream that says each line once, ever."""
+    lines = [b"%s %d." % (word.encode(), number) for number in range(count)]
+    return Run(("tcp:host:1",), live=lambda: LiveLines(lines)), lines
+
+
+def check_live(cut: Cut, next_run: Run, earlier: list[bytes], later: list[bytes]) -> None:
+    records = after(cut, next_run)
+    on_disk, came = b"".join(cut.synced), {value for _, value in records}
+    expected = [line for line in earlier if line in on_disk or line in came]
+    assert differences(records, [expected + later]) == "", f"after operation {cut.at}"
+    assert sent_needlessly(cut, records) == [], f"after operation {cut.at}"
+
+
 @pytest.mark.parametrize("file_system", FileSystem, ids=lambda each: each.value)
 def test_a_line_that_was_fsynced_is_published_even_if_its_source_never_says_it_again(file_system: FileSystem) -> None:
-    lines, later = ([b"%s %d." % (word, n) for n in range(count)] for word, count in ((b"live", 1000), (b"later", 20)))
-    run, again = (Run(("tcp:host:1",), live=lambda values=values: LiveLines(values)) for values in (lines, later))  # type: ignore[misc]
+    (run, lines), (again, later) = live("first", 1000), live("later", 20)
     chance = random.Random(SEED)  # noqa: S311
     with memory_folder() as root:
         recording, _ = recorded(run, root)
     for cut in cuts(recording, [], file_system, chance, points(recording, chance)):
-        records = after(cut, again)
-        on_disk, came = b"".join(cut.synced), {value for _, value in records}
-        expected = [line for line in lines if line in on_disk or line in came]
-        assert differences(records, [expected + later]) == "", f"after operation {cut.at}"
-        assert sent_needlessly(cut, records) == [], f"after operation {cut.at}"
+        check_live(cut, again, lines, later)
+
+
+@pytest.mark.parametrize("file_system", FileSystem, ids=lambda each: each.value)
+def test_names_that_a_killed_collector_had_not_synced_last_once_the_next_one_writes(file_system: FileSystem) -> None:
+    (run, lines), (again, more), (last, later) = live("first", 1000), live("more", 100), live("later", 20)
+    chance = random.Random(SEED)  # noqa: S311
+    with memory_folder() as root:
+        recording, _ = recorded(run, root)
+    segments = [at for at, each in enumerate(recording.operations, 1) if isinstance(each, Rename) and makes_one(each)]
+    for killed_at in (segments[0], segments[-1]):
+        done = recording.operations[:killed_at]
+        records = [each.value for each in done if isinstance(each, Outside) and each.what == SENT]
+        with memory_folder() as root:
+            disk = Disk(file_system)
+            for operation in done:
+                disk.apply(operation)
+            disk.now().write(root)
+            second, _ = recorded(again, root, records, Recording(root, recording, killed_at))  # type: ignore[arg-type]
+        for cut in cuts(second, [], file_system, chance, range(killed_at, killed_at + 40, 6)):
+            check_live(cut, last, lines + more, later)

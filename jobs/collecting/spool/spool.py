@@ -16,7 +16,7 @@ from collecting.source_api import Line
 from collecting.spool import segments
 from collecting.spool.archive import Archive
 from collecting.spool.segments import Header, Record, SpoolCorrupt
-from contract.files import ASIDE_SUFFIX, make_directory, write_atomically
+from contract.files import ASIDE_SUFFIX, fsync_directory, make_directory, write_atomically
 from contract.spool import lock
 from contract.spool.position import NOWHERE, Position, read_acked, write_acked
 from formats import post_key
@@ -291,6 +291,8 @@ class Spool:
     def _recover(self) -> None:
         for leftover in self.directory.glob(f"*{ASIDE_SUFFIX}"):
             leftover.unlink()
+        # What was killed between a rename and its sync has left names that are there and not yet durable.
+        fsync_directory(self.directory)
         if not self._archive.numbers:
             return
         newest = self._archive.numbers[-1]

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from collecting.source_api import SourceError
 from collecting.sources.x.policy import utc
-from contract.files import FileLock, LockHeld, write_atomically
+from contract.files import FileLock, LockHeld, make_directory, write_atomically
 from contract.names import SPEND_FILE
 
 log = logging.getLogger(__name__)
@@ -163,7 +163,7 @@ class Spending:
 
     def _open(self, path: Path) -> None:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_directory(path.parent)
             self._lock = FileLock(path.with_name(path.name + ".lock"))
             if path.exists():
                 self._day, self._month = _read(path)
