@@ -29,7 +29,7 @@ def enter(cursor: Cursor, generation: int, chunk: Chunk, buckets_since: date | N
         buckets_since: arrivals before this UTC day were dropped; None: nothing was.
 
     Raises:
-        RefusedError: the batches do not follow the last ones, or a count shrank.
+        RefusedError: the batches do not follow the last ones, are of another topic, or a count shrank.
         MalformedBatchError: a dead letter's term cannot be parsed.
     """
     where = f"generation {generation} batches {chunk.first} to {chunk.last}"
@@ -50,6 +50,12 @@ def _enter_batches(cursor: Cursor, chunk: Chunk, position: dict[str, int], where
     cursor.execute(statement("ended_partitions"), position)
     for topic, partition, batch_id in cursor.fetchall():
         raise RefusedError(f"{where}: batch {batch_id + 1} does not list {topic}[{partition}], batch {batch_id} does")
+    cursor.execute(statement("replaced_topics"), position)
+    for batch_id, topic_id, before in cursor.fetchall():
+        raise RefusedError(
+            f"{where}: batch {batch_id} was read from a topic that was made anew (its id is {topic_id}, before it was "
+            f"{before}): count it into a new generation"
+        )
 
 
 def _enter_counts(cursor: Cursor, chunk: Chunk, generation: int, buckets_since: date | None, where: str) -> None:

@@ -68,6 +68,16 @@ def test_a_partition_may_be_added_at_offset_0_only_and_never_goes(database: Data
     assert_exact(database, stream)
 
 
+def test_a_batch_of_a_topic_that_was_made_anew_is_refused(database: Database, stream: Stream) -> None:
+    for batch_id, topic_id in enumerate(["", "a", "a", "b"]):
+        stream.write([Event(START, START, "post", "x", "en", "")])
+        stream.change_manifest(batch_id, topic_id=topic_id)
+    assert run(database, stream, max_batches=3).last_batch == 2
+    with pytest.raises(RefusedError, match=r"batch 3 was read from a topic that was made anew \(its id is b, .* a\)"):
+        run(database, stream)
+    assert execute(database.reader, "select posts from count_day") == [(3,)]
+
+
 def test_the_ledger_itself_refuses_a_gap_between_batches(database: Database) -> None:
     row = """insert into batch_ledger (generation, batch_id, processed_at, records, rows, manifest)
              values (1, %s, now(), 0, 0, '{}')"""
