@@ -16,12 +16,17 @@ class ManifestError(ValueError):
 
 
 class OffsetRange(msgspec.Struct, frozen=True):
-    """The records of one partition that a batch read: [from_offset, until_offset)."""
+    """The records of one partition that a batch read: [from_offset, until_offset).
+
+    Attributes:
+        leader_epoch: of the partition while they were read; None in older manifests.
+    """
 
     topic: str
     partition: Count
     from_offset: Count
     until_offset: Count
+    leader_epoch: Count | None = None
 
     @property
     def records(self) -> int:
@@ -47,6 +52,9 @@ class Manifest(msgspec.Struct, frozen=True):
         rows: of all files.
         code_version: the version of the streaming job that wrote it.
         top_hashtags: the hashtags with the most posts among the batch's changed keys, and how many.
+        unread: offsets of the ranges that hold no readable record: markers of transactions, what they aborted.
+        dedup_window_min: minutes for which a repeat was recognised; None in older manifests.
+        topic_id: Kafka's id of the topic, another one where a topic of the same name was made anew; empty: not known.
     """
 
     generation: int
@@ -59,6 +67,9 @@ class Manifest(msgspec.Struct, frozen=True):
     files: list[File]
     code_version: str = ""
     top_hashtags: list[tuple[str, int]] = []
+    unread: Count = 0
+    dedup_window_min: Count | None = None
+    topic_id: str = ""
 
 
 def encode(manifest: Manifest) -> bytes:
@@ -106,6 +117,8 @@ def _problem(manifest: Manifest) -> str | None:
         return f"{where} goes back from {backwards.from_offset} to {backwards.until_offset}"
     if read != manifest.records:
         return f"says {manifest.records} records, its offset ranges hold {read}"
+    if manifest.unread > read:
+        return f"says {manifest.unread} unread offsets of {read}"
     if written != manifest.rows or len({file.name for file in manifest.files}) != len(manifest.files):
         return f"says {manifest.rows} rows, its files hold {written}"
     return None

@@ -16,6 +16,8 @@ from contract.manifest import Manifest
 MAX_KEY_BYTES = 2000  # an index row of Postgres has at most 2,704 bytes, including the key's times and numbers
 
 _INSTANT = pa.timestamp("us", tz="UTC")
+READ = "read"
+"""The metric of rows that say how many records a task has read: for the job that wrote them, not for the counts."""
 SCHEMA = pa.schema(
     [
         ("arrival", _INSTANT),
@@ -71,7 +73,7 @@ class CopyRows:
 
 
 def read_batch(manifest: Manifest, files: Iterable[tuple[str, bytes]]) -> pa.Table:
-    """The rows of one batch, one for each changed key, with its `batch_id`.
+    """The rows of one batch, one for each changed key of the counts, with its `batch_id`.
 
     Raises:
         MalformedBatchError: a file has another Parquet schema, a different number of rows than the manifest says, or
@@ -85,7 +87,7 @@ def read_batch(manifest: Manifest, files: Iterable[tuple[str, bytes]]) -> pa.Tab
         if table.num_rows != rows[name]:
             raise MalformedBatchError(f"{where} has {table.num_rows} rows, the manifest says {rows[name]}")
         _check(where, table)
-        tables.append(table)
+        tables.append(table.filter(pc.not_equal(table["metric"], READ)))
     whole = pa.concat_tables(tables)
     return whole.add_column(0, "batch_id", pa.repeat(pa.scalar(manifest.batch_id, pa.int64()), whole.num_rows))
 

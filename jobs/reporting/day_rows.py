@@ -26,6 +26,7 @@ class LedgerPosition:
 class RecordTally:
     """What became of the records of a topic; every record is exactly one of these.
 
+    `unread` are offsets without a record: a transaction's markers, and what it aborted.
     `implausible` posts are among `posts`: their event time is before 2006 or ahead of their arrival.
     """
 
@@ -35,11 +36,12 @@ class RecordTally:
     dead: int = 0
     gaps: int = 0
     implausible: int = 0
+    unread: int = 0
 
     @property
     def duplicates(self) -> int:
         """The rest: the books keep no count of duplicates (docs/contracts.md)."""
-        return self.records - self.posts - self.control - self.dead - self.gaps
+        return self.records - self.posts - self.control - self.dead - self.gaps - self.unread
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 select
     (select coalesce(sum(records), 0)::bigint from batch_ledger
      where generation = %(generation)s and processed_at >= %(start)s and processed_at < %(end)s) as records,
+    (select coalesce(sum(unread), 0)::bigint from batch_ledger
+     where generation = %(generation)s and processed_at >= %(start)s and processed_at < %(end)s) as unread,
     c.posts,
     (select coalesce(sum(messages), 0)::bigint from control_message
      where generation = %(generation)s and arrival >= %(start)s and arrival < %(end)s) as control,

@@ -7,16 +7,11 @@ are the collector's own tally. So the audit can fail.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
-from contract.names import DEDUP_WINDOW_MIN
 from stack.config.endpoints import Endpoints
 from stack.observe.kafka_client import open_consumer
 from stack.observe.ledger import Ledger, LedgerRange, processed_at_lookup, read_ledger
 from stack.observe.topic_recount import TopicRecount, recount_topic
-
-DEDUP_WINDOW = timedelta(minutes=DEDUP_WINDOW_MIN)
-"""How long, in processing time, a repeat is recognised: the streaming job's default (docs/contracts.md, Jobs)."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +31,12 @@ class Books:
     @property
     def sent_again(self) -> int:
         """Records that the collector sent a second time after a crash; gap events are not lines."""
-        return self.ledger.records - self.lines_read - self.ledger.gaps
+        return self.ledger.records - self.ledger.unread - self.lines_read - self.ledger.gaps
 
     @property
     def duplicate(self) -> int:
         """Records whose key was there before, including those sent again."""
-        return self.ledger.records - self.ledger.kept
+        return self.ledger.records - self.ledger.unread - self.ledger.kept
 
     def problems(self) -> list[str]:
         """Why the books don't balance, one sentence each; empty if they do."""
@@ -58,10 +53,6 @@ class Books:
             problems += [
                 f"partition {partition}: {problem}" for problem in _range_problems(ranges, part.earliest, part.end)
             ]
-            if part.records != part.end - part.earliest:
-                problems.append(
-                    f"partition {partition}: offsets {part.earliest} to {part.end} hold {part.records} records"
-                )
         return problems + [f"partition {partition} is in the ledger but not in the topic" for partition in by_partition]
 
     def _tally_problems(self) -> list[str]:
@@ -69,9 +60,15 @@ class Books:
         in_ranges = sum(each.until_offset - each.from_offset for each in ledger.ranges)
         if ledger.records != in_ranges:
             problems.append(f"the batches say {ledger.records:,} records, their offset ranges {in_ranges:,}")
-        in_topic = self.topic.records + self._removed_since()
+        removed = self._removed_since()
+        in_topic = self.topic.offsets + removed
         if ledger.records != in_topic:
             problems.append(f"{ledger.records:,} records are counted, the topic has held {in_topic:,}")
+        unread = self.topic.offsets - self.topic.records
+        if not unread <= ledger.unread <= unread + removed:
+            problems.append(
+                f"{unread:,} offsets of the topic hold no readable record, the books have {ledger.unread:,} of them"
+            )
         if self.sent_again < 0:
             problems.append(f"{-self.sent_again:,} of {self.lines_read:,} lines read are not in the topic")
         return problems
@@ -115,6 +112,6 @@ def close_the_books(endpoints: Endpoints, generation: int, lines_read: int) -> B
     ledger = read_ledger(endpoints.reader_dsn_file, generation, endpoints.topic)
     with open_consumer(endpoints.bootstrap_servers, endpoints.kafka_config) as consumer:
         recount = recount_topic(
-            consumer, endpoints.topic, processed_at_lookup(ledger.ranges), DEDUP_WINDOW.total_seconds()
+            consumer, endpoints.topic, processed_at_lookup(ledger.ranges), ledger.dedup_window.total_seconds()
         )
     return Books(lines_read, recount, ledger)

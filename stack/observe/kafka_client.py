@@ -28,7 +28,7 @@ def kafka_arguments(kafka_config: Path | None) -> dict[str, Any]:
 
 @contextmanager
 def open_consumer(bootstrap_servers: str, kafka_config: Path | None = None) -> Iterator[KafkaConsumer]:
-    """A consumer without a group, which commits nothing; closed at the end.
+    """A consumer without a group, which commits nothing and reads only what is committed; closed at the end.
 
     Args:
         bootstrap_servers: `host:port,…`.
@@ -42,6 +42,7 @@ def open_consumer(bootstrap_servers: str, kafka_config: Path | None = None) -> I
         bootstrap_servers=bootstrap_servers.split(","),
         group_id=None,
         enable_auto_commit=False,
+        isolation_level="read_committed",  # as the streaming job: a transaction's records count once it is committed
         max_partition_fetch_bytes=8 << 20,
         **kafka_arguments(kafka_config),
     )

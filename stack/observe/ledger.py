@@ -4,8 +4,10 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
+from contract.names import DEDUP_WINDOW_MIN
 from stack.observe.counts_db import read_only, rows
 
 
@@ -30,6 +32,8 @@ class Ledger:
         dead: records that could not be understood.
         gaps: gap events of the collector.
         last_batch: the newest compacted batch, -1 before the first.
+        unread: offsets that hold no readable record: markers of transactions, aborted records.
+        dedup_window: how long, in processing time, a repeat is recognised.
         ranges: the offset ranges of all batches.
     """
 
@@ -39,11 +43,13 @@ class Ledger:
     dead: int = 0
     gaps: int = 0
     last_batch: int = -1
+    unread: int = 0
+    dedup_window: timedelta = timedelta(minutes=DEDUP_WINDOW_MIN)
     ranges: Sequence[LedgerRange] = field(default=(), repr=False)
 
     @property
     def kept(self) -> int:
-        """Records counted or listed: all but the duplicates."""
+        """Records counted or listed: all but the duplicates and what could not be read."""
         return self.posts + self.control + self.dead + self.gaps
 
     def until(self) -> dict[int, int]:
@@ -66,8 +72,10 @@ def read_ledger(dsn_file: Path, generation: int, topic: str) -> Ledger:
         ranges = tuple(LedgerRange(*row) for row in rows(cursor, "ledger_ranges", generation=generation, topic=topic))
     if not tallies:
         return Ledger(ranges=ranges)
-    records, posts, control, dead, gaps, last_batch = map(int, tallies[0])
-    return Ledger(records, posts, control, dead, gaps, last_batch, ranges)
+    *counted, window_min = tallies[0]
+    records, posts, control, dead, gaps, last_batch, unread = map(int, counted)
+    window = timedelta(minutes=int(window_min or DEDUP_WINDOW_MIN))
+    return Ledger(records, posts, control, dead, gaps, last_batch, unread, window, ranges)
 
 
 def processed_at_lookup(ranges: Iterable[LedgerRange]) -> Callable[[int, int], float]:

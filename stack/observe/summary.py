@@ -12,7 +12,7 @@ from contract.names import REPORT_STEM
 from contract.sources import SIMULATOR
 from contract.spool.state import CollectorState
 from stack.config.hints import Hints
-from stack.observe.audit import DEDUP_WINDOW, Books
+from stack.observe.audit import Books
 from stack.observe.stages import kinds_of
 
 BAR_WIDTH = 30
@@ -93,12 +93,14 @@ def books_table(books: Books) -> RenderableType:
     table.add_row("= records", f"{ledger.records:,}", "in the topic, each read by exactly one batch", style="bold")
     table.add_section()
     table.add_row("counted", f"{ledger.posts:,}", "posts, each once")
-    hours = DEDUP_WINDOW.total_seconds() / 3600
-    table.add_row("duplicate", f"{books.duplicate:,}", f"seen before, within {hours:.0f} h of processing")
+    hours = ledger.dedup_window.total_seconds() / 3600
+    table.add_row("duplicate", f"{books.duplicate:,}", f"seen before, within {hours:g} h of processing")
     table.add_row("control", f"{ledger.control:,}", "the network's own messages")
     table.add_row("dead", f"{ledger.dead:,}", "not understood; listed in dead_letter with place and reason")
     if ledger.gaps:
         table.add_row("gaps", f"{ledger.gaps:,}", "listed in collection_gap")
+    if ledger.unread:
+        table.add_row("no record", f"{ledger.unread:,}", "markers and aborted records of a producer's transactions")
     return Group(table, Text(recount_line(books), style="dim"))
 
 

@@ -53,8 +53,13 @@ class TopicRecount:
 
     @property
     def records(self) -> int:
-        """Records that are in the topic now."""
+        """Readable records that are in the topic now."""
         return sum(each.records for each in self.partitions.values())
+
+    @property
+    def offsets(self) -> int:
+        """Offsets from the first that is kept to the end; of a transaction some hold no readable record."""
+        return sum(each.end - each.earliest for each in self.partitions.values())
 
 
 class Identities:
@@ -101,7 +106,7 @@ def recount_topic(
     """Read the topic from its first record to what is its end now.
 
     Args:
-        consumer: open, of no group, with nothing assigned.
+        consumer: open, of no group, with nothing assigned; it reads what is committed, as the streaming job does.
         topic: the topic's name.
         processed_at: partition, offset → when the batch that read it began, epoch seconds.
         window_s: how long, in processing time, repeats are recognised.

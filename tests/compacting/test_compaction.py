@@ -109,6 +109,14 @@ def test_dead_letters_and_gaps_have_their_own_tables_and_the_books_balance(datab
     assert_books_are_whole(database)
 
 
+def test_offsets_without_a_record_are_no_duplicates(database: Database, stream: Stream) -> None:
+    stream.write([Event(START, START, "post", "x", "en", ""), Event(START, START, "read", "", "", "posts[0]@7 1")])
+    stream.change_manifest(0, unread=1)
+    run(database, stream)
+    assert execute(database.reader, "select records, posts, unread, duplicates from books") == [(2, 1, 1, 0)]
+    assert execute(database.reader, "select distinct metric from count_bucket") == [("post",)]
+
+
 def test_a_gap_event_that_comes_again_has_its_new_count_and_not_the_sum(database: Database, stream: Stream) -> None:
     event = Event(START, START, "gap", "hashtide", "und", '{"source":"x","why":"connection lost"}')
     stream.write([event])

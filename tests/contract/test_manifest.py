@@ -13,14 +13,17 @@ GOOD: dict[str, Any] = {
     "processed_at": "2026-01-01T00:00:10.000000Z",
     "watermark": None,
     "offset_ranges": [
-        {"topic": "posts", "partition": 0, "from_offset": 0, "until_offset": 60},
-        {"topic": "posts", "partition": 1, "from_offset": 5, "until_offset": 5},
+        {"topic": "posts", "partition": 0, "from_offset": 0, "until_offset": 60, "leader_epoch": 4},
+        {"topic": "posts", "partition": 1, "from_offset": 5, "until_offset": 5, "leader_epoch": 0},
     ],
     "records": 60,
     "rows": 12,
     "files": [{"name": "part-0.parquet", "rows": 12}],
     "code_version": "0.1.0",
     "top_hashtags": [["tag", 12]],
+    "unread": 7,
+    "dedup_window_min": 120,
+    "topic_id": "2bfdd0e1-330e-4502-9857-02fc3a963579",
 }
 RANGE = GOOD["offset_ranges"][0]
 
@@ -40,8 +43,14 @@ def test_what_is_written_is_what_was_read() -> None:
 
 
 def test_a_manifest_without_the_newer_fields_is_read() -> None:
-    older = {name: value for name, value in GOOD.items() if name not in ("code_version", "top_hashtags")}
-    assert decode(json.dumps(older).encode(), 1, 7).top_hashtags == []
+    newer = ("code_version", "top_hashtags", "unread", "dedup_window_min", "topic_id")
+    older = {name: value for name, value in GOOD.items() if name not in newer}
+    older["offset_ranges"] = [
+        {name: value for name, value in each.items() if name != "leader_epoch"} for each in GOOD["offset_ranges"]
+    ]
+    read = decode(json.dumps(older).encode(), 1, 7)
+    assert (read.top_hashtags, read.unread, read.dedup_window_min, read.topic_id) == ([], 0, None, "")
+    assert [each.leader_epoch for each in read.offset_ranges] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -50,6 +59,7 @@ def test_a_manifest_without_the_newer_fields_is_read() -> None:
         ({"generation": 2}, "is of generation 2 batch 7"),
         ({"batch_id": 8}, "is of generation 1 batch 8"),
         ({"records": 61}, "says 61 records, its offset ranges hold 60"),
+        ({"unread": 61}, "says 61 unread offsets of 60"),
         ({"rows": 13}, "says 13 rows, its files hold 12"),
         ({"offset_ranges": []}, "list each partition once"),
         ({"offset_ranges": [RANGE, RANGE], "records": 120}, "list each partition once"),

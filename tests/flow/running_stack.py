@@ -62,7 +62,9 @@ class RunningStack(Counted):
         """The whole topic, partition by partition, each record with the time of the batch that the ledger names."""
         begun = self.batches()
         port = json.loads((self.home / "ports.json").read_text())["kafka"]
-        consumer = KafkaConsumer(bootstrap_servers=f"127.0.0.1:{port}", max_partition_fetch_bytes=16 << 20)
+        consumer = KafkaConsumer(
+            bootstrap_servers=f"127.0.0.1:{port}", max_partition_fetch_bytes=16 << 20, isolation_level="read_committed"
+        )
         try:
             return list(read_topic(consumer, begun))
         finally:

@@ -57,7 +57,7 @@ def main(address: str, before: Mapping[int, int]) -> dict[str, Any]:
     """What differs, and how much there is of everything."""
     endpoints = deployment().endpoints
     counted = ClusterCounted(endpoints.reader_dsn_file.read_text().strip())
-    access = kafka_arguments(endpoints.kafka_config)
+    access = {**kafka_arguments(endpoints.kafka_config), "isolation_level": "read_committed"}
     with closing(KafkaConsumer(bootstrap_servers=endpoints.bootstrap_servers.split(","), **access)) as consumer:
         records = list(read_topic(consumer, counted.batches()))
     places = [place(each) for each in records]

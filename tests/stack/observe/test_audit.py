@@ -80,9 +80,20 @@ def test_a_line_that_never_reached_the_topic_is_reported() -> None:
 def test_records_missing_within_the_topic_are_reported() -> None:
     topic = replace(TOPIC, partitions={**TOPIC.partitions, 1: PartitionRecount(0, 40, 39)})
     assert replace(BOOKS, topic=topic).problems() == [
-        "partition 1: offsets 0 to 40 hold 39 records",
-        "100 records are counted, the topic has held 99",
+        "1 offsets of the topic hold no readable record, the books have 0 of them"
     ]
+
+
+def test_a_transactions_markers_and_aborted_records_balance_as_what_they_are() -> None:
+    topic = replace(TOPIC, partitions={**TOPIC.partitions, 1: PartitionRecount(0, 40, 33)}, distinct=82)
+    books = replace(BOOKS, lines_read=90, topic=topic, ledger=replace(LEDGER, posts=73, unread=7))
+    assert books.problems() == []
+    assert (books.sent_again, books.duplicate) == (2, 11)
+
+
+def test_offsets_that_the_books_call_unread_and_the_topic_holds_are_reported() -> None:
+    books = replace(BOOKS, lines_read=90, ledger=replace(LEDGER, unread=7))
+    assert "0 offsets of the topic hold no readable record, the books have 7 of them" in books.problems()
 
 
 def test_what_the_retention_removed_after_it_was_counted_still_balances() -> None:

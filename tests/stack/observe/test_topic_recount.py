@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 from kafka import KafkaProducer
 
 from stack.observe.kafka_client import open_consumer
@@ -87,3 +88,18 @@ def test_too_many_records_are_counted_but_not_identified(broker: Broker) -> None
 def test_a_topic_that_is_not_there_is_named(broker: Broker) -> None:
     with pytest.raises(TopicError, match="Kafka has no topic nowhere"):
         ends(broker, "nowhere")
+
+
+def test_what_a_transaction_aborted_and_its_markers_are_offsets_without_a_record(broker: Broker) -> None:
+    topic = broker.create_topic("recount-transactions", partitions=1)
+    producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "transactional.id": "recounted"})
+    producer.init_transactions(60)
+    for keys, end in ((range(10), producer.commit_transaction), (range(10, 15), producer.abort_transaction)):
+        producer.begin_transaction()
+        for number in keys:
+            producer.produce(topic, b"{}", b"x:%d" % number, 0, headers={"collector": b"test"})
+        producer.flush(60)
+        end(60)
+    found = recount(broker, topic, lambda _partition, _offset: 0.0)
+    assert (found.offsets, found.records, found.distinct) == (17, 10, 10)
+    assert ends(broker, topic) == {0: 17}
