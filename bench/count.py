@@ -108,7 +108,7 @@ def in_spark(folder: Path, posts: int) -> None:
             "… and dedupe": run(lambda frame: counts.dedupe(parsed(frame), 120)),
             "… and explode": run(lambda frame: counts.explode(counts.dedupe(parsed(frame), 120))),
             "… and count, without spellings": run(without_spellings),
-            "… and count: the whole": run(lambda frame: counts.counts(frame, 120, CountingRules())),
+            "… and count: the whole": run(lambda frame: counts.counts(frame, CountingRules())),
         },
     )
     spark.stop()

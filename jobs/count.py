@@ -7,7 +7,9 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
+from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
 
 from contract.job import job_main
 from counting import query
@@ -16,8 +18,9 @@ from counting.checkpoint import Checkpoint
 from counting.counting_rules import pin_rules
 from counting.files import Files
 from counting.session import session
-from counting.settings import CountSettings, parse_arguments
+from counting.settings import EARLIEST, CountSettings, parse_arguments
 from counting.topic import TopicUnreadable, require_topic, resolve_starting_offsets
+from counting.topic_guard import TopicGuard, TopicReplaced
 from counting.watch import RowsDropped, StopRequest, watch
 
 log = logging.getLogger("count")
@@ -32,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with session(settings.name, settings) as spark:
             run(spark, settings, stop_requested)
 
-    return job_main("count", count, TopicUnreadable, RowsDropped, ValueError, OSError)
+    return job_main("count", count, TopicUnreadable, TopicReplaced, RowsDropped, ValueError, OSError)
 
 
 def run(spark: SparkSession, settings: CountSettings, asked_to_end: Callable[[], bool]) -> None:
@@ -40,6 +43,7 @@ def run(spark: SparkSession, settings: CountSettings, asked_to_end: Callable[[],
 
     Raises:
         TopicUnreadable: the topic does not exist, or no broker answers.
+        TopicReplaced: the topic no longer holds what the generation has counted.
         RowsDropped: the counts are no longer whole.
         ValueError: the checkpoint is damaged, or the generation counts otherwise than asked for.
         OSError: the file system failed.
@@ -50,28 +54,57 @@ def run(spark: SparkSession, settings: CountSettings, asked_to_end: Callable[[],
         return
     if files.exists(settings.dropped_marker):
         raise RowsDropped(files.read_text(settings.dropped_marker))
-    checkpoint = Checkpoint(files, settings.checkpoint)
+    checkpoint, guard = Checkpoint(files, settings.checkpoint), TopicGuard(settings)
     is_new = checkpoint.is_new()
-    count_log = CountLogWriter(files, settings.generation, checkpoint)
+    count_log = CountLogWriter(files, settings.generation, checkpoint, settings.rules, guard.confirm)
     if is_new:
         count_log.require_empty()
     pin_rules(files, settings.rules_file, settings.rules, is_new=is_new)
-    if is_new:
-        offsets = resolve_starting_offsets(
-            settings.bootstrap_servers, settings.topic, settings.starting_offsets, settings.kafka_config
-        )
-        log.info("new generation %d from %s", settings.generation, offsets)
-    else:
-        require_topic(settings.bootstrap_servers, settings.topic, settings.kafka_config)
-        offsets = "earliest"  # not used: the checkpoint has the offsets
-    count_log.clean_aside()
-    running = query.start(query.read_topic(spark, settings, offsets), settings, checkpoint, count_log)
+    offsets = _first_offsets(settings, is_new=is_new)
+
+    def start() -> StreamingQuery:
+        return query.start(query.read_topic(spark, settings, offsets), settings, checkpoint, count_log)
+
     try:
-        watch(running, files, settings.stop_marker, asked_to_end)
+        _run_guarded(start, lambda running: watch(running, files, settings.stop_marker, asked_to_end), guard, count_log)
     except RowsDropped as dropped:
         # YARN starts the job again; the marker stops it, since continuing would hide the loss.
         files.write_text(settings.dropped_marker, str(dropped))
         raise
+    finally:
+        guard.close()
+
+
+def _run_guarded(
+    start: Callable[[], StreamingQuery],
+    watch_to_end: Callable[[StreamingQuery], None],
+    guard: TopicGuard,
+    count_log: CountLogWriter,
+) -> None:
+    """Starts the query and watches it; where a leader of the topic has changed meanwhile, once more."""
+    while True:
+        count_log.clean_aside()
+        guard.begin(count_log.newest(), count_log.pending())
+        try:
+            watch_to_end(start())
+        except StreamingQueryException:
+            if not guard.leader_changed:
+                guard.begin(count_log.newest(), count_log.pending())  # says so where the topic is the cause
+                raise
+            log.warning("a leader of the topic has changed: reading the batch again")
+        else:
+            return
+
+
+def _first_offsets(settings: CountSettings, *, is_new: bool) -> str:
+    """Where a new checkpoint begins; of an older one, that has its own offsets, the topic is only looked for."""
+    servers, topic, login = settings.bootstrap_servers, settings.topic, settings.kafka_config
+    if not is_new:
+        require_topic(servers, topic, login)
+        return EARLIEST  # not used
+    offsets = resolve_starting_offsets(servers, topic, settings.starting_offsets, login)
+    log.info("new generation %d from %s", settings.generation, offsets)
+    return offsets
 
 
 if __name__ == "__main__":

@@ -37,6 +37,10 @@ class Checkpoint:
             )
         return not batches and not self._files.exists(f"{self.path}/sources/0/0")
 
+    def newest(self) -> int | None:
+        """The newest batch that was planned; None where no batch was."""
+        return max((int(name) for name in self._files.names(f"{self.path}/offsets") if name.isdigit()), default=None)
+
     def planned(self, batch_id: int) -> Planned:
         """What batch `batch_id` reads, and its times.
 

@@ -1,11 +1,11 @@
-"""The counting rules of a generation: the two settings that change what its counts mean."""
+"""The counting rules of a generation: the settings that change what its counts mean."""
 
 import json
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from contract.names import RETWEETS, WORDS, Retweets, Words
+from contract.names import DEDUP_WINDOW_MIN, RETWEETS, WORDS, Retweets, Words
 from formats import words
 from formats.parsed import Parsed
 
@@ -19,12 +19,14 @@ class CountingRules(BaseModel):
     Attributes:
         retweets: `full`: a repost has the text and hashtags of the post that it repeats; `own`: its own, as they came.
         words: `plain`: the text split on white space; `clean`: see formats/words.py.
+        dedup_window_min: minutes of processing time for which a repeat of it is recognised.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     retweets: Retweets = RETWEETS[0]
     words: Words = WORDS[0]
+    dedup_window_min: int = Field(default=DEDUP_WINDOW_MIN, ge=1)
 
     def hashtags(self, parsed: Parsed) -> tuple[str, ...]:
         """A post's hashtags as they were written."""
@@ -65,4 +67,4 @@ def pin_rules(files: "Files", path: str, rules: CountingRules, *, is_new: bool) 
 
 
 def _options(rules: CountingRules) -> str:
-    return f"--retweets {rules.retweets} --words {rules.words}"
+    return f"--retweets {rules.retweets} --words {rules.words} --dedup-window-min {rules.dedup_window_min}"

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documen
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from counting.counting_rules import CountingRules
+from counting.read_tally import ReadTally
 from counting.records import PARSED, parse_batches
 
 KEY = ["arrival", "bucket", "metric", "source", "lang", "term"]
@@ -34,10 +35,15 @@ def with_processed_at(records: DataFrame) -> DataFrame:
 
 
 def parse(records: DataFrame, rules: CountingRules) -> DataFrame:
-    """One row a record, as PARSED says. Python over Arrow batches; everything behind it is Catalyst."""
+    """One row a record, as PARSED says, and one for each task and partition that says how many it has read.
+
+    Python over Arrow batches; everything behind it is Catalyst.
+    """
 
     def parsed(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return parse_batches(batches, rules)
+        tally = ReadTally()
+        yield from parse_batches(tally.of(batches), rules)
+        yield from tally.rows()
 
     return records.mapInArrow(parsed, from_arrow_schema(PARSED, prefer_timestamp_ntz=False))
 
@@ -95,9 +101,9 @@ def count(exploded: DataFrame) -> DataFrame:
     )
 
 
-def counts(records: DataFrame, dedup_window_min: int, rules: CountingRules) -> DataFrame:
+def counts(records: DataFrame, rules: CountingRules) -> DataFrame:
     """The whole way, from the topic's records to counts."""
-    return count(explode(dedupe(parse(with_processed_at(records), rules), dedup_window_min)))
+    return count(explode(dedupe(parse(with_processed_at(records), rules), rules.dedup_window_min)))
 
 
 def _plausible(event_at: str) -> Column:

@@ -1,4 +1,4 @@
-"""Opens kafka-python consumers without a group, which commit nothing; a failure says why."""
+"""Opens kafka-python consumers without a group, which commit nothing and read what is committed; a failure says why."""
 
 import logging
 import re
@@ -28,6 +28,7 @@ def open_consumer(bootstrap_servers: str, config: KafkaClientConfig, patience_s:
                 bootstrap_timeout_ms=int(patience_s * 1000),
                 allow_auto_create_topics=False,
                 enable_auto_commit=False,
+                isolation_level="read_committed",  # a transaction's records, once it is committed
                 **config.for_kafka_python(),
             )
         except KafkaError as error:

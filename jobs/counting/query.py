@@ -41,6 +41,7 @@ def read_topic(spark: SparkSession, settings: TopicSettings, starting_offsets: s
         .option("subscribe", settings.topic)
         .option("startingOffsets", starting_offsets)
         .option("includeHeaders", "true")
+        .option("kafka.isolation.level", "read_committed")  # what a transaction has aborted was never sent
         .option("failOnDataLoss", "true")  # records that expired uncounted are an error, never silence
         .option("maxOffsetsPerTrigger", settings.max_records_per_batch)
         .load()
@@ -52,7 +53,7 @@ def start(
 ) -> StreamingQuery:
     """Starts counting. Update mode: a batch has the keys it changed, with absolute counts."""
     writer = (
-        counts(records, settings.dedup_window_min, settings.rules)
+        counts(records, settings.rules)
         .writeStream.queryName(settings.name)
         .outputMode("update")
         .option("checkpointLocation", checkpoint.url)

@@ -63,9 +63,9 @@ def session(name: str, options: SparkOptions) -> Iterator[SparkSession]:
     Raises:
         JobFailedError: a query failed; Spark has logged the trace.
     """
-    # Their INFO is a screenful for each batch.
-    for library in ("kafka", "py4j"):
-        logging.getLogger(library).setLevel(logging.WARNING)
+    # INFO is a screenful for each batch; of kafka-python an error is one for each try, and we say once what it was.
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
     spark = start_session(name, options.master, options.shuffle_partitions, options.local_jars)
     try:
         yield spark

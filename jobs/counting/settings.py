@@ -74,7 +74,7 @@ class SparkOptions(Options):
     @property
     def rules(self) -> CountingRules:
         """What is counted of a post."""
-        return CountingRules(retweets=self.retweets, words=self.words)
+        return CountingRules(retweets=self.retweets, words=self.words, dedup_window_min=self.dedup_window_min)
 
     @property
     def local_jars(self) -> Path | None:

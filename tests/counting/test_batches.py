@@ -9,10 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from contract.manifest import OffsetRange
 from counting.batches import CountLogWriter
 from counting.checkpoint import Checkpoint
+from counting.counting_rules import CountingRules
 from counting.counts import KEY
 from counting.files import Files
+from counting.topic_guard import Confirmed, LeaderChanged
 
 pytestmark = pytest.mark.spark
 
@@ -27,6 +30,8 @@ ROWS = [
     (AT, AT, "hashtag", "x", "de", "zz", 3, 0),
     (AT, AT, "hashtag", "x", "de", "日本", 4, 0),
     (AT, AT.replace(hour=11), "word", "x", "en", "a", 9, 0),
+    (AT, AT, "read", "", "", "posts[0]@5 2", 1, 0),
+    (AT, AT, "read", "", "", "posts[0]@8 1", 1, 0),
 ]
 
 
@@ -43,7 +48,7 @@ def log(files: Files, tmp_path: Path) -> CountLogWriter:
     (checkpoint / "offsets").mkdir()
     times = '{"batchWatermarkMs":0,"batchTimestampMs":1767268800123}'
     (checkpoint / "offsets" / "0").write_text(f'v1\n{times}\n{{"posts":{{"0":9,"1":0}}}}')
-    return CountLogWriter(files, 3, Checkpoint(files, "checkpoint"))
+    return CountLogWriter(files, 3, Checkpoint(files, "checkpoint"), CountingRules(dedup_window_min=30))
 
 
 def rows(spark: SparkSession) -> DataFrame:
@@ -74,13 +79,16 @@ def test_a_batch_is_a_folder_with_sorted_parquet_and_a_manifest(
         "processed_at": "2026-01-01T12:00:00.123000Z",
         "watermark": None,
         "offset_ranges": [
-            {"topic": "posts", "partition": 0, "from_offset": 5, "until_offset": 9},
-            {"topic": "posts", "partition": 1, "from_offset": 0, "until_offset": 0},
+            {"topic": "posts", "partition": 0, "from_offset": 5, "until_offset": 9, "leader_epoch": None},
+            {"topic": "posts", "partition": 1, "from_offset": 0, "until_offset": 0, "leader_epoch": None},
         ],
         "records": 4,
-        "rows": 5,
+        "rows": 7,
         "code_version": "0.1.0",
         "top_hashtags": [["zz", 5], ["日本", 4]],
+        "unread": 1,
+        "dedup_window_min": 30,
+        "topic_id": "",
     }
     assert list((tmp_path / "counts" / "generation=3" / "_aside").glob("*")) == []
 
@@ -114,6 +122,38 @@ def test_a_batch_without_rows_is_a_batch(spark: SparkSession, tmp_path: Path, lo
     log.write(rows(spark).limit(0), 0)
     manifest = json.loads((tmp_path / "counts" / "generation=3" / "batch=0" / "manifest.json").read_text())
     assert (manifest["rows"], manifest["records"], manifest["top_hashtags"]) == (0, 4, [])
+
+
+def test_ranges_that_are_not_confirmed_are_not_committed(
+    spark: SparkSession, tmp_path: Path, log: CountLogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(ranges: list[OffsetRange]) -> Confirmed:
+        raise LeaderChanged(str(len(ranges)))
+
+    monkeypatch.setattr(log, "_confirm", refuse)
+    with pytest.raises(LeaderChanged, match="2"):
+        log.write(rows(spark), 0)
+    assert not (tmp_path / "counts" / "generation=3" / "batch=0").exists()
+
+
+def test_a_task_that_outlives_its_batch_leaves_nothing_in_the_next_attempt(
+    spark: SparkSession, tmp_path: Path, log: CountLogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first attempt fails before its commit; its folder is where such a task would still write."""
+
+    def refuse(_ranges: list[OffsetRange]) -> Confirmed:
+        raise LeaderChanged
+
+    with monkeypatch.context() as patched:
+        patched.setattr(log, "_confirm", refuse)
+        with pytest.raises(LeaderChanged):
+            log.write(rows(spark), 0)
+    (left,) = (tmp_path / "counts" / "generation=3" / "_aside").glob("batch=0-*")
+    (left / "part-of-a-zombie.parquet").write_text("")
+    log.write(rows(spark), 0)
+    newest = log.newest()
+    assert newest is not None
+    assert newest.rows == len(ROWS)
 
 
 def test_what_a_crash_has_left_aside_is_cleaned(tmp_path: Path, log: CountLogWriter) -> None:

@@ -58,6 +58,13 @@ def test_a_later_batch_begins_where_the_last_one_ended_and_new_partitions_at_0(
     assert checkpoint.planned(10).offset_ranges == [OffsetRange("posts", 0, 9, 12), OffsetRange("posts", 1, 0, 3)]
 
 
+def test_the_newest_planned_batch_is_the_highest_number(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    assert checkpoint.newest() is None
+    for name in ("9", "10", ".11.crc", "12.tmp"):
+        write(tmp_path, f"offsets/{name}", "")
+    assert checkpoint.newest() == 10
+
+
 def test_an_offset_log_of_another_version_is_refused(checkpoint: Checkpoint, tmp_path: Path) -> None:
     write(tmp_path, "offsets/9", "v2\n{}\n{}")
     with pytest.raises(ValueError, match="offsets/9: expected version v1"):

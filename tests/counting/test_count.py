@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from kafka import KafkaProducer
 from pyspark.sql import SparkSession
 
 from count import run
+from counting.counting_rules import CountingRulesChanged
 from counting.settings import CountSettings, parse_arguments
 from counting.topic import TopicUnreadable
 from counting.watch import RowsDropped
@@ -226,6 +228,19 @@ def test_starting_offsets_are_where_batch_0_begins(
     (manifest,) = manifests(Job(tmp_path, broker, few_posts).log)
     assert {str(each["partition"]): each["from_offset"] for each in manifest["offset_ranges"]} == start
     assert manifest["records"] == 20
+
+
+def test_the_dedup_window_asked_for_holds_and_no_other_is_taken_later(
+    spark: SparkSession, tmp_path: Path, broker: Broker, few_posts: str
+) -> None:
+    told = settings(tmp_path, broker, few_posts, max_records_per_batch=1_000, dedup_window_min=7)
+    run(spark, told, never)
+    first, second = manifests(Job(tmp_path, broker, few_posts).log)[:2]
+    # What Spark remembers reaches back to its watermark: the time of the batch before, less the window.
+    began, remembers = (datetime.fromisoformat(each) for each in (first["processed_at"], second["watermark"]))
+    assert began - remembers == timedelta(minutes=7)
+    with pytest.raises(CountingRulesChanged, match=r"--dedup-window-min 7, but was asked for .* --dedup-window-min 8"):
+        run(spark, told.model_copy(update={"dedup_window_min": 8}), never)
 
 
 def test_a_lost_checkpoint_is_refused_where_the_count_log_has_batches(

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from contract.names import Retweets
 from counting import counts
 from counting.counting_rules import CountingRules
+from counting.read_tally import records_of
 from tests.counting.test_records import POST, RETWEET, record
 
 pytestmark = pytest.mark.spark
@@ -95,10 +96,11 @@ def test_parse_keeps_the_batchs_time_and_gives_one_row_a_record(run: Run) -> Non
         [record(POST, offset=1), record(b"[]", offset=2)],
         lambda records: counts.parse(counts.with_processed_at(records), CountingRules()),
     )
-    assert [(row.record_id, row.kind) for row in rows] == [
+    assert [(row.record_id, row.kind) for row in rows if row.kind != "read"] == [
         ("x:1800000000000000000", "post"),
         ("dead/posts[3]@2", "dead"),
     ]
+    assert records_of(row.term for row in rows if row.kind == "read") == 2
     for row in rows:
         assert started - timedelta(seconds=1) <= row.processed_at.astimezone(UTC) <= datetime.now(UTC)
 
@@ -114,6 +116,27 @@ def test_dedupe_keeps_one_of_each_identity(run: Run) -> None:
     ]
     kept = run(PARSED, rows, lambda frame: counts.dedupe(frame, 120))
     assert sorted(row.record_id for row in kept) == ["dead/line:1", "post/line:1", "x:1", "x:2"]
+
+
+@pytest.mark.parametrize(("window_min", "kept"), [(3, ["x:1", "x:2", "x:3"]), (1, ["x:1", "x:1", "x:2", "x:3"])])
+def test_a_repeat_is_recognised_within_the_dedup_window_and_not_after_it(
+    spark: SparkSession, tmp_path: Path, window_min: int, kept: list[str]
+) -> None:
+    """The post; others, that move the watermark and make it act; the post again, 160 s after it came first."""
+    for number, (record_id, after_s) in enumerate([("x:1", 0), ("x:2", 150), ("x:3", 155), ("x:1", 160)]):
+        frame = spark.createDataFrame([parsed(record_id, processed_at=AT + timedelta(seconds=after_s))], PARSED)
+        frame.coalesce(1).write.parquet(str(tmp_path / "in" / f"n={number}"))
+    stream = spark.readStream.schema(PARSED).option("maxFilesPerTrigger", 1).parquet(str(tmp_path / "in" / "*"))
+    seen: list[str] = []
+    query = (
+        counts.dedupe(stream, window_min)
+        .writeStream.option("checkpointLocation", str(tmp_path / "checkpoint"))
+        .foreachBatch(lambda batch, _number: seen.extend(row.record_id for row in batch.collect()))
+        .trigger(availableNow=True)
+        .start()
+    )
+    assert query.awaitTermination(120)
+    assert sorted(seen) == kept
 
 
 def test_explode_has_a_row_for_the_post_each_hashtag_spelling_and_word(run: Run) -> None:
@@ -176,11 +199,11 @@ def test_the_whole_way_counts_posts_that_contain_a_term(run: Run) -> None:
     second = json.dumps({"id_str": "1800000000000000001", "text": "b #A #a", "lang": "en"}).encode()
     sent = [POST, second, POST, b"plain b"]
     records = [record(value, offset=number) for number, value in enumerate(sent)]
-    found = run(RECORD, records, lambda frame: counts.counts(frame, 120, CountingRules()))
+    found = run(RECORD, records, lambda frame: counts.counts(frame, CountingRules()))
     counted = Counter[tuple[str, str, str]]()
     for row in found:
-        counted[row.metric, row.source, row.term] += row.posts
-    assert counted == {
+        counted[row.metric, row.source, row.term] += row.posts if row.metric != "read" else 0
+    assert +counted == {
         ("post", "x", ""): 2,
         ("hashtag", "x", "a"): 2,
         ("spelling", "x", "a\ta"): 2,
@@ -191,12 +214,13 @@ def test_the_whole_way_counts_posts_that_contain_a_term(run: Run) -> None:
         ("word", "text", "plain"): 1,
         ("word", "text", "b"): 1,
     }
+    assert records_of(row.term for row in found if row.metric == "read") == len(sent)
 
 
 @pytest.mark.parametrize(("retweets", "tags"), [("full", {"one", "two"}), ("own", {"on"})])
 def test_a_repost_counts_as_the_generation_means_it(run: Run, retweets: Retweets, tags: set[str]) -> None:
     rules = CountingRules(retweets=retweets)
-    found = run(RECORD, [record(RETWEET)], lambda frame: counts.counts(frame, 120, rules))
+    found = run(RECORD, [record(RETWEET)], lambda frame: counts.counts(frame, rules))
     assert {row.term for row in found if row.metric == "hashtag"} == tags
     assert {row.term.split("\t")[0] for row in found if row.metric == "spelling"} == tags
     assert {(row.posts, row.reposts) for row in found if row.metric in ("post", "hashtag", "word")} == {(1, 1)}
@@ -206,7 +230,7 @@ def test_of_a_posts_versions_in_one_batch_the_first_by_offset_counts(spark: Spar
     versions = [
         record(json.dumps({"id_str": str(10**18 + n // 4), "text": f"v{n % 4}"}).encode(), offset=n) for n in range(800)
     ]
-    found = in_one_batch(spark, tmp_path, versions, lambda frame: counts.counts(frame, 120, CountingRules()))
+    found = in_one_batch(spark, tmp_path, versions, lambda frame: counts.counts(frame, CountingRules()))
     words = Counter[str]()
     for row in found:
         words[row.term] += row.posts if row.metric == "word" else 0
@@ -228,7 +252,8 @@ def test_event_times_of_years_ago_are_not_late_in_a_running_stream(spark: SparkS
     new = {"id_str": "1800000000000000001", "text": "b", "timestamp_ms": str(int(datetime.now(UTC).timestamp() * 1000))}
     old = {"id_str": "1800000000000000002", "text": "b", "timestamp_ms": "1300000000000"}
     records = [record(json.dumps(each).encode()) for each in (new, old)]
-    found = in_streaming(spark, tmp_path, RECORD, records, lambda frame: counts.counts(frame, 1, CountingRules()))
+    rules = CountingRules(dedup_window_min=1)
+    found = in_streaming(spark, tmp_path, RECORD, records, lambda frame: counts.counts(frame, rules))
     years = sorted(row.bucket.astimezone(UTC).year for row in found if row.metric == "post")
     assert years == [2011, datetime.now(UTC).year]
 
