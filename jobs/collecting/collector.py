@@ -113,7 +113,7 @@ class Collector:
         self._source = source
         self._spool = spool
         self._publisher = publisher
-        own = spool.begin(shown(sources), source.source_id)
+        own = spool.begin(shown(sources), source.source_id, replayable=source.replayable)
         cursor = resuming.cursor_for(source, own, spool.directory)
         if cursor is not None and cursor != own:
             spool.advance_cursor(cursor)

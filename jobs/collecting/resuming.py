@@ -12,6 +12,7 @@ from collecting.filtering.filtered import apart
 from collecting.source_api import Line, Skipping, Source
 from collecting.sources.merged import SEVERAL, cursors_of
 from collecting.spool import segments
+from collecting.spool.scan import read_records
 from contract.spool.cursors import read_cursors
 
 
@@ -62,7 +63,7 @@ def replay_tail(source: Source, directory: Path) -> Iterator[Line]:
     """
     wanted = _parts(source)
     for path, source_id in _newest_segments(wanted, source.skips if isinstance(source, Skipping) else 0, directory):
-        for record in segments.read_records(path, segments.read_header(path)[1]):
+        for record in read_records(path, segments.read_header(path)[1]):
             if record.kind != segments.LINE:
                 continue
             if source_id == source.source_id:
@@ -124,6 +125,6 @@ def _line_of(source_id: str, cursor: str, wanted: tuple[str, ...]) -> tuple[str,
 
 def _last_cursor(path: Path) -> str | None:
     cursor = None
-    for record in segments.read_records(path, segments.read_header(path)[1]):
+    for record in read_records(path, segments.read_header(path)[1]):
         cursor = record.cursor or cursor
     return cursor

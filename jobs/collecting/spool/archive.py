@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from collecting.spool import segments
+from collecting.spool.scan import read_records
 from contract.spool.cursors import read_cursors, remember_cursor
 from contract.spool.position import NOWHERE, Position
 
@@ -87,6 +88,6 @@ class Archive:
 
 def _last_cursor(path: Path) -> str | None:
     cursor = None
-    for record in segments.read_records(path, segments.read_header(path)[1]):
+    for record in read_records(path, segments.read_header(path)[1]):
         cursor = record.cursor or cursor
     return cursor

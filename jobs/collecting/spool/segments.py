@@ -1,43 +1,51 @@
-"""A segment of the spool: a header, then one frame a record. The format, and nothing else.
+"""A segment of the spool: a header, then one frame a record. The format, and nothing else; `scan` reads it.
 
 Segment file `NNNNNNNNNNNN.seg`, NNN… its number, growing by one:
 
     8 bytes   magic
-    frame     header: JSON {"source", "source_id", "first_record", "first_note"}
+    frame     header: JSON {"source", "source_id", "first_record", "first_note", "marker", "replayable", "began_ms"}
     frame*    records
 
-Frame: `<II` (length of the payload, its CRC-32), then the payload. A record's payload is `<QBBHH`
-(received_at in epoch milliseconds, kind, dialect code, lengths of the cursor and of the post's id), the cursor, the
-post's id, the raw bytes. In version 1 (its magic ends with 1) the id and its length are not there; it is only read.
+Frame: `<II` (length of the payload, its CRC-32), then the payload. Before a record's frame stands the segment's marker:
+4 random bytes, so that behind damage the next frame is found, and no line can hold what looks like one. A record's
+payload is `<QQIBBHH` (received_at in epoch milliseconds; how many records and, of them, events the spool has taken with
+this one; kind, and GROUP where the frame begins an fsynced group; dialect code; lengths of the cursor and of the post's
+id), the cursor, the post's id, the raw bytes.
+
+Older versions are only read. In version 2 (its magic ends with 2) there are no marker, no counts and no GROUP; in
+version 1, in addition, neither the post's id nor its length.
 """
 
 import json
 import os
 import struct
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from contract.sources import NOTES, dialects
+from contract.source_address import read_stored
+from contract.sources import FILE, NOTES, SIMULATOR, dialects
 
-MAGIC, MAGIC_1 = b"HTSPOOL2", b"HTSPOOL1"
+VERSION = 3
+MAGIC = b"HTSPOOL3"
+_VERSIONS = {MAGIC: VERSION, b"HTSPOOL2": 2, b"HTSPOOL1": 1}
 SUFFIX = ".seg"
 MAX_FRAME_BYTES = 64 * 1024 * 1024  # beyond any line that a source yields: a length above it is damage, not data
-READ_BYTES = 1024 * 1024
 HEADER_BYTES = 64 * 1024  # a header is an address; none is near this long
 
-_FRAME = struct.Struct("<II")
-_RECORD = struct.Struct("<QBBHH")
+FRAME = struct.Struct("<II")
+_RECORD = struct.Struct("<QQIBBHH")
+_RECORD_2 = struct.Struct("<QBBHH")
 _RECORD_1 = struct.Struct("<QBBH")
 _DIALECTS = {0: None, **{each.code: each.name for each in (*dialects().values(), NOTES)}}
 _DIALECT_CODES = {dialect: code for code, dialect in _DIALECTS.items()}
 
 LINE, EVENT, CURSOR_ONLY = 0, 1, 2
+GROUP = 0x80
 
 
 class SpoolCorrupt(Exception):  # noqa: N818 - it says what is the matter
-    """A frame that should be whole is not. Carries file and offset."""
+    """A segment that cannot be read, and that only a person can put right. Carries file and offset."""
 
 
 class Record(NamedTuple):
@@ -50,6 +58,10 @@ class Record(NamedTuple):
         received_at: epoch milliseconds.
         cursor: the source resumes from it after this record; empty for an event before any line.
         post_id: the post's identity, decided when it was spooled; empty: it has none; None: version 1 did not say.
+        records, notes: how many records, and of them events, the spool has taken with this one; None: an older version
+            does not say.
+        begins_group: everything before this frame was fsynced before this frame was written.
+        version: of the segment.
     """
 
     end: int
@@ -59,6 +71,10 @@ class Record(NamedTuple):
     dialect: str | None
     raw: bytes
     post_id: str | None
+    records: int | None = None
+    notes: int | None = None
+    begins_group: bool = False
+    version: int = VERSION
 
 
 class Header(NamedTuple):
@@ -69,12 +85,20 @@ class Header(NamedTuple):
         source_id: the source's short name.
         first_record: how many records the spool took before this segment.
         first_note: how many of them were events (their older name stays on disk).
+        marker: stands before each record's frame; empty in older versions.
+        replayable: the source yields again what comes after a cursor, so that what is cut off is not lost.
+        began_ms: when the segment was made, epoch milliseconds; 0: an older version does not say.
+        version: of the format.
     """
 
     source: str
     source_id: str
     first_record: int
     first_note: int
+    marker: bytes = b""
+    replayable: bool = False
+    began_ms: int = 0
+    version: int = VERSION
 
 
 def segment_path(directory: Path, number: int) -> Path:
@@ -88,31 +112,29 @@ def segment_numbers(directory: Path) -> list[int]:
 
 
 def encode_header(header: Header) -> bytes:
-    """The bytes that a segment begins with."""
-    return MAGIC + _frame(json.dumps(header._asdict()).encode())
+    """The bytes that a segment of the current version begins with."""
+    said = {**header._asdict(), "marker": header.marker.hex()}
+    del said["version"]
+    return MAGIC + _frame(json.dumps(said).encode())
 
 
-def encode_record(
-    kind: int, received_at: int, cursor: str, dialect: str | None, raw: bytes, post_id: str = ""
-) -> bytes:
-    """One frame.
+def encode_record(record: Record, marker: bytes) -> bytes:
+    """One frame. `end` and `version` are not in it.
 
     Raises:
         KeyError: an unknown dialect.
     """
-    name, key = cursor.encode(), post_id.encode()
-    head = _RECORD.pack(received_at, kind, _DIALECT_CODES[dialect], len(name), len(key))
-    return _frame(head + name + key + raw)
-
-
-def is_current(path: Path) -> bool:
-    """Whether records can be added to the segment: an older version's are only read."""
-    with path.open("rb") as file:
-        return file.read(len(MAGIC)) == MAGIC
+    name, key = record.cursor.encode(), (record.post_id or "").encode()
+    kind = record.kind | (GROUP if record.begins_group else 0)
+    dialect = _DIALECT_CODES[record.dialect]
+    counts = record.records or 0, record.notes or 0
+    return marker + _frame(
+        _RECORD.pack(record.received_at, *counts, kind, dialect, len(name), len(key)) + name + key + record.raw
+    )
 
 
 def _frame(payload: bytes) -> bytes:
-    return _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+    return FRAME.pack(len(payload), zlib.crc32(payload)) + payload
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -130,65 +152,65 @@ def read_header(path: Path) -> tuple[Header, int]:
     """
     with path.open("rb") as file:
         start = file.read(HEADER_BYTES)
-    if not start.startswith((MAGIC, MAGIC_1)):
-        raise SpoolCorrupt(f"{path}@0: not a segment of the spool")
-    payload, end = _payload(start, len(MAGIC))
-    if payload is None:
-        raise SpoolCorrupt(f"{path}@{len(MAGIC)}: the header is not whole")
+    version = _VERSIONS.get(start[: len(MAGIC)])
+    payload = None if version is None else _header_payload(start)
+    if version is None or payload is None:
+        raise SpoolCorrupt(
+            f"{path}@0: the segment's header is damaged: put the file back from a copy, or move it out of the spool; "
+            "then what was not yet published of it is lost, and the next start lists the gap"
+        )
     found = json.loads(payload)
-    source_id = found["source_id"] if "source_id" in found else found["slug"]  # its name in version 1
-    return Header(found["source"], source_id, found["first_record"], found["first_note"]), end
+    source, source_id = found["source"], found["source_id"] if "source_id" in found else found["slug"]  # version 1's
+    header = Header(source, source_id, found["first_record"], found["first_note"], version=version)
+    if version < VERSION:
+        header = header._replace(replayable=_is_replayable(source))
+    else:
+        marker = bytes.fromhex(found["marker"])
+        header = header._replace(marker=marker, replayable=found["replayable"], began_ms=found["began_ms"])
+    return header, len(MAGIC) + FRAME.size + len(payload)
 
 
-def _payload(buffer: bytes, at: int) -> tuple[bytes | None, int]:
-    """The payload of the frame at `at`, and where the frame ends; no payload where it is cut off or damaged."""
-    if at + _FRAME.size > len(buffer):
-        return None, at
-    length, crc = _FRAME.unpack_from(buffer, at)
-    if not length:  # no frame is empty, but a power cut leaves zeros, and zero is the checksum of nothing
-        return None, at
-    end = at + _FRAME.size + length
-    if length > MAX_FRAME_BYTES or end > len(buffer):
-        return None, end
-    payload = buffer[at + _FRAME.size : end]
-    return (payload, end) if zlib.crc32(payload) == crc else (None, at)
+def _header_payload(start: bytes) -> bytes | None:
+    if len(start) < len(MAGIC) + FRAME.size:
+        return None
+    length, crc = FRAME.unpack_from(start, len(MAGIC))
+    payload = start[len(MAGIC) + FRAME.size :][:length]
+    return payload if len(payload) == length and zlib.crc32(payload) == crc else None
 
 
-def read_records(path: Path, start: int, limit: int | None = None) -> Iterator[Record]:
-    """Yields the whole records between two byte offsets, in order; ends quietly at the first frame that is not whole.
+def _is_replayable(source: str) -> bool:
+    """Whether all sources of an older segment are: it does not say."""
+    return {each.kind for each in read_stored(source)} <= {FILE, SIMULATOR}
 
-    The caller compares the last `end` with `limit` to learn whether all were whole.
+
+def decode_record(version: int, end: int, payload: bytes) -> Record:
+    """The record of a whole frame's payload.
+
+    Raises:
+        struct.error, UnicodeDecodeError, KeyError: we don't write such records.
     """
-    with path.open("rb") as file:
-        decode = _record if file.read(len(MAGIC)) == MAGIC else _record_1
-        file.seek(start)
-        base, buffer, at, want = start, b"", 0, READ_BYTES
-        while True:
-            payload, end = _payload(buffer, at)
-            if payload is not None:
-                yield decode(base + end, payload)
-                at = end
-                continue
-            if limit is not None and base + at >= limit:
-                return
-            want = max(READ_BYTES, min(end, at + MAX_FRAME_BYTES) - at)
-            room = want if limit is None else min(want, limit - base - len(buffer))
-            more = file.read(room) if room > 0 else b""
-            if not more:
-                return
-            base, buffer, at = base + at, buffer[at:] + more, 0
+    return {3: _record, 2: _record_2, 1: _record_1}[version](end, payload)
 
 
 def _record(end: int, payload: bytes) -> Record:
-    received_at, kind, dialect, cursor_length, id_length = _RECORD.unpack_from(payload)
+    received_at, records, notes, kind, dialect, cursor_length, id_length = _RECORD.unpack_from(payload)
     after_cursor = _RECORD.size + cursor_length
     cursor, body = payload[_RECORD.size : after_cursor].decode(), after_cursor + id_length
+    post_id, is_group = payload[after_cursor:body].decode(), bool(kind & GROUP)
+    known, raw = _DIALECTS[dialect], payload[body:]
+    return Record(end, kind & ~GROUP, received_at, cursor, known, raw, post_id, records, notes, is_group)
+
+
+def _record_2(end: int, payload: bytes) -> Record:
+    received_at, kind, dialect, cursor_length, id_length = _RECORD_2.unpack_from(payload)
+    after_cursor = _RECORD_2.size + cursor_length
+    cursor, body = payload[_RECORD_2.size : after_cursor].decode(), after_cursor + id_length
     post_id = payload[after_cursor:body].decode()
-    return Record(end, kind, received_at, cursor, _DIALECTS[dialect], payload[body:], post_id)
+    return Record(end, kind, received_at, cursor, _DIALECTS[dialect], payload[body:], post_id, version=2)
 
 
 def _record_1(end: int, payload: bytes) -> Record:
     received_at, kind, dialect, length = _RECORD_1.unpack_from(payload)
     body = _RECORD_1.size + length
     cursor = payload[_RECORD_1.size : body].decode()
-    return Record(end, kind, received_at, cursor, _DIALECTS[dialect], payload[body:], None)
+    return Record(end, kind, received_at, cursor, _DIALECTS[dialect], payload[body:], None, version=1)

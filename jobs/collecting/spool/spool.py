@@ -6,6 +6,7 @@ It is the raw archive too: acknowledged segments stay until their disk space is 
 import json
 import logging
 import os
+import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -13,9 +14,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from collecting.source_api import Line
-from collecting.spool import segments
+from collecting.spool import reading, segments
 from collecting.spool.archive import Archive
-from collecting.spool.segments import Header, Record, SpoolCorrupt
+from collecting.spool.reading import Item
+from collecting.spool.recovery import recover
+from collecting.spool.segments import CURSOR_ONLY, EVENT, LINE, VERSION, Header, Record
 from contract.files import ASIDE_SUFFIX, fsync_directory, make_directory, write_atomically
 from contract.spool import lock
 from contract.spool.position import NOWHERE, Position, read_acked, write_acked
@@ -47,7 +50,7 @@ class Spool:
 
         Raises:
             LockHeld: another process holds it.
-            SpoolCorrupt: a segment other than the last is not readable.
+            SpoolCorrupt: the header of the newest segment is damaged.
         """
         make_directory(directory)
         self.directory = directory
@@ -64,7 +67,7 @@ class Spool:
         self._io = threading.Lock()  # one write and fsync at a time, in order
         self._file_descriptor = -1
         self._header: Header | None = None
-        self._next_header = ("", "")  # address and source_id of the source whose lines come next
+        self._next_header = ("", "", False)  # address, source_id, replayable of the source whose lines come next
         self._last_cursor: str | None = None  # of that source
         self._pending_cursor: str | None = None  # a later one that is not written yet
         self._write_cursor_at_s = 0.0
@@ -81,12 +84,18 @@ class Spool:
 
     # -- the writer's side
 
-    def begin(self, source: str, source_id: str) -> str | None:
-        """Names the source whose lines come next; returns the cursor to resume from (None: from the beginning)."""
+    def begin(self, source: str, source_id: str, *, replayable: bool = False) -> str | None:
+        """Names the source whose lines come next; returns the cursor to resume from (None: from the beginning).
+
+        Args:
+            source: its address.
+            source_id: its short name.
+            replayable: it yields again what comes after a cursor.
+        """
         if self._next_header[1] != source_id:
             self._write_cursor()
             self._last_cursor = None
-        self._next_header = (source, source_id)
+        self._next_header = (source, source_id, replayable)
         if self._last_cursor is None:
             self._last_cursor = self._archive.find_cursor(source_id)
         return self._last_cursor
@@ -99,7 +108,7 @@ class Spool:
         """
         if line.post_id is None:
             line = line._replace(post_id=post_key(line.dialect, line.raw))
-        self._append(segments.LINE, line, received_at)
+        self._append(LINE, line, received_at)
 
     def append_event(self, event: dict[str, object], received_at: int, cursor: str | None = None) -> None:
         """Takes an event of the collector's own (docs/contracts.md); the source resumes from `cursor` after it.
@@ -109,7 +118,7 @@ class Spool:
         """
         raw = json.dumps({"hashtide": event}).encode()
         self._append(
-            segments.EVENT,
+            EVENT,
             Line(cursor or self._pending_cursor or self._last_cursor or "", raw, "hashtide"),
             received_at,
         )
@@ -127,20 +136,24 @@ class Spool:
     def _write_cursor(self) -> None:
         if self._pending_cursor is not None:
             self._write_cursor_at_s = time.monotonic() + CURSOR_INTERVAL_S
-            self._append(segments.CURSOR_ONLY, Line(self._pending_cursor, b"", None), 0)
+            self._append(CURSOR_ONLY, Line(self._pending_cursor, b"", None), 0)
 
     def _append(self, kind: int, line: Line, received_at: int) -> None:
-        frame = segments.encode_record(kind, received_at, line.cursor, line.dialect, line.raw, line.post_id or "")
         if self._must_roll():
             self._roll()
         with self._moved:
             if self._broken:
                 raise self._broken
+            segment, offset, records, notes = self._written
+            records, notes = records + (kind != CURSOR_ONLY), notes + (kind == EVENT)
+            record = Record(
+                0, kind, received_at, line.cursor, line.dialect, line.raw, line.post_id, records, notes,
+                begins_group=not self._buffer,
+            )  # fmt: skip
+            frame = segments.encode_record(record, self._header.marker if self._header else b"")
             self._buffer.append(frame)
             self._buffer_bytes += len(frame)
-            segment, offset, records, notes = self._written
-            counts = kind != segments.CURSOR_ONLY
-            self._written = Position(segment, offset + len(frame), records + counts, notes + (kind == segments.EVENT))
+            self._written = Position(segment, offset + len(frame), records, notes)
             overflow = self._buffer_bytes > BUFFER_BYTES
         self._last_cursor = line.cursor or None
         self._pending_cursor = None
@@ -148,18 +161,19 @@ class Spool:
             self.sync()
 
     def _must_roll(self) -> bool:
-        source, source_id = self._next_header
         header = self._header
         return (
             header is None
-            or (header.source, header.source_id) != (source, source_id)
+            or (header.source, header.source_id, header.replayable) != self._next_header
             or self._written.offset >= self._segment_bytes
         )
 
     def _roll(self) -> None:
         self.sync()
         number = self._written.segment + 1
-        header = Header(*self._next_header, self._written.records, self._written.notes)
+        source, source_id, replayable = self._next_header
+        counts = self._written.records, self._written.notes
+        header = Header(source, source_id, *counts, secrets.token_bytes(4), replayable, int(time.time() * 1000))
         start = segments.encode_header(header)
         with self._io:
             if self._file_descriptor >= 0:
@@ -239,29 +253,16 @@ class Spool:
         with self._moved:
             return self._moved.wait_for(lambda: self._durable.records > after.records, timeout_s)
 
-    def read(self, after: Position) -> Iterator[tuple[Position, str, Record]]:
+    def read(self, after: Position) -> Iterator[Item]:
         """Yields each durable record after `after`, in order: the position after it, its source's id, the record.
 
-        Ends at what was durable when it began to read the last segment; call it again from the last position.
+        Where records are lost, a gap event comes instead. Ends at what was durable when it was called; call it again
+        from the last position.
 
         Raises:
-            SpoolCorrupt: a record that was durable is not whole any more.
+            SpoolCorrupt: a segment's header is not whole, or too much is damaged.
         """
-        durable = self.durable
-        records, notes = after.records, after.notes
-        for number in [n for n in self._archive.numbers if after.segment <= n <= durable.segment]:
-            path = self._archive.path(number)
-            header, first = segments.read_header(path)
-            offset = max(first, after.offset) if number == after.segment else first
-            limit = durable.offset if number == durable.segment else path.stat().st_size
-            for record in segments.read_records(path, offset, limit):
-                offset = record.end
-                if record.kind == segments.CURSOR_ONLY:
-                    continue
-                records, notes = records + 1, notes + (record.kind == segments.EVENT)
-                yield Position(number, offset, records, notes), header.source_id, record
-            if offset != limit:
-                raise SpoolCorrupt(f"{path}@{offset}: a record that was whole is damaged")
+        return reading.read(self._archive, after, self.durable)
 
     def save_acked(self, position: Position) -> None:
         """Keeps the position up to which the broker has acknowledged everything; removes old segments if necessary."""
@@ -297,22 +298,22 @@ class Spool:
             return
         newest = self._archive.numbers[-1]
         path = self._archive.path(newest)
-        header, end = segments.read_header(path)
-        self._header = header if segments.is_current(path) else None  # else the next record begins a new segment
-        self._next_header = (header.source, header.source_id)
-        count, notes = header.first_record, header.first_note
-        for record in segments.read_records(path, end):
-            end, notes = record.end, notes + (record.kind == segments.EVENT)
-            count += record.kind != segments.CURSOR_ONLY
-            self._last_cursor = record.cursor or None
-        torn = self._archive.size(newest) - end
+        found = recover(path, newest, read_acked(self.directory) or NOWHERE)
+        header, end = found.header, found.end
+        self._header = header if header.version == VERSION else None  # else the next record begins a new segment
+        self._next_header = (header.source, header.source_id, header.replayable)
+        self._last_cursor = found.cursor
         self._file_descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        if torn:
-            log.warning("%s@%d: cutting %d bytes that a crash left half-written", path, end, torn)
-            os.ftruncate(self._file_descriptor, end)
+        if end.offset < self._archive.size(newest):
+            os.ftruncate(self._file_descriptor, end.offset)
         os.fsync(self._file_descriptor)
-        self._archive.resize(newest, end)
-        self._written = self._durable = Position(newest, end, count, notes)
+        self._archive.resize(newest, end.offset)
+        self._written = self._durable = end
+        if found.has_unnumbered_loss:
+            self._roll()
+        if found.cursor_before is not None:
+            self._append(CURSOR_ONLY, Line(found.cursor_before, b"", None), 0)
+            self.sync()
 
     def _load_acked(self) -> Position:
         oldest = next(iter(self._archive.numbers), 0)
@@ -324,7 +325,9 @@ class Spool:
             # Before the first new line: it would take a place that counts as acknowledged.
             write_acked(self.directory, self._durable)
             return self._durable
-        return acked if acked.segment >= oldest else self._archive.start_of(oldest)
+        start = self._archive.start_of(oldest)
+        # Behind a segment that somebody has moved away reading begins where it ended: what is missing is a gap.
+        return acked if acked.segment >= oldest or acked.records < start.records else start
 
     def close(self) -> None:
         """Syncs, and frees the lock."""

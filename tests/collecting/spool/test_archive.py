@@ -4,7 +4,16 @@ import threading
 from pathlib import Path
 
 from collecting.spool.archive import Archive
-from collecting.spool.segments import CURSOR_ONLY, EVENT, LINE, Header, encode_header, encode_record, segment_path
+from collecting.spool.segments import (
+    CURSOR_ONLY,
+    EVENT,
+    LINE,
+    Header,
+    Record,
+    encode_header,
+    encode_record,
+    segment_path,
+)
 from contract.spool.position import NOWHERE, Position
 
 
@@ -12,7 +21,7 @@ def write_segment(directory: Path, number: int, source_id: str, *records: tuple[
     """A segment with records of (kind, cursor); its size."""
     content = encode_header(Header("address", source_id, 10 * number, number))
     for kind, cursor in records:
-        content += encode_record(kind, 0, cursor, None, cursor.encode())
+        content += encode_record(Record(0, kind, 0, cursor, None, cursor.encode(), ""), b"")
     segment_path(directory, number).write_bytes(content)
     return len(content)
 

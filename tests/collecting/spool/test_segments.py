@@ -9,21 +9,22 @@ import pytest
 
 from collecting.source_api import Line
 from collecting.spool import segments
+from collecting.spool.scan import read_records
 from collecting.spool.segments import (
     EVENT,
     LINE,
     Header,
+    Record,
     SpoolCorrupt,
     encode_header,
     encode_record,
     read_header,
-    read_records,
     segment_path,
 )
 from collecting.spool.spool import Spool
 from contract.spool.position import NOWHERE
 
-HEADER = Header("file:a", "file-a-1", 100, 3)
+HEADER = Header("file:a", "file-a-1", 100, 3, b"\1\2\3\4", True, 1_700_000_000_000)
 RECORDS = [
     (LINE, 1_700_000_000_000, "0:1:5", None, b"plain", ""),
     (LINE, 1, "0:2:5", "x", b"", "x:1"),
@@ -34,7 +35,7 @@ RECORDS = [
 
 
 def written(path: Path) -> bytes:
-    content = encode_header(HEADER) + b"".join(encode_record(*record) for record in RECORDS)
+    content = encode_header(HEADER) + b"".join(encode_record(Record(0, *record), HEADER.marker) for record in RECORDS)
     path.write_bytes(content)
     return content
 
@@ -44,7 +45,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     header, start = read_header(tmp_path / "s")
     records = list(read_records(tmp_path / "s", start))
     assert header == HEADER
-    assert [tuple(record[1:]) for record in records] == RECORDS
+    assert [tuple(record[1:7]) for record in records] == RECORDS
     assert records[-1].end == size
 
 
@@ -64,8 +65,8 @@ def version_1(number: int) -> bytes:
 def test_a_segment_of_the_version_before_is_read_and_says_nothing_of_identity(tmp_path: Path) -> None:
     (tmp_path / "s").write_bytes(version_1(5))
     header, start = read_header(tmp_path / "s")
-    assert header == Header("file:a", "file-a-1", 5, 0)
-    found = [tuple(record[1:]) for record in read_records(tmp_path / "s", start)]
+    assert header == Header("file:a", "file-a-1", 5, 0, replayable=True, version=1)
+    found = [tuple(record[1:7]) for record in read_records(tmp_path / "s", start)]
     assert found == [(LINE, 7, "5", "x", b'{"id":5}', None), (LINE, 7, "6", "x", b'{"id":6}', None)]
 
 
@@ -93,7 +94,7 @@ def test_reading_begins_after_any_record_and_ends_at_any(tmp_path: Path) -> None
     for first in range(len(ends)):
         for last in range(first, len(ends)):
             found = list(read_records(tmp_path / "s", ends[first], ends[last]))
-            assert [tuple(record[1:]) for record in found] == RECORDS[first:last]
+            assert [tuple(record[1:7]) for record in found] == RECORDS[first:last]
 
 
 def test_a_torn_tail_is_not_read_wherever_it_was_torn(tmp_path: Path) -> None:
@@ -105,15 +106,16 @@ def test_a_torn_tail_is_not_read_wherever_it_was_torn(tmp_path: Path) -> None:
         assert [record.end for record in read_records(tmp_path / "s", start)] == ends[:-1]
 
 
-def test_a_changed_byte_ends_the_reading_before_its_record(tmp_path: Path) -> None:
+def test_a_changed_byte_costs_its_record_alone(tmp_path: Path) -> None:
     content = bytearray(written(tmp_path / "s"))
     _, start = read_header(tmp_path / "s")
     ends = [record.end for record in read_records(tmp_path / "s", start)]
-    for place in (ends[0], ends[0] + 5, ends[0] + 9, ends[1] - 1):  # length, checksum, head and body of the second
+    # Marker, length, checksum, head and body of the second.
+    for place in (ends[0], ends[0] + 4, ends[0] + 7, ends[0] + 9, ends[0] + 13, ends[1] - 1):
         damaged = bytearray(content)
         damaged[place] ^= 0x40
         (tmp_path / "s").write_bytes(damaged)
-        assert [record.end for record in read_records(tmp_path / "s", start)] == ends[:1]
+        assert [record.end for record in read_records(tmp_path / "s", start)] == [ends[0], *ends[2:]]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ def test_a_changed_byte_ends_the_reading_before_its_record(tmp_path: Path) -> No
         b"HTSPOOL",
         b"HTSPOOL1",
         b"HTSPOOL2",
-        b"HTSPOOL3\x05\0\0\0abcde",
+        b"HTSPOOL4\x05\0\0\0abcde",
         b"something else entirely",
         b"HTSPOOL1\x05\0\0\0abcdefghi",
     ],
@@ -136,7 +138,7 @@ def test_a_file_without_a_whole_header_is_refused(tmp_path: Path, content: bytes
 
 def test_a_dialect_that_nobody_knows_is_refused() -> None:
     with pytest.raises(KeyError):
-        encode_record(LINE, 0, "", "rumour", b"")
+        encode_record(Record(0, LINE, 0, "", "rumour", b"", ""), b"")
 
 
 def test_other_files_in_the_folder_are_no_segments(tmp_path: Path) -> None:

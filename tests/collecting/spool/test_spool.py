@@ -164,21 +164,11 @@ def test_a_crash_right_after_a_segment_was_made_keeps_the_cursor(opened: Opener)
     first = next(position for position, _, _ in spool.read(NOWHERE) if position.segment == number)
     last_before = first.records - 2
     spool.close()
-    frame = 8 + 12 + len(f"c{first.records - 1}") + len(b"%d " % (first.records - 1)) + 1000
+    frame = 4 + 8 + 26 + len(f"c{first.records - 1}") + len(b"%d " % (first.records - 1)) + 1000
     segment_path(spool.directory, number).write_bytes(header[: first.offset - frame])
     again = opened(budget_bytes=80_000)
     assert again.begin("file:a", "a") == f"c{last_before}"
     assert numbers_in(again) == list(range(last_before + 1))
-
-
-def test_damage_in_the_middle_is_said_and_not_skipped(opened: Opener) -> None:
-    spool = opened(budget_bytes=80_000)
-    put(spool, range(40), size=1000)
-    content = bytearray(segment_path(spool.directory, 1).read_bytes())
-    content[len(content) // 2] ^= 1
-    segment_path(spool.directory, 1).write_bytes(content)
-    with pytest.raises(SpoolCorrupt, match=r"000000000001.seg@\d+: a record that was whole is damaged"):
-        numbers_in(spool)
 
 
 def test_a_second_collector_is_refused_with_the_holder_of_the_spool(opened: Opener) -> None:
