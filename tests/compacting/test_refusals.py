@@ -107,6 +107,19 @@ def test_reposts_that_shrink_are_refused_although_the_posts_grow(database: Datab
         run(database, stream)
 
 
+@pytest.mark.parametrize(("posts", "reposts"), [(2, 1), (3, 2)])
+def test_reposts_that_grow_by_more_than_their_posts_are_refused(
+    database: Database, stream: Stream, posts: int, reposts: int
+) -> None:
+    event = Event(START, START, "hashtag", "x", "en", "tag")
+    stream.write([event, event])
+    stream.events.clear()
+    stream.write([event] * (posts - reposts) + [event._replace(is_repost=True)] * reposts)
+    run(database, stream, max_batches=1)
+    with pytest.raises(RefusedError, match=rf"posts 2 -> {posts}, reposts 0 -> {reposts}"):
+        run(database, stream)
+
+
 def test_a_count_that_shrinks_within_one_chunk_is_refused_too(database: Database, stream: Stream) -> None:
     event = Event(START, START, "hashtag", "x", "en", "tag")
     stream.write([event, event])
