@@ -85,6 +85,18 @@ def run(fast: bool, selected: list[str], *, recorded: bool = False) -> int:
     return _run_all(chosen(fast, selected, recorded=recorded), with_jars=True)
 
 
+def run_mutants(part: str) -> int:
+    """Tries the mutants of tests/mutants in a copy of the working tree.
+
+    Args:
+        part: `1/1` for all, `2/10` for the second of ten parts, `today/10` for the day's.
+
+    Returns:
+        The exit status: 0 only if each of them was caught.
+    """
+    return _run_all([Check("mutants", "tests.mutants", ("--part", part))], with_jars=True)
+
+
 def run_cluster(core_only: bool, selected: Sequence[str]) -> int:
     """Builds and starts docker-compose.yml as a project of its own, tests it, and removes what it created.
 

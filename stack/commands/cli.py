@@ -196,11 +196,19 @@ def run_checks(
     recorded: Annotated[
         bool, typer.Option("--recorded", help="Only the tests of the recorded data, ../shared/data; fails without it.")
     ] = False,
+    mutants: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PART", help="Break the product in small ways, and see tests fail: 1/1 all, 2/10, today/10 a tenth."
+        ),
+    ] = None,
     paths: Annotated[list[str] | None, typer.Argument(help="Only these tests.")] = None,
 ) -> None:
     """Run the project's checks and tests."""
     from stack.commands import checks
 
+    if mutants:
+        raise typer.Exit(checks.run_mutants(mutants))
     if cluster or cluster_core:
         raise typer.Exit(checks.run_cluster(cluster_core, paths or []))
     raise typer.Exit(checks.run(fast, paths or [], recorded=recorded))

@@ -4,9 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from stack.commands import checks
 from stack.commands.checks import STAGES, Check, Runner, Tally, chosen, read_tally
+from stack.commands.cli import app
 from stack.config.errors import StackError
 
 MARKS = ("unit", "spark", "postgres", "kafka", "flow", "cluster")
@@ -78,6 +80,12 @@ def test_the_tests_of_the_recorded_data_are_a_part_of_their_own() -> None:
 def test_chosen_paths_replace_the_stages() -> None:
     assert [check.arguments for check in chosen(False, ["tests/stack"])] == [("tests/stack",)]
     assert chosen(True, ["tests/stack"])[0].arguments == ("-m", "not flow", "tests/stack")
+
+
+def test_mutants_are_tried_instead_of_the_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = [Check("mutants", "tests.mutants", ("--part", "2/10"))]
+    monkeypatch.setattr(checks, "_run_all", lambda chosen, **_: 0 if chosen == expected else 9)
+    assert CliRunner().invoke(app, ["test", "--mutants", "2/10"]).exit_code == 0
 
 
 def test_the_last_line_is_the_tally_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
