@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from collecting.publish.cluster_id import Cluster
+from collecting.publish.identity import record_key
 from collecting.publish.producer import Headers, KafkaProducer, Producer, ProducerSettings, TooLarge, Unavailable
 from collecting.publish.window import Sent, Window
-from collecting.spool import segments
 from collecting.spool.segments import Record
 from collecting.spool.spool import Spool
 from contract.backoff import Backoff
 from contract.spool.position import Position
-from formats import post_key
 
 log = logging.getLogger(__name__)
 
@@ -214,11 +213,3 @@ class Publisher:
             self._saved = self.acked
             for ordinal in [each for each in self._too_large if each <= self.acked.records]:
                 del self._too_large[ordinal]
-
-
-def record_key(source_id: str, record: Record) -> bytes:
-    """The record's identity (docs/contracts.md): the post's own id where there is one, else the line's cursor."""
-    if record.kind == segments.EVENT:
-        return f"note:{source_id}:{record.cursor}:{record.received_at}".encode()
-    post_id = post_key(record.dialect, record.raw) if record.post_id is None else record.post_id
-    return (post_id or f"line:{source_id}:{record.cursor}").encode()

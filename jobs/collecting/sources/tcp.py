@@ -2,6 +2,7 @@
 
 import logging
 import re
+import secrets
 import socket
 import threading
 import time
@@ -29,8 +30,9 @@ class TcpSource:
     """Lines of one line server, until `stop`.
 
     A line server does not repeat lines: from the end of one connection to the beginning of the next there is a gap. The
-    cursor is `LINES@MS`: lines received so far, and when the last one came, epoch milliseconds. A last line without an
-    end is a line too.
+    cursor is `LINES@MS@SERIES`: lines received so far, when the last one came, epoch milliseconds, and a random name of
+    all that was read since there was no cursor: another machine's server of the same address sends other lines. (An
+    older version's cursor has no name yet.) A last line without an end is a line too.
 
     After the server closes the connection we connect again; with `ends`, its closing ends the source.
     """
@@ -57,6 +59,7 @@ class TcpSource:
         self._clock = clock
         self._retries = Retries(backoff)
         self._lines = 0
+        self._series = ""
         self._away_since_ms: int | None = None  # when we were last sure to miss nothing; None: never connected
 
     @classmethod
@@ -84,7 +87,8 @@ class TcpSource:
         Raises:
             SourceError: an invalid cursor.
         """
-        self._lines, self._away_since_ms = _parse_cursor(after)
+        self._lines, self._away_since_ms, series = _parse_cursor(after)
+        self._series = series or secrets.token_hex(8)
         while not stop.is_set():
             connection = self._connected(stop)
             if connection is None:
@@ -153,7 +157,7 @@ class TcpSource:
 
     @property
     def _cursor(self) -> str:
-        return f"{self._lines}@{self._away_since_ms}"
+        return f"{self._lines}@{self._away_since_ms}@{self._series}"
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
@@ -209,13 +213,13 @@ def _host_and_port(text: str) -> tuple[str, int]:
     return found[1] or found[2], int(found[3])
 
 
-def _parse_cursor(cursor: str | None) -> tuple[int, int | None]:
+def _parse_cursor(cursor: str | None) -> tuple[int, int | None, str | None]:
     if cursor is None:
-        return 0, None
-    found = re.fullmatch(r"(\d+)@(\d{1,15})", cursor)
+        return 0, None, None
+    found = re.fullmatch(r"(\d+)@(\d{1,15})(?:@([0-9a-f]{16}))?", cursor)
     if found is None:
         raise SourceError(f"source tcp: invalid cursor {cursor!r}")
-    return int(found[1]), int(found[2])
+    return int(found[1]), int(found[2]), found[3]
 
 
 def _moment(ms: int) -> datetime:

@@ -54,7 +54,8 @@ def recover(path: Path, number: int, acked: Position) -> Recovered:
     end = cuts[0] if cuts else size
     holes = [hole for hole in holes if hole.start < end]
     _report(path, size, end, holes, acked.offset)
-    before = torn[0].start if torn and torn[0] in holes else None
+    # What is read again must have the same key: in an older version's segment it has another one.
+    before = torn[0].start if torn and torn[0] in holes and header.version == VERSION else None
     return _count(path, number, end, acked, before)
 
 

@@ -1,5 +1,6 @@
 """The publisher against a real broker, and, for what a broker does not do on demand, against a scripted producer."""
 
+import hashlib
 import json
 import threading
 import time
@@ -11,9 +12,8 @@ import pytest
 from confluent_kafka import KafkaError
 
 from collecting.publish.producer import Headers, OnDelivery, ProducerSettings, TooLarge, Topic
-from collecting.publish.publisher import Publisher, record_key
+from collecting.publish.publisher import Publisher
 from collecting.source_api import Line
-from collecting.spool.segments import LINE, Record
 from collecting.spool.spool import Spool
 from contract.spool.position import NOWHERE
 from tests.brokers import Broker
@@ -33,6 +33,10 @@ def put(spool: Spool, *lines: bytes, dialect: str | None = None) -> None:
     for raw in lines:
         spool.append(Line(f"c{spool.durable.records}", raw, dialect), 1_700_000_000_123)
         spool.sync()
+
+
+def keyed(place: str, raw: bytes) -> bytes:
+    return f"{place}:{hashlib.blake2b(raw, digest_size=8).hexdigest()}".encode()
 
 
 def eventually(condition: Callable[[], bool], within_s: float = WITHIN_S) -> None:
@@ -65,15 +69,6 @@ def publish_all(spool: Spool, settings: ProducerSettings) -> None:
         eventually(lambda: publisher.acked == spool.durable)
 
 
-@pytest.mark.parametrize(("post_id", "key"), [("x:7", b"x:7"), ("", b"line:a:c"), (None, b"x:8")])
-def test_the_key_is_the_identity_that_the_spool_has_and_else_is_read_from_the_record(
-    post_id: str | None, key: bytes
-) -> None:
-    """None: the segment is of a version that did not keep it."""
-    raw = b'{"id":8,"id_str":"8","text":"a","timestamp_ms":"1700000000000"}'
-    assert record_key("a", Record(0, LINE, 1, "c", "x", raw, post_id)) == key
-
-
 def test_the_spool_keeps_each_posts_identity(spool: Spool) -> None:
     put(spool, b'{"id":7,"id_str":"7","text":"a","timestamp_ms":"1700000000000"}', b"{torn", dialect="x")
     spool.append(Line("c", b'{"id_str":"8"}', "x", "x:named by the source"), 0)
@@ -98,10 +93,10 @@ def test_a_record_has_the_key_value_and_headers_of_the_contract(spool: Spool, br
             b'{"id":7,"id_str":"7","text":"a","created_at":"Wed Aug 27 13:08:45 +0000 2008"}',
             dict([received, collector]),
         ),
-        b"line:a:c1": (b"plain text", dict([received, collector, ("dialect", b"text")])),
-        b"line:a:c2": (b"", dict([received, collector])),
-        b"line:a:c3": (b"\0\xff{not json", dict([received, collector])),
-        b"note:a:c3:99": (
+        keyed("line:a:c1", b"plain text"): (b"plain text", dict([received, collector, ("dialect", b"text")])),
+        keyed("line:a:c2", b""): (b"", dict([received, collector])),
+        keyed("line:a:c3", b"\0\xff{not json"): (b"\0\xff{not json", dict([received, collector])),
+        keyed("note:a:c3:99", b'{"hashtide": {"gap": {"why": "w"}}}'): (
             b'{"hashtide": {"gap": {"why": "w"}}}',
             {"received_at": b"99", "collector": b"hashtide", "dialect": b"hashtide"},
         ),
@@ -125,15 +120,17 @@ def test_records_of_one_key_stay_in_order(spool: Spool, broker: Broker) -> None:
 @pytest.mark.kafka
 def test_a_line_too_large_for_the_broker_becomes_a_dead_letter_marker(spool: Spool, broker: Broker) -> None:
     topic = broker.create_topic("small", configs={"max.message.bytes": "100000"})
-    put(spool, b"before", b"x" * 150_000, b"after", b"y" * 3_000_000, b"last", dialect="text")
+    lines = [b"before", b"x" * 150_000, b"after", b"y" * 3_000_000, b"last"]
+    put(spool, *lines, dialect="text")
     publish_all(spool, ProducerSettings(broker.bootstrap_servers, topic, compression=None, max_request_bytes=1_000_000))
     records = {record.key: record for record in broker.read(topic)}
-    assert set(records) == {f"line:a:c{n}".encode() for n in range(5)}
-    assert [records[b"line:a:c%d" % n].value for n in (0, 2, 4)] == [b"before", b"after", b"last"]
-    for key, size in ((b"line:a:c1", 150_000), (b"line:a:c3", 3_000_000)):
-        assert dict(records[key].headers)["dialect"] == b"hashtide"
-        note = json.loads(records[key].value)["hashtide"]["dead"]
-        assert note == {"source": "a", "cursor": key.decode()[7:], "bytes": size, "reason": "record too large"}
+    keys = [keyed(f"line:a:c{n}", raw) for n, raw in enumerate(lines)]
+    assert set(records) == set(keys)
+    assert [records[keys[n]].value for n in (0, 2, 4)] == [b"before", b"after", b"last"]
+    for n, size in ((1, 150_000), (3, 3_000_000)):
+        assert dict(records[keys[n]].headers)["dialect"] == b"hashtide"
+        note = json.loads(records[keys[n]].value)["hashtide"]["dead"]
+        assert note == {"source": "a", "cursor": f"c{n}", "bytes": size, "reason": "record too large"}
 
 
 @pytest.mark.kafka
