@@ -139,17 +139,21 @@ def test_ranges_that_are_not_confirmed_are_not_committed(
 def test_a_task_that_outlives_its_batch_leaves_nothing_in_the_next_attempt(
     spark: SparkSession, tmp_path: Path, log: CountLogWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first attempt fails before its commit; its folder is where such a task would still write."""
+    """It still writes into the folder of its own attempt, which failed before the commit."""
 
     def refuse(_ranges: list[OffsetRange]) -> Confirmed:
         raise LeaderChanged
 
-    with monkeypatch.context() as patched:
-        patched.setattr(log, "_confirm", refuse)
-        with pytest.raises(LeaderChanged):
-            log.write(rows(spark), 0)
+    def zombie_writes(ranges: list[OffsetRange]) -> Confirmed:
+        left.mkdir(exist_ok=True)
+        (left / "part-of-a-zombie.parquet").write_text("")
+        return Confirmed("", ranges)
+
+    monkeypatch.setattr(log, "_confirm", refuse)
+    with pytest.raises(LeaderChanged):
+        log.write(rows(spark), 0)
     (left,) = (tmp_path / "counts" / "generation=3" / "_aside").glob("batch=0-*")
-    (left / "part-of-a-zombie.parquet").write_text("")
+    monkeypatch.setattr(log, "_confirm", zombie_writes)
     log.write(rows(spark), 0)
     newest = log.newest()
     assert newest is not None
