@@ -87,3 +87,7 @@ def test_an_unusable_kafka_file_is_a_wrong_argument_and_its_values_stay_secret(
 def test_the_code_version_is_the_projects() -> None:
     project = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())
     assert project["project"]["version"] == VERSION
+
+
+def test_the_dedup_window_is_one_of_the_counting_rules() -> None:
+    assert parse_arguments([*NEEDED, "--dedup-window-min", "7"]).rules.dedup_window_min == 7
