@@ -251,7 +251,8 @@ def test_the_checks_find_what_is_wrong(database: Database, stream: Stream) -> No
         "hours_equal_buckets": "delete from count_bucket where metric = 'hashtag'",
         "days_equal_hours": "update count_day set posts = posts + 1 where metric = 'word'",
         "ledger_is_whole": "update batch_ledger set records = records + 1",
-        "books_balance": "update count_day set posts = posts + 1000 where metric = 'post'",
+        "books_balance": "update count_day set posts = posts + 1 + (select duplicates from books where generation = 1) "
+        "where ctid = (select ctid from count_day where metric = 'post' limit 1)",  # one more than was read
         "said_gaps_are_listed": "delete from collection_gap where notes = 0",
         "spellings_fit_hashtags": "delete from count_hour where metric = 'spelling'",
         "terms_within_posts": "update count_hour set posts = posts + 1000 where metric = 'word'",
