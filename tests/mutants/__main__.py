@@ -1,6 +1,7 @@
 """Tries mutants in a copy of the working tree: `python -m tests.mutants [--part N/M | --part today/M] [--only TEXT]`.
 
-Exit status 1 if one survives (its tests pass all the same), if it is stale, or if its tests fail without it.
+Exit status 1 if one survives (its tests pass all the same) or takes too long, if it is stale, or if its tests fail
+without it.
 """
 
 import argparse
@@ -17,8 +18,8 @@ from pathlib import Path
 from stack.toolchain import default_dir
 from tests.mutants.table import CHECKOUT, Mutant, Stale, check, mutants
 
-LIMIT_S = 240.0
-"""Of one mutant's tests; those that take longer than that with it are taken for failed."""
+LIMIT_S = 400.0
+"""Of one mutant's tests. Past it nothing is known: a test that hangs with it, or a machine that is busy."""
 
 PASSED, FAILED, CUT_OFF = 0, 1, -1
 
@@ -84,12 +85,12 @@ def try_one(folder: Path, mutant: Mutant) -> bool:
         status, output = run_tests(folder, mutant.tests, LIMIT_S)
     finally:
         path.write_text(text, "utf-8")
-    words = {PASSED: "SURVIVED", FAILED: "caught", CUT_OFF: "caught (by the time limit)"}
+    words = {PASSED: "SURVIVED", FAILED: "caught", CUT_OFF: "TIME UP"}
     verdict = words.get(status, f"BROKEN (pytest's status {status})")
     say(f"{verdict:8} {time.monotonic() - began:6.1f} s  {mutant.breaks}")
     if status not in words:
         say(output)
-    return status in (FAILED, CUT_OFF)
+    return status == FAILED
 
 
 def run_tests(folder: Path, tests: Sequence[str], limit_s: float) -> tuple[int, str]:
