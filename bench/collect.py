@@ -101,9 +101,10 @@ def spool_all(path: Path, directory: Path) -> None:
 
 def publish_all(directory: Path, settings: ProducerSettings) -> None:
     """Spool → acknowledged, what is already in the spool."""
+    for name in ("acked.json", "cluster"):  # of the last run, which was into another topic
+        (directory / name).unlink(missing_ok=True)
     spool = Spool(directory, budget_bytes=BUDGET_BYTES)
     publisher, stop = Publisher(spool, settings), threading.Event()
-    publisher.acked = publisher.acked._replace(segment=1, offset=0, records=0, notes=0)
     running = threading.Thread(target=publisher.run, args=(stop,))
     running.start()
     while publisher.acked.records < spool.durable.records:

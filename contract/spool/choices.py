@@ -1,9 +1,10 @@
-"""What is decided once for a spool's life: what `auto` stands for (auto.json), and its Kafka cluster (cluster)."""
+"""What is decided once for a spool's life: what `auto` stands for (auto.json), its cluster and topic (cluster)."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 from contract.files import write_atomically
 
@@ -28,19 +29,39 @@ def write_auto(directory: Path, kind: str) -> None:
     write_atomically(directory / "auto.json", json.dumps({"chosen": kind}), durably=True)
 
 
-def cluster_path(directory: Path) -> Path:
-    """The file that says which cluster the spool belongs to: whoever means to move it removes it."""
+class Target(NamedTuple):
+    """What a spool is published to.
+
+    Attributes:
+        cluster_id: of the Kafka cluster.
+        topic_id: of the topic's incarnation; None: not known (an older version's file, or an older broker).
+    """
+
+    cluster_id: str
+    topic_id: str | None
+
+
+def target_path(directory: Path) -> Path:
+    """The file that says which cluster and topic the spool belongs to: whoever means to move it removes it."""
     return directory / "cluster"
 
 
-def read_cluster_id(directory: Path) -> str | None:
-    """Id of the Kafka cluster that the spool is published to; None before the first connection."""
+def read_target(directory: Path) -> Target | None:
+    """What the spool is published to; None before the first connection.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
     try:
-        return cluster_path(directory).read_text().strip()
+        cluster_id, *topic_id = target_path(directory).read_text().split()
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        path = target_path(directory)
+        raise ValueError(f"{path} is damaged: remove it, and the spool belongs to where it is sent next") from error
+    return Target(cluster_id, topic_id[0] if topic_id else None)
 
 
-def write_cluster_id(directory: Path, cluster_id: str) -> None:
-    """Binds the spool to a cluster, durably."""
-    write_atomically(cluster_path(directory), f"{cluster_id}\n", durably=True)
+def write_target(directory: Path, target: Target) -> None:
+    """Binds the spool to a cluster and a topic, durably."""
+    write_atomically(target_path(directory), "".join(f"{each}\n" for each in target if each), durably=True)

@@ -1,12 +1,16 @@
-"""A point in the spool. SPOOL/acked.json: the one up to which Kafka has acknowledged everything."""
+"""A point in the spool. SPOOL/acked.json: the one up to which the topic has everything, and what its log was then."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from contract.files import write_atomically
+from contract.topic_log import Ends, LogEnd
+
+MOST_MARKS = 40  # some 2^20 of them apart: half a second each, about six days of publishing
 
 
 class Position(NamedTuple):
@@ -28,24 +32,85 @@ class Position(NamedTuple):
 NOWHERE = Position(0, 0, 0, 0)
 
 
-def read_acked(directory: Path) -> Position | None:
-    """The acknowledged position; None before the first acknowledgement.
+class Mark(NamedTuple):
+    """A moment at which the topic was seen to hold everything up to a position.
+
+    Attributes:
+        number: 1, 2, 3, …
+        ends: of the topic's log at that moment.
+    """
+
+    number: int
+    position: Position
+    ends: Ends
+
+
+@dataclass(frozen=True)
+class Acked:
+    """Up to where the topic has everything.
+
+    Attributes:
+        marks: earlier moments and the newest one, oldest first. They get sparser with their age: if the topic loses
+            what came after the n-th last one, there is one that is at most four times as old. The position may lie
+            behind the newest one.
+    """
+
+    position: Position
+    marks: tuple[Mark, ...] = ()
+
+    @property
+    def ends(self) -> Ends:
+        """How far the topic's log reached at the newest mark."""
+        return self.marks[-1].ends if self.marks else {}
+
+    def marked(self, position: Position, ends: Ends) -> Acked:
+        """The topic holds everything up to the position: a new mark, and the old ones thinned."""
+        number = self.marks[-1].number + 1 if self.marks else 1
+        # Of the multiples of each power of two the last two: n & -n is the largest one that divides n.
+        kept = [each for each in self.marks if number - each.number < 2 * (each.number & -each.number)]
+        return Acked(position, (*kept, Mark(number, position, ends))[-MOST_MARKS:])
+
+    def back_to(self, position: Position) -> Acked:
+        """Only what lies before or at the position."""
+        return Acked(position, tuple(each for each in self.marks if each.position.records <= position.records))
+
+    def kept_from(self, marks: int) -> Position:
+        """The position of the oldest of the last so many marks: what came after it may have to be sent again."""
+        recent = (each for each in self.marks if self.marks[-1].number - each.number <= marks)
+        oldest = next(recent, None)
+        return min(oldest.position, self.position) if oldest else self.position
+
+
+def read_acked(directory: Path) -> Acked | None:
+    """What was acknowledged; None before the first connection. Older versions kept no marks.
 
     Raises:
         ValueError: the file is damaged. Only a person can say what to do: see the message.
     """
     path = directory / "acked.json"
     try:
-        return Position(**json.loads(path.read_bytes()))
+        found = json.loads(path.read_bytes())
+        marks = tuple(map(_read_mark, found.pop("marks", ())))
+        return Acked(Position(**found), marks)
     except FileNotFoundError:
         return None
-    except (TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} is damaged ({error}): put it back from a copy, or remove it; then all that the spool still holds "
             "is sent again, and what is older than the dedup window is counted twice"
         ) from error
 
 
-def write_acked(directory: Path, position: Position) -> None:
-    """Keeps the acknowledged position, durably: it is the only place that says what was sent."""
-    write_atomically(directory / "acked.json", json.dumps(position._asdict()), durably=True)
+def write_acked(directory: Path, acked: Acked) -> None:
+    """Keeps it, durably: it is the only place that says what was sent."""
+    content = {**acked.position._asdict(), "marks": [_mark_as_json(each) for each in acked.marks]}
+    write_atomically(directory / "acked.json", json.dumps(content), durably=True)
+
+
+def _mark_as_json(mark: Mark) -> dict[str, object]:
+    return {"number": mark.number, "position": mark.position, "ends": mark.ends}
+
+
+def _read_mark(found: dict[str, Any]) -> Mark:
+    ends = {int(partition): LogEnd(*end) for partition, end in found["ends"].items()}
+    return Mark(int(found["number"]), Position(*found["position"]), ends)

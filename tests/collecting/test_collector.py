@@ -17,6 +17,7 @@ from collecting.spool.segments import SpoolCorrupt
 from collecting.spool.spool import Spool
 from contract.source_address import SourceAddress
 from contract.spool.state import CollectorState
+from contract.topic_log import Ends, LogEnd, TopicLog
 from tests.collecting.repeating import WithoutRepeats
 
 Listed = Item | Exception
@@ -68,6 +69,9 @@ class ListBroker:
         if self.away:
             raise Unavailable("nobody answers")
         return Topic(1, "cluster-1")
+
+    def log(self, known: Ends) -> TopicLog:
+        return TopicLog("topic-1", {0: LogEnd(0, 0)}, dict.fromkeys(known, 0))
 
     def send(self, value: bytes, key: bytes, headers: Headers, partition: int, on_delivery: OnDelivery) -> None:  # noqa: ARG002
         self.values.append(value)

@@ -9,6 +9,10 @@ from typing import NamedTuple, Protocol
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Librdkafka
 
+from contract.kafka_client import KafkaClientConfig
+from contract.topic_log import Ends, TopicLog
+from contract.topic_log_client import LogUnknown, LogUnsupported, TopicLogClient
+
 Headers = list[tuple[str, str | bytes | None]]  # as confluent-kafka has it; ours are all bytes
 OnDelivery = Callable[[KafkaError | None, Message], None]
 # Below "kafka", so that silencing that logger silences librdkafka too.
@@ -106,6 +110,14 @@ class Producer(Protocol):
         """
         ...
 
+    def log(self, known: Ends) -> TopicLog | None:
+        """The topic's log, and how far it is the one whose ends are `known`; None where the broker can't say.
+
+        Raises:
+            LogUnknown: the broker doesn't say it now.
+        """
+        ...
+
     def send(self, value: bytes, key: bytes, headers: Headers, partition: int, on_delivery: OnDelivery) -> None:
         """Queues a record; `on_delivery` is called from `poll`, in the order of the partition's records.
 
@@ -145,8 +157,10 @@ class KafkaProducer:
         Raises:
             Unavailable: an invalid address.
         """
+        self._settings = settings
         self._topic = settings.topic
         self._timeout_s = settings.connect_timeout_s
+        self._log_client: TopicLogClient | None = None
         self.complaint: str | None = None
         try:
             self._producer = Librdkafka(settings.for_librdkafka(), logger=_log, error_cb=self._complain)
@@ -171,6 +185,25 @@ class KafkaProducer:
         if metadata.error is not None or not metadata.partitions:
             raise Unavailable(f"topic {self._topic!r} does not exist")
         return Topic(len(metadata.partitions), found.cluster_id)
+
+    def log(self, known: Ends) -> TopicLog | None:
+        """The topic's log by a client of its own: librdkafka has no call for leader epochs; see `Producer.log`."""
+        try:
+            if self._log_client is None:
+                login = KafkaClientConfig(self._settings.login)
+                servers = self._settings.bootstrap_servers
+                self._log_client = TopicLogClient(servers, login, patience_s=self._timeout_s)
+            return self._log_client.read(self._topic, known)
+        except LogUnsupported:
+            return None
+        except LogUnknown:
+            self._close_log_client()
+            raise
+
+    def _close_log_client(self) -> None:
+        if self._log_client is not None:
+            self._log_client.close()
+            self._log_client = None
 
     def _complain(self, error: KafkaError) -> None:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:  # only says that all failed
@@ -197,6 +230,7 @@ class KafkaProducer:
 
     def close(self) -> None:
         """Closes it at once, without waiting for what is in flight."""
+        self._close_log_client()
         with contextlib.suppress(KafkaException):  # it repeats its fatal error
             self._producer.purge()
             self._producer.flush(1)

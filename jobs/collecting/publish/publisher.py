@@ -8,19 +8,29 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from collecting.publish.cluster_id import Cluster
 from collecting.publish.identity import record_key
-from collecting.publish.producer import Headers, KafkaProducer, Producer, ProducerSettings, TooLarge, Unavailable
+from collecting.publish.producer import (
+    Headers,
+    KafkaProducer,
+    Producer,
+    ProducerSettings,
+    TooLarge,
+    Topic,
+    Unavailable,
+)
+from collecting.publish.progress import Progress
 from collecting.publish.window import Sent, Window
 from collecting.spool.segments import Record
 from collecting.spool.spool import Spool
 from contract.backoff import Backoff
 from contract.spool.position import Position
+from contract.topic_log_client import LogUnknown
 
 log = logging.getLogger(__name__)
 
 COLLECTOR = b"hashtide"
-SAVE_INTERVAL_S = 0.5
+LOOK_INTERVAL_S = 0.5
+IDLE_S = 10.0  # how often the topic is looked at while nothing is acknowledged
 POLL_S = 0.1
 BACKOFF = Backoff(0.5, 10.0, jitter=0.0)
 FINISH_S = 5.0
@@ -32,10 +42,9 @@ OnAcked = Callable[[str | None, int | None, int | None], None]
 
 
 class Publisher:
-    """Sends the spool's records in order, and keeps the position up to which all are acknowledged.
+    """Sends the spool's records in order, and keeps the position up to which the topic has all of them.
 
     Attributes:
-        acked: that position.
         last_error: why nothing is published at the moment, one line; None while all is well.
     """
 
@@ -47,19 +56,22 @@ class Publisher:
         on_acked: OnAcked | None = None,
     ) -> None:
         """`on_acked` is called with topic, partition and offset of each record, in the order of the spool."""
-        self.acked = spool.acked
         self.last_error: str | None = None
         self._spool = spool
         self._settings = settings
         self._connect = connect
         self._on_acked = on_acked
-        self._cluster = Cluster(spool.directory)
-        self._saved = self.acked
-        self._save_at_s = 0.0
+        self._progress = Progress(spool, settings.topic)
+        self._look_at_s = 0.0
         self._moved_at_s = 0.0  # when something was acknowledged, or there was nothing to wait for
         self._where = f"Kafka at {settings.bootstrap_servers}"
         self._too_large: dict[int, str] = {}  # records that the broker refuses for their size, by ordinal
         self._suspects_until = 0  # up to this ordinal records go one by one: their batch was refused for its size
+
+    @property
+    def acked(self) -> Position:
+        """Up to here the topic has everything, as of the last look at its log."""
+        return self._progress.confirmed
 
     def run(self, stop: threading.Event) -> None:
         """Publishes until `stop` is set. Retries any failure of Kafka, with backoff.
@@ -73,46 +85,71 @@ class Publisher:
             try:
                 self._session(stop)
             except TooLarge as error:
-                log.warning("publishing from record %d failed: %s; retrying", self.acked.records + 1, error)
-            except Unavailable as error:
+                log.warning("publishing from record %d failed: %s; retrying", self._next_ordinal, error)
+            except (LogUnknown, Unavailable) as error:
                 failures = 1 if self.acked != before else failures + 1
                 wait_s = BACKOFF.wait_s(failures)
                 self.last_error = f"{self._where}: {error}"
-                log.warning("%s; retrying from record %d in %.1f s", self.last_error, self.acked.records + 1, wait_s)
+                log.warning("%s; retrying from record %d in %.1f s", self.last_error, self._next_ordinal, wait_s)
                 stop.wait(wait_s)
-            finally:
-                self._save()
+
+    @property
+    def _next_ordinal(self) -> int:
+        """Of the first record that is not acknowledged."""
+        return self._progress.acknowledged.records + 1
 
     def _session(self, stop: threading.Event) -> None:
         """One producer's life: from the acknowledged position until `stop` or the first failure."""
         settings, suspects_until = self._settings, self._suspects_until
-        one_by_one = self.acked.records < suspects_until
+        one_by_one = self._next_ordinal <= suspects_until
         if one_by_one:
             settings = replace(settings, batch_records=1, in_flight_records=1, linger_ms=0)
         producer, window = self._connect(settings), Window(settings)
         self._moved_at_s = time.monotonic()
         try:
-            topic = producer.topic()
-            self._cluster.check(topic.cluster_id)
+            topic = self._progress.begin(producer)
             records = self._records(stop)
-            while not stop.is_set() and not (one_by_one and self.acked.records >= suspects_until):
+            while not stop.is_set() and not (one_by_one and self._next_ordinal > suspects_until):
                 self._fill(producer, topic.partitions, window, records)
                 if window:
                     self._reap(producer, window, POLL_S)
-                    if time.monotonic() - self._moved_at_s > QUIET_S:
-                        why = f" ({producer.complaint})" if producer.complaint else ""
-                        self.last_error = f"{self._where}: no acknowledgement for {QUIET_S:.0f} s{why}"
+                    self._say_if_quiet(producer)
                 else:
-                    self._save()
                     self._moved_at_s = time.monotonic()
-                    self._spool.wait_for_more(self.acked, POLL_S)
+                self._look_if_due(producer, topic, window)
+                if not window:
+                    self._spool.wait_for_more(self._progress.acknowledged, POLL_S)
             self._finish(producer, window)
+            self._look(producer, topic, window)
         finally:
             producer.close()  # what is not acknowledged is sent again
 
+    def _say_if_quiet(self, producer: Producer) -> None:
+        if time.monotonic() - self._moved_at_s > QUIET_S:
+            why = f" ({producer.complaint})" if producer.complaint else ""
+            self.last_error = f"{self._where}: no acknowledgement for {QUIET_S:.0f} s{why}"
+
+    def _look_if_due(self, producer: Producer, topic: Topic, window: Window) -> None:
+        """While records are acknowledged often, and at once when there are no more; else now and then."""
+        now_s = time.monotonic()
+        acknowledged = self._progress.acknowledged != self.acked
+        if now_s >= self._look_at_s + (0 if acknowledged else IDLE_S) or (acknowledged and not window):
+            self._look(producer, topic, window)
+
+    def _look(self, producer: Producer, topic: Topic, window: Window) -> None:
+        try:
+            self._progress.confirm(producer, topic, in_flight=bool(window))
+        except LogUnknown as error:  # the producer itself may know more, and tries again
+            self.last_error = f"{self._where}: {error}"
+        else:
+            self.last_error = self.last_error if window else None
+        self._look_at_s = time.monotonic() + LOOK_INTERVAL_S
+        for ordinal in [each for each in self._too_large if each <= self.acked.records]:
+            del self._too_large[ordinal]
+
     def _records(self, stop: threading.Event) -> Iterator[Item | None]:
         """The records after the acknowledged position; None when there are no more for the moment."""
-        position = self.acked
+        position = self._progress.acknowledged
         while not stop.is_set():
             for item in self._spool.read(position):
                 position = item[0]
@@ -161,11 +198,9 @@ class Publisher:
         producer.poll(0 if window.answered else wait_s)
         acknowledged = window.reap()
         if acknowledged:
-            self.acked, self.last_error = acknowledged[-1].position, None
+            self._progress.acknowledged, self.last_error = acknowledged[-1].position, None
             self._moved_at_s = time.monotonic()
             self._report(acknowledged)
-            if time.monotonic() >= self._save_at_s:
-                self._save()
         error = window.failure
         if isinstance(error, TooLarge):
             self._suspect(window, error)
@@ -184,7 +219,7 @@ class Publisher:
         Raises:
             Unavailable: it refuses even the dead-letter marker of a record.
         """
-        ordinal = self.acked.records + 1
+        ordinal = self._next_ordinal
         if ordinal <= self._suspects_until:
             self._replace(ordinal, error)
         self._suspects_until = max(self._suspects_until, window.last_refused())
@@ -205,11 +240,3 @@ class Publisher:
         deadline_s = time.monotonic() + FINISH_S
         while window and time.monotonic() < deadline_s:
             self._reap(producer, window, POLL_S)
-
-    def _save(self) -> None:
-        self._save_at_s = time.monotonic() + SAVE_INTERVAL_S
-        if self.acked != self._saved:
-            self._spool.save_acked(self.acked)
-            self._saved = self.acked
-            for ordinal in [each for each in self._too_large if each <= self.acked.records]:
-                del self._too_large[ordinal]

@@ -3,6 +3,7 @@
 It is the raw archive too: acknowledged segments stay until their disk space is needed (see `ARCHIVE_SHARE`).
 """
 
+import errno
 import json
 import logging
 import os
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 from collecting.source_api import Line
@@ -21,7 +23,7 @@ from collecting.spool.recovery import recover
 from collecting.spool.segments import CURSOR_ONLY, EVENT, LINE, VERSION, Header, Record
 from contract.files import ASIDE_SUFFIX, fsync_directory, make_directory, write_atomically
 from contract.spool import lock
-from contract.spool.position import NOWHERE, Position, read_acked, write_acked
+from contract.spool.position import NOWHERE, Acked, Position, read_acked, write_acked
 from formats import post_key
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,9 @@ BUFFER_BYTES = 4 * 1024 * 1024
 # The archive may fill this share of the budget; the rest is for the time when Kafka is away. Age alone removes
 # nothing: an old segment costs only disk space, and a recount wants as much of the archive as there is.
 ARCHIVE_SHARE = 0.75
+# What came after the last so many marks, half a second each while records are acknowledged, stays a little longer, if
+# the budget allows: a power cut may take it from the topic (a kernel writes to disk after 35 s at most).
+KEPT_MARKS = 120
 
 
 class Spool:
@@ -73,7 +78,7 @@ class Spool:
         self._write_cursor_at_s = 0.0
         try:
             self._recover()
-            self.acked = self._load_acked()
+            self._acked = self._load_acked()
         except BaseException:
             self._lock.close()
             raise
@@ -264,19 +269,52 @@ class Spool:
         """
         return reading.read(self._archive, after, self.durable)
 
-    def save_acked(self, position: Position) -> None:
-        """Keeps the position up to which the broker has acknowledged everything; removes old segments if necessary."""
-        write_acked(self.directory, position)
-        self.acked = position
+    @property
+    def acked(self) -> Position:
+        """Up to here the topic has everything."""
+        return self._acked.position
+
+    @property
+    def acked_with_marks(self) -> Acked:
+        """The same with what the topic's log was then and earlier."""
+        return self._acked
+
+    @property
+    def start(self) -> Position:
+        """The point before the first record that is still on disk."""
+        return self._archive.start_of(next(iter(self._archive.numbers), 0))
+
+    def save_acked(self, acked: Acked) -> None:
+        """Keeps up to where the topic has everything; removes old segments if necessary.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        try:
+            write_acked(self.directory, acked)
+        except OSError as error:
+            # What is acknowledged is only an archive. If we die now, sending continues with the oldest segment left.
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._remove_oldest(acked.position):
+                raise
+            log.warning("the disk is full: the oldest segment, all of it acknowledged, is removed")
+            write_acked(self.directory, acked)
+        self._acked = acked
         self._trim()
 
     def _trim(self) -> None:
-        limit = int(self.budget_bytes * ARCHIVE_SHARE)
+        limit, kept = int(self.budget_bytes * ARCHIVE_SHARE), self._acked.kept_from(KEPT_MARKS)
         while self.size_bytes > limit:
-            number = self._archive.numbers[0]
-            if number >= self.acked.segment:
+            spared = self._archive.numbers[0] >= kept.segment and self.size_bytes < self.budget_bytes
+            if spared or not self._remove_oldest(self.acked):
                 return
-            self._archive.remove(number)
+
+    def _remove_oldest(self, acked: Position) -> bool:
+        """Removes the oldest segment if all of it is acknowledged; false if it isn't."""
+        oldest = self._archive.numbers[0]
+        if oldest >= acked.segment:
+            return False
+        self._archive.remove(oldest)
+        return True
 
     @property
     def stop_is_requested(self) -> bool:
@@ -298,7 +336,8 @@ class Spool:
             return
         newest = self._archive.numbers[-1]
         path = self._archive.path(newest)
-        found = recover(path, newest, read_acked(self.directory) or NOWHERE)
+        acked = read_acked(self.directory)
+        found = recover(path, newest, acked.position if acked else NOWHERE)
         header, end = found.header, found.end
         self._header = header if header.version == VERSION else None  # else the next record begins a new segment
         self._next_header = (header.source, header.source_id, header.replayable)
@@ -315,19 +354,20 @@ class Spool:
             self._append(CURSOR_ONLY, Line(found.cursor_before, b"", None), 0)
             self.sync()
 
-    def _load_acked(self) -> Position:
-        oldest = next(iter(self._archive.numbers), 0)
-        acked = read_acked(self.directory)
-        if acked is None:
-            return self._archive.start_of(oldest)
-        if acked.records > self._durable.records:
-            log.warning("the spool ends at %s, before the acknowledged %s: the disk lost data", self._durable, acked)
+    def _load_acked(self) -> Acked:
+        acked = read_acked(self.directory) or Acked(self.start)
+        if acked.position.records > self._durable.records:
+            log.warning(
+                "the spool ends at %s, before the acknowledged %s: the disk lost data", self._durable, acked.position
+            )
+            acked = acked.back_to(self._durable)
             # Before the first new line: it would take a place that counts as acknowledged.
-            write_acked(self.directory, self._durable)
-            return self._durable
-        start = self._archive.start_of(oldest)
-        # Behind a segment that somebody has moved away reading begins where it ended: what is missing is a gap.
-        return acked if acked.segment >= oldest or acked.records < start.records else start
+            write_acked(self.directory, acked)
+        oldest = next(iter(self._archive.numbers), 0)
+        if acked.position.segment >= oldest or acked.position.records < self.start.records:
+            # Behind a segment that somebody has moved away reading begins where it ended: what is missing is a gap.
+            return acked
+        return replace(acked, position=self.start)
 
     def close(self) -> None:
         """Syncs, and frees the lock."""

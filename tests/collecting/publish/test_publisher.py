@@ -16,6 +16,7 @@ from collecting.publish.publisher import Publisher
 from collecting.source_api import Line
 from collecting.spool.spool import Spool
 from contract.spool.position import NOWHERE
+from contract.topic_log import Ends, LogEnd, TopicLog
 from tests.brokers import Broker
 
 WITHIN_S = 60
@@ -222,6 +223,9 @@ class ScriptedProducer:
 
     def topic(self) -> Topic:
         return Topic(1, self._cluster_id)
+
+    def log(self, known: Ends) -> TopicLog:
+        return TopicLog("topic-1", {0: LogEnd(0, 0)}, dict.fromkeys(known, 0))
 
     def send(self, value: bytes, key: bytes, headers: Headers, partition: int, on_delivery: OnDelivery) -> None:  # noqa: ARG002
         self._sent.append(value)

@@ -16,7 +16,7 @@ from collecting.spool import spool as spooling
 from collecting.spool.segments import SpoolCorrupt, segment_numbers, segment_path
 from collecting.spool.spool import Spool
 from contract.files import LockHeld
-from contract.spool.position import NOWHERE, Position
+from contract.spool.position import NOWHERE, Acked, Position
 
 BUDGET = 64 * 2**20
 Opener = Callable[..., Spool]
@@ -66,7 +66,7 @@ def test_what_the_disk_lost_of_the_acknowledged_hides_no_new_line_from_the_publi
     put(spool, range(10))
     kept = segment_path(spool.directory, 1).read_bytes()
     put(spool, range(10, 20))
-    spool.save_acked(spool.durable)
+    spool.save_acked(Acked(spool.durable))
     spool.close()
     segment_path(spool.directory, 1).write_bytes(kept)  # as a power cut may leave it
 
@@ -118,7 +118,7 @@ def test_goes_on_after_a_restart_with_cursor_counts_and_position(opened: Opener)
     spool.append_event({"gap": {"why": "w"}}, 9)
     spool.sync()
     position = [position for position, _, _ in spool.read(NOWHERE)][2]
-    spool.save_acked(position)
+    spool.save_acked(Acked(position))
     spool.close()
     again = opened()
     assert again.begin("file:a", "a") == "c4"
@@ -212,10 +212,10 @@ def test_acknowledged_segments_make_room_oldest_first_and_only_when_it_is_needed
     spool = opened(budget_bytes=80_000)
     put(spool, range(30), size=1000)
     everything = [position for position, _, _ in spool.read(NOWHERE)]
-    spool.save_acked(everything[-1])
+    spool.save_acked(Acked(everything[-1]))
     assert numbers_in(spool) == list(range(30))  # below three quarters of the budget: the archive stays
     put(spool, range(30, 80), size=1000)
-    spool.save_acked(everything[-1])
+    spool.save_acked(Acked(everything[-1]))
     assert not spool.full
     left = numbers_in(spool)
     assert left == list(range(left[0], 80))
@@ -226,7 +226,7 @@ def test_acknowledged_segments_make_room_oldest_first_and_only_when_it_is_needed
 def test_what_is_not_acknowledged_is_never_removed(opened: Opener) -> None:
     spool = opened(budget_bytes=80_000)
     put(spool, range(100), size=1000)
-    spool.save_acked(next(iter(spool.read(NOWHERE)))[0])
+    spool.save_acked(Acked(next(iter(spool.read(NOWHERE)))[0]))
     assert numbers_in(spool) == list(range(100))
 
 
@@ -235,7 +235,7 @@ def test_each_source_keeps_its_cursor_also_when_its_segments_are_gone(opened: Op
     put(spool, range(20), size=1000)
     assert spool.begin("file:b", "b") is None
     put(spool, range(100, 200), size=1000)
-    spool.save_acked(spool.durable)
+    spool.save_acked(Acked(spool.durable))
     assert min(numbers_in(spool)) >= 100
     spool.close()
     again = opened(budget_bytes=80_000, source="b")
@@ -271,7 +271,7 @@ def test_an_unwritable_disk_is_said_and_what_was_written_stays(opened: Opener, m
 def test_a_position_beyond_the_spools_end_comes_back_to_it(opened: Opener) -> None:
     spool = opened()
     put(spool, range(3))
-    spool.save_acked(spool.durable)
+    spool.save_acked(Acked(spool.durable))
     size = spool.durable.offset
     spool.close()
     os.truncate(segment_path(spool.directory, 1), size - 1)
@@ -311,7 +311,7 @@ def test_nothing_counts_as_durable_that_fsync_has_not_confirmed(
 def test_a_spool_that_is_full_of_what_is_acknowledged_makes_room_when_it_is_opened(opened: Opener) -> None:
     spool = opened(budget_bytes=800_000)
     put(spool, range(500), size=1000)
-    spool.save_acked(spool.durable)
+    spool.save_acked(Acked(spool.durable))
     spool.close()
     smaller = opened(budget_bytes=200_000)
     assert smaller.size_bytes < 200_000
