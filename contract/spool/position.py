@@ -74,12 +74,6 @@ class Acked:
         """Only what lies before or at the position."""
         return Acked(position, tuple(each for each in self.marks if each.position.records <= position.records))
 
-    def kept_from(self, marks: int) -> Position:
-        """The position of the oldest of the last so many marks: what came after it may have to be sent again."""
-        recent = (each for each in self.marks if self.marks[-1].number - each.number <= marks)
-        oldest = next(recent, None)
-        return min(oldest.position, self.position) if oldest else self.position
-
 
 def read_acked(directory: Path) -> Acked | None:
     """What was acknowledged; None before the first connection. Older versions kept no marks.

@@ -17,6 +17,7 @@ from collecting.publish import publisher
 from collecting.publish.producer import Headers, OnDelivery, ProducerSettings, Topic
 from collecting.source_api import Item, Line, Source
 from collecting.spool import spool
+from contract.topic_log import Ends, LogEnd, TopicLog
 
 CLUSTER = "cluster-1"
 SENT, ACKED = "sent", "acked"
@@ -39,6 +40,9 @@ class FakeTopic:
     records: list[TopicRecord] = field(default_factory=list)
     note: Note = lambda _what, _value: None
 
+    def __post_init__(self) -> None:
+        self.committed = len(self.records)  # how many are acknowledged
+
     def connect(self, _: ProducerSettings) -> FakeProducer:
         """A producer for it."""
         return FakeProducer(self)
@@ -56,6 +60,10 @@ class FakeProducer:
     def topic(self) -> Topic:
         return Topic(1, CLUSTER)
 
+    def log(self, known: Ends) -> TopicLog:
+        end = self._topic.committed
+        return TopicLog("topic-1", {0: LogEnd(end, 0)}, dict.fromkeys(known, end))
+
     def send(self, value: bytes, key: bytes, headers: Headers, partition: int, on_delivery: OnDelivery) -> None:  # noqa: ARG002
         record = TopicRecord((key, value))
         self._topic.records.append(record)
@@ -67,6 +75,7 @@ class FakeProducer:
             time.sleep(timeout_s)
         waiting, self._waiting = self._waiting, []
         for on_delivery in waiting:
+            self._topic.committed += 1
             self._topic.note(ACKED, None)
             on_delivery(None, None)  # type: ignore[arg-type]
 
@@ -82,7 +91,7 @@ def quick() -> Iterator[None]:
             (collector, "POLL_INTERVAL_S", 0.001),
             (collector, "BUDGET_POLL_S", 0.001),
             (publisher, "POLL_S", 0.001),
-            (publisher, "SAVE_INTERVAL_S", 0.0),
+            (publisher, "LOOK_INTERVAL_S", 0.0),
             (spool, "FSYNC_INTERVAL_S", 0.004),
             (spool, "CURSOR_INTERVAL_S", 0.01),
             (collect, "_stop_on_signals", threading.Event),

@@ -35,9 +35,6 @@ BUFFER_BYTES = 4 * 1024 * 1024
 # The archive may fill this share of the budget; the rest is for the time when Kafka is away. Age alone removes
 # nothing: an old segment costs only disk space, and a recount wants as much of the archive as there is.
 ARCHIVE_SHARE = 0.75
-# What came after the last so many marks, half a second each while records are acknowledged, stays a little longer, if
-# the budget allows: a power cut may take it from the topic (a kernel writes to disk after 35 s at most).
-KEPT_MARKS = 120
 
 
 class Spool:
@@ -302,11 +299,9 @@ class Spool:
         self._trim()
 
     def _trim(self) -> None:
-        limit, kept = int(self.budget_bytes * ARCHIVE_SHARE), self._acked.kept_from(KEPT_MARKS)
-        while self.size_bytes > limit:
-            spared = self._archive.numbers[0] >= kept.segment and self.size_bytes < self.budget_bytes
-            if spared or not self._remove_oldest(self.acked):
-                return
+        limit = int(self.budget_bytes * ARCHIVE_SHARE)
+        while self.size_bytes > limit and self._remove_oldest(self.acked):
+            pass
 
     def _remove_oldest(self, acked: Position) -> bool:
         """Removes the oldest segment if all of it is acknowledged; false if it isn't."""

@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from collecting.publish.producer import Headers, OnDelivery, ProducerSettings, TooLarge, Topic
-from collecting.publish.publisher import Publisher
+from collecting.publish.publisher import LOOK_INTERVAL_S, Publisher
 from collecting.source_api import Line
 from collecting.spool.spool import Spool
 from contract.spool.position import NOWHERE
@@ -363,7 +363,7 @@ def test_what_is_acknowledged_out_of_order_waits_for_what_is_before_it(spool: Sp
         eventually(lambda: len(under_way) == 3)
         for place, acknowledged in ((2, 0), (0, 1), (1, 3)):
             under_way[place](None, None)  # type: ignore[arg-type]
-            time.sleep(0.3)
+            time.sleep(LOOK_INTERVAL_S + 0.3)
             assert publisher.acked.records == acknowledged
 
 
