@@ -15,7 +15,8 @@ from collecting.sources.x.spend import Budget, Spending
 from contract.files import write_atomically
 from contract.source_address import SourceAddress
 from contract.spool import choices, collected, cursors, lock, position, state
-from contract.spool.position import Position
+from contract.spool.choices import Target
+from contract.spool.position import Acked, Position
 from hashtide_airflow import stop_requests, tokens
 from hashtide_airflow.stop_requests import StopRequest
 from reporting import store
@@ -97,8 +98,8 @@ def _requested(folder: Path) -> int:
 
 FILES = {
     "acked.json": SmallFile(
-        lambda folder, n: position.write_acked(folder, Position(n, n, n, n)),
-        lambda folder: (position.read_acked(folder) or position.NOWHERE).records,
+        lambda folder, n: position.write_acked(folder, Acked(Position(n, n, n, n))),
+        lambda folder: (position.read_acked(folder) or Acked(position.NOWHERE)).position.records,
     ),
     "cursors.json": SmallFile(
         lambda folder, n: cursors.remember_cursor(folder, "source", str(n)),
@@ -108,8 +109,8 @@ FILES = {
         lambda folder, n: choices.write_auto(folder, str(n)), lambda folder: int(choices.read_auto(folder) or 0)
     ),
     "cluster": SmallFile(
-        lambda folder, n: choices.write_cluster_id(folder, str(n)),
-        lambda folder: int(choices.read_cluster_id(folder) or 0),
+        lambda folder, n: choices.write_target(folder, Target(str(n), str(n))),
+        lambda folder: int((choices.read_target(folder) or Target("0", None)).cluster_id),
     ),
     "collected.jsonl": SmallFile(
         lambda folder, n: collected.note_kinds(folder, [f"kind{n}"], datetime(2026, 1, 1, tzinfo=UTC)),

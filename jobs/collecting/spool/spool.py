@@ -3,6 +3,7 @@
 It is the raw archive too: acknowledged segments stay until their disk space is needed (see `ARCHIVE_SHARE`).
 """
 
+import contextlib
 import errno
 import json
 import logging
@@ -35,6 +36,7 @@ BUFFER_BYTES = 4 * 1024 * 1024
 # The archive may fill this share of the budget; the rest is for the time when Kafka is away. Age alone removes
 # nothing: an old segment costs only disk space, and a recount wants as much of the archive as there is.
 ARCHIVE_SHARE = 0.75
+RESERVE_BYTES = 64 * 1024  # more than acked.json: on a full disk it makes way for that
 
 
 class Spool:
@@ -80,6 +82,8 @@ class Spool:
             self._lock.close()
             raise
         self._trim()
+        self._reserve = directory / "reserve"
+        self._set_reserve_aside()
         self._closing = threading.Event()
         self._syncer = threading.Thread(target=self._sync_often, name="spool-sync", daemon=True)
         self._syncer.start()
@@ -290,13 +294,21 @@ class Spool:
         try:
             write_acked(self.directory, acked)
         except OSError as error:
-            # What is acknowledged is only an archive. If we die now, sending continues with the oldest segment left.
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._remove_oldest(acked.position):
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            log.warning("the disk is full: the oldest segment, all of it acknowledged, is removed")
+            # Only what is known to be acknowledged may be removed, and to know it takes a little space.
+            self._reserve.unlink(missing_ok=True)
             write_acked(self.directory, acked)
+            if self._remove_oldest(acked.position):
+                log.warning("the disk is full: the oldest segment, all of it acknowledged, was removed")
+            self._set_reserve_aside()
         self._acked = acked
         self._trim()
+
+    def _set_reserve_aside(self) -> None:
+        with contextlib.suppress(OSError):
+            if not self._reserve.exists():
+                write_atomically(self._reserve, bytes(RESERVE_BYTES))
 
     def _trim(self) -> None:
         limit = int(self.budget_bytes * ARCHIVE_SHARE)

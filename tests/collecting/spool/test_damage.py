@@ -18,7 +18,7 @@ import pytest
 from collecting.source_api import Line
 from collecting.spool.segments import SpoolCorrupt, read_header, segment_numbers, segment_path
 from collecting.spool.spool import Spool
-from contract.spool.position import NOWHERE, Position, write_acked
+from contract.spool.position import NOWHERE, Acked, Position, write_acked
 
 BUDGET = 64 * 2**20
 Opener = Callable[..., Spool]
@@ -76,7 +76,7 @@ def closed_with(opened: Opener, numbers: range, acked: int = 0) -> tuple[Path, l
     spool = opened()
     offsets = put(spool, numbers)
     if acked:
-        spool.save_acked([position for position, _, _ in spool.read(NOWHERE)][acked - 1])
+        spool.save_acked(Acked([position for position, _, _ in spool.read(NOWHERE)][acked - 1]))
     spool.close()
     return segment_path(spool.directory, 1), offsets
 
@@ -201,7 +201,7 @@ def test_a_damaged_header_needs_a_person_and_says_what_to_do(opened: Opener) -> 
 def test_what_was_in_a_segment_that_is_moved_away_is_a_gap_also_of_the_oldest(opened: Opener) -> None:
     spool = opened(budget_bytes=80_000)
     put(spool, range(40), size=1000)
-    spool.save_acked(next(iter(spool.read(NOWHERE)))[0])
+    spool.save_acked(Acked(next(iter(spool.read(NOWHERE)))[0]))
     spool.close()
     held = len([1 for position, _, _ in spool.read(NOWHERE) if position.segment == 1])
     segment_path(spool.directory, 1).unlink()
@@ -352,7 +352,7 @@ def test_in_a_segment_of_the_version_before_damage_is_a_gap_too(opened: Opener, 
     offsets = version_2(path, "tcp:a:1", range(20))
     for number in (3, 4, 12):
         flip(path, offsets[number] + 10)
-    write_acked(path.parent, Position(1, offsets[8], 8, 0))
+    write_acked(path.parent, Acked(Position(1, offsets[8], 8, 0)))
     again = opened()
     assert found(again) == [8, 9, 10, 11, *range(13, 20), "1 lost"]
     assert (again.acked.records, again.durable.records, again.durable.segment) == (8, 20, 2)
@@ -378,7 +378,7 @@ def test_of_a_file_in_a_segment_of_the_version_before_what_may_be_torn_is_read_a
     offsets = version_2(path, "file:a", range(20))
     flip(path, offsets[3] + 10)
     flip(path, offsets[12] + 10)
-    write_acked(path.parent, Position(1, offsets[8], 8, 0))
+    write_acked(path.parent, Acked(Position(1, offsets[8], 8, 0)))
     again = opened(replayable=True)
     assert again.begin("file:a", "a", replayable=True) == "c11"
     assert found(again) == [8, 9, 10, 11]

@@ -28,7 +28,7 @@ def test_the_acknowledged_position_is_kept(tmp_path: Path) -> None:
 def test_what_nothing_else_says_outlives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
     monkeypatch.setattr("os.fsync", lambda descriptor: synced.append(Path(f"/proc/self/fd/{descriptor}").readlink()))
-    write_acked(tmp_path, Position(3, 4096, 17, 2))
+    write_acked(tmp_path, Acked(Position(3, 4096, 17, 2)))
     remember_cursor(tmp_path, "a", "1")
     assert [each.name.split(".")[1] if each != tmp_path else "the folder" for each in synced] == [
         "acked",
