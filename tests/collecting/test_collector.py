@@ -19,6 +19,7 @@ from contract.source_address import SourceAddress
 from contract.spool.state import CollectorState
 from contract.topic_log import Ends, LogEnd, TopicLog
 from tests.collecting.repeating import WithoutRepeats
+from tests.collecting.sources.reading import open_source
 
 Listed = Item | Exception
 
@@ -332,3 +333,14 @@ def test_a_damaged_header_is_said_at_the_start(run: Run, kafka: ListBroker, tmp_
     kafka.away = False
     with pytest.raises(SpoolCorrupt, match=r"000000000001.seg@0: the segment's header is damaged: put the file back"):
         run(ListedSource(None), budget_bytes=80_000)
+
+
+def test_a_file_that_replaced_the_one_of_the_last_run_is_collected_whole(
+    run: Run, kafka: ListBroker, tmp_path: Path
+) -> None:
+    path = tmp_path / "posts.txt"
+    for name in ("old", "new"):
+        path.write_text("".join(f"{name} {number}\n" for number in range(300)))
+        last = run(open_source(f"file:{path}"))
+        assert (last.status, last.lag_records) == ("finished", 0)
+    assert kafka.values == [b"%s %d" % (name, number) for name in (b"old", b"new") for number in range(300)]

@@ -1,35 +1,55 @@
 """Replay of recorded lines: plain, .gz or .zst, several files one after another."""
 
-import io
+import logging
+import re
 import threading
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
-
-import zstandard
+from typing import IO, NamedTuple
 
 from collecting.filtering.selection import Selection
-from collecting.source_api import Gap, Line, SourceError, source_id
+from collecting.source_api import CursorOnly, Gap, Item, Line, SourceError, source_id
+from collecting.sources.compressed import BUFFER_BYTES, DAMAGE, is_compressed, open_content
+from collecting.sources.content import Content
 from collecting.sources.pacing import Pace, pace_from
 from contract.source_address import SourceAddress
 from contract.sources import dialects
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
 DIALECTS = ("auto", *dialects())
-BUFFER_BYTES = 1024 * 1024
-COMPRESSED_BYTES = 16 * 1024  # one step of decompression: its result must fit into memory, whatever the ratio
 MAX_LINE_BYTES = 16 * 1024 * 1024  # far above any message; longer lines are recorded, not kept
-_DAMAGE = (EOFError, OSError, zlib.error, zstandard.ZstdError)
+_CURSOR = re.compile(r"(\d+):(\d+):(\d+)(?::([0-9a-f]{8}\.[0-9a-f]{16})(:end)?)?")
+_END = ":end"
+
+log = logging.getLogger(__name__)
+
+
+class _Cursor(NamedTuple):
+    """`FILE:LINE:OFFSET:DIGEST`, and `:end` where the file ended there. Older versions wrote no digest.
+
+    Attributes:
+        file: its index in the address.
+        lines: read in it so far.
+        offset: in its content.
+        digest: of the content before the offset (`Content`).
+        ended: nothing came after it.
+    """
+
+    file: int
+    lines: int = 0
+    offset: int = 0
+    digest: str | None = None
+    ended: bool = False
 
 
 class FileSource:
     """Lines of files, in the order of the address.
 
-    The cursor is `FILE:LINE:OFFSET`: index of the file in the address, lines read in it so far, byte offset (of the
-    decompressed content) just after the last one. The last line of a file counts also when it has no line end.
+    The cursor is `FILE:LINE:OFFSET:DIGEST`: index of the file in the address, lines read in it so far, byte offset (of
+    the decompressed content) just after the last one, and a digest of what is before it: so a file that was replaced
+    under its path is read from its start. At a file's end `:end` follows. The last line of a file counts also when it
+    has no line end.
+
+    Only the last file that was read is looked at again; those before it in the address are not.
     """
 
     replayable = True
@@ -65,38 +85,75 @@ class FileSource:
         except ValueError:
             raise SourceError(f"source file: pace={pace} is not flat, recorded or lines per second") from None
 
-    def read(self, after: str | None, stop: threading.Event) -> Iterator[Line | Gap]:
+    def read(self, after: str | None, stop: threading.Event) -> Iterator[Item]:
         """Yields the lines after the cursor, blank ones too: they are keep-alives, and are counted.
 
+        A file that is not the one that was read begins anew; a gap first, if the other was not read to its end.
+
         Raises:
-            SourceError: a file is missing, shorter than before, or damaged. Lines before the damage were yielded.
+            SourceError: a file is missing, shorter than before, changed while it was read, or damaged. Lines before the
+                damage were yielded.
         """
-        first, count, offset = _parse_cursor(after, len(self._paths))
-        for index in range(first, len(self._paths)):
-            yield from self._read_file(index, count, offset, stop)
+        begin = _parse_cursor(after, len(self._paths))
+        for index in range(begin.file, len(self._paths)):
+            yield from self._read_file(begin if index == begin.file else _Cursor(index), stop)
             if stop.is_set():
                 return
-            count, offset = 0, 0
 
-    def _read_file(self, index: int, count: int, offset: int, stop: threading.Event) -> Iterator[Line | Gap]:
-        path = self._paths[index]
+    def _read_file(self, begin: _Cursor, stop: threading.Event) -> Iterator[Item]:
+        path, lines = self._paths[begin.file], begin.lines
         try:
-            with _open_at(path, offset) as file:
-                while raw := file.readline(MAX_LINE_BYTES + 1):
-                    size = len(raw) if len(raw) <= MAX_LINE_BYTES else len(raw) + _skip_line(file, raw)
-                    count, offset = count + 1, offset + size
-                    cursor = f"{index}:{count}:{offset}"
-                    if size > MAX_LINE_BYTES:
-                        yield Gap(cursor, f"{path}:{count}: a line of {size} bytes is left out")
-                        continue
-                    self._pace.wait(raw, stop)
+            file, content = _open_at(path, begin)
+            with file:
+                if content.size < begin.offset:
+                    lines = 0
+                    yield from self._begin_anew(begin, content)
+                for item in self._lines(begin.file, lines, file, content):
+                    lines += 1
+                    if isinstance(item, Line):
+                        self._pace.wait(item.raw, stop)
                     if stop.is_set():
                         return
-                    yield Line(cursor, _without_end(raw), self._dialect)
-                if path.suffix not in (".gz", ".zst") and path.stat().st_size < offset:
-                    raise SourceError(f"{path}:{count}: the file has become shorter while it was read")
-        except _DAMAGE as error:
-            raise SourceError(f"{path}:{count}: cannot be read after this line: {_reason(error)}") from error
+                    yield item
+                if not is_compressed(path):
+                    _check_unchanged(path, lines, file, content)
+                end = _Cursor(begin.file, lines, content.size, content.digest(), ended=True)
+                if content.size and end != begin:
+                    yield CursorOnly(f"{_cursor(begin.file, lines, content)}{_END}")
+        except DAMAGE as error:
+            raise SourceError(f"{path}:{lines}: cannot be read after this line: {_reason(error)}") from error
+
+    def _begin_anew(self, begin: _Cursor, content: Content) -> Iterator[Gap]:
+        path = self._paths[begin.file]
+        log.warning("%s was replaced since line %d of it was read: reading it from its start", path, begin.lines)
+        if not begin.ended:
+            where = f"line {begin.lines} (byte {begin.offset})"
+            why = f"{path} was replaced: what followed {where} of the old one, if anything, was not read"
+            yield Gap(_cursor(begin.file, 0, content), why)
+
+    def _lines(self, index: int, lines: int, file: IO[bytes], content: Content) -> Iterator[Line | Gap]:
+        while raw := file.readline(MAX_LINE_BYTES + 1):
+            content.add(raw)
+            size = len(raw) if len(raw) <= MAX_LINE_BYTES else len(raw) + _skip_line(file, raw, content)
+            lines += 1
+            cursor = _cursor(index, lines, content)
+            if size > MAX_LINE_BYTES:
+                yield Gap(cursor, f"{self._paths[index]}:{lines}: a line of {size} bytes is left out")
+            else:
+                yield Line(cursor, _without_end(raw), self._dialect)
+
+
+def _cursor(index: int, lines: int, content: Content) -> str:
+    return f"{index}:{lines}:{content.size}:{content.digest()}"
+
+
+def _check_unchanged(path: Path, lines: int, file: IO[bytes], content: Content) -> None:
+    """Raises SourceError: the open file does not hold any more what was read of it."""
+    found = Content.of(file.fileno(), content.size)
+    if found.size < content.size:
+        raise SourceError(f"{path}:{lines}: the file has become shorter while it was read")
+    if found.digest() != content.digest():
+        raise SourceError(f"{path}:{lines}: the file was rewritten while it was read")
 
 
 def _without_end(raw: bytes) -> bytes:
@@ -105,118 +162,55 @@ def _without_end(raw: bytes) -> bytes:
     return raw[:-1] if raw.endswith(b"\n") else raw
 
 
-def _skip_line(file: IO[bytes], last: bytes) -> int:
+def _skip_line(file: IO[bytes], last: bytes, content: Content) -> int:
     """Reads to the end of a line that is too long; returns how many more bytes it had."""
     skipped = 0
     while last and not last.endswith(b"\n"):
         last = file.readline(BUFFER_BYTES)
+        content.add(last)
         skipped += len(last)
     return skipped
 
 
-def _parse_cursor(cursor: str | None, files: int) -> tuple[int, int, int]:
+def _parse_cursor(cursor: str | None, files: int) -> _Cursor:
     if cursor is None:
-        return 0, 0, 0
-    try:
-        index, count, offset = (int(part) for part in cursor.split(":"))
-    except ValueError:
-        raise SourceError(f"source file: invalid cursor {cursor!r}") from None
-    if not 0 <= index < files:
+        return _Cursor(0)
+    found = _CURSOR.fullmatch(cursor)
+    if found is None:
+        raise SourceError(f"source file: invalid cursor {cursor!r}")
+    index = int(found[1])
+    if index >= files:
         raise SourceError(f"source file: the cursor {cursor} names file {index} of {files}")
-    return index, count, offset
+    return _Cursor(index, int(found[2]), int(found[3]), found[4], found[5] is not None)
 
 
-def _open_at(path: Path, offset: int) -> IO[bytes]:
-    if path.suffix == ".gz":
-        file: IO[bytes] = io.BufferedReader(_Decompressed(path, _gzip), BUFFER_BYTES)
-    elif path.suffix == ".zst":
-        file = io.BufferedReader(_Decompressed(path, _zstd), BUFFER_BYTES)
+def _open_at(path: Path, begin: _Cursor) -> tuple[IO[bytes], Content]:
+    """The file after what was read of it, and that; at its start, if it is another file now.
+
+    Raises:
+        SourceError: it ends before the cursor, and may well be the same file.
+    """
+    file = open_content(path)
+    if is_compressed(path):
+        content = Content()
+        while left := begin.offset - content.size:
+            piece = file.read(min(left, BUFFER_BYTES))
+            if not piece:
+                break
+            content.add(piece)
     else:
-        file = path.open("rb", buffering=BUFFER_BYTES)
-        if path.stat().st_size < offset:
-            raise SourceError(f"{path}: was read up to byte {offset} and has only {path.stat().st_size} now")
-        file.seek(offset)
-        return file
-    left = offset
-    while left:
-        skipped = len(file.read(min(left, BUFFER_BYTES)))
-        if not skipped:
-            raise SourceError(f"{path}: was read up to byte {offset} of its content and has only {offset - left} now")
-        left -= skipped
-    return file
+        content = Content.of(file.fileno(), begin.offset)
+        file.seek(content.size)
+    if not begin.offset or (content.size == begin.offset and begin.digest in (None, content.digest())):
+        return file, content
+    file.close()
+    if content.size < begin.offset and (begin.digest is None or content.may_have_begun(begin.digest)):
+        raise SourceError(
+            f"{path}: was read up to byte {begin.offset} of its content and has only {content.size} now: put the rest "
+            "back, or collect it under another name"
+        )
+    return open_content(path), Content()
 
 
 def _reason(error: Exception) -> str:
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)
-
-
-class _Stream(Protocol):
-    """The common methods of zlib's and zstandard's decompressors."""
-
-    @property
-    def eof(self) -> bool: ...
-
-    @property
-    def unused_data(self) -> bytes: ...
-
-    def decompress(self, data: bytes, /) -> bytes: ...
-
-
-def _gzip() -> _Stream:
-    return zlib.decompressobj(wbits=31)  # with gzip's header and checksum
-
-
-def _zstd() -> _Stream:
-    return zstandard.ZstdDecompressor(max_window_size=2**31).decompressobj()
-
-
-class _Decompressed(io.RawIOBase):
-    """The content of a compressed file of one or more streams, one after another.
-
-    gzip.GzipFile drops what it has read when it meets damage, and zstandard's stream_reader ends silently in a frame
-    that is cut off.
-    """
-
-    def __init__(self, path: Path, begin: Callable[[], _Stream]) -> None:
-        self._file = path.open("rb")
-        self._begin = begin
-        self._stream: _Stream | None = None
-        self._compressed = b""
-        self._content = memoryview(b"")
-
-    def readable(self) -> bool:
-        """True: io.RawIOBase asks."""
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        """Fills the buffer with the next bytes; 0 at the end.
-
-        Raises:
-            EOFError: the file ends inside a stream.
-            zlib.error, zstandard.ZstdError: the content is damaged.
-        """
-        while not self._content:
-            if not self._fill():
-                return 0
-        view = memoryview(buffer)
-        size = min(len(view), len(self._content))
-        view[:size], self._content = self._content[:size], self._content[size:]
-        return size
-
-    def _fill(self) -> bool:
-        self._compressed = self._compressed or self._file.read(COMPRESSED_BYTES)
-        if not self._compressed:
-            if self._stream is not None:
-                raise EOFError("the compressed file ends in the middle")
-            return False
-        self._stream = self._stream or self._begin()
-        self._content = memoryview(self._stream.decompress(self._compressed))
-        self._compressed = b""
-        if self._stream.eof:
-            self._compressed, self._stream = self._stream.unused_data.lstrip(b"\0"), None  # padding between streams
-        return True
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
-        super().close()

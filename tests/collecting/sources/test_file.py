@@ -3,18 +3,23 @@
 import gzip
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import zstandard
 
-from collecting.source_api import Gap, Line, SourceError
+from collecting.source_api import CursorOnly, Gap, Item, Line, SourceError
 from collecting.sources import file
 from tests.collecting.sources.reading import open_source
 
 
 def lines_of(address: str, after: str | None = None) -> list[bytes]:
     return [item.raw for item in open_source(address).read(after, threading.Event()) if isinstance(item, Line)]
+
+
+def items_of(address: str, after: str | None = None) -> list[Item]:
+    return list(open_source(address).read(after, threading.Event()))
 
 
 def lines_until_it_fails(address: str) -> tuple[list[bytes], str]:
@@ -42,8 +47,8 @@ def test_a_line_beyond_all_measure_is_a_gap_and_reading_goes_on(
     monkeypatch.setattr(file, "MAX_LINE_BYTES", 100)
     monkeypatch.setattr(file, "BUFFER_BYTES", 64)
     (tmp_path / "a").write_bytes(b"before\n" + b"x" * 1000 + b"\nafter\n")
-    items = list(open_source(f"file:{tmp_path}/a").read(None, threading.Event()))
-    assert [type(item) for item in items] == [Line, Gap, Line]
+    items = items_of(f"file:{tmp_path}/a")
+    assert [type(item) for item in items] == [Line, Gap, Line, CursorOnly]
     gap = items[1]
     assert isinstance(gap, Gap)
     assert gap.why == f"{tmp_path}/a:2: a line of 1001 bytes is left out"
@@ -53,7 +58,7 @@ def test_a_line_beyond_all_measure_is_a_gap_and_reading_goes_on(
 def test_a_dialect_is_said_only_when_it_is_given(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"one\n")
     for setting, dialect in (("", None), (",dialect=auto", None), (",dialect=text", "text")):
-        (item,) = open_source(f"file:{tmp_path}/a{setting}").read(None, threading.Event())
+        item = items_of(f"file:{tmp_path}/a{setting}")[0]
         assert isinstance(item, Line)
         assert item.dialect == dialect
 
@@ -103,18 +108,117 @@ def test_a_second_file_that_disappears_fails_after_the_first_was_read(tmp_path: 
     next(reading)
     (tmp_path / "b").unlink()
     with pytest.raises(SourceError, match=r"/b:0: .*No such file"):
-        next(reading)
+        list(reading)
 
 
 def test_lines_that_were_added_to_a_finished_file_are_read_next_time(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"one\n")
-    (item,) = open_source(f"file:{tmp_path}/a").read(None, threading.Event())
+    item = items_of(f"file:{tmp_path}/a")[-1]
     with (tmp_path / "a").open("ab") as more:
         more.write(b"two\n")
     assert lines_of(f"file:{tmp_path}/a", item.cursor) == [b"two"]
 
 
-@pytest.mark.parametrize("cursor", ["", "1:2", "a:b:c", "7:0:0", "-1:0:0"])
+PACK: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".gz": gzip.compress,
+    ".zst": zstandard.ZstdCompressor().compress,
+}
+OLD, NEW = (b"".join(b"%s %d\n" % (name, number) for number in range(20)) for name in (b"old", b"of the new file"))
+
+
+def texts(items: list[Item]) -> list[str]:
+    """What was read, in words; of the end nothing is said."""
+    named = (
+        (item.raw.decode() if isinstance(item, Line) else item.why)
+        for item in items
+        if not isinstance(item, CursorOnly)
+    )
+    return list(named)
+
+
+@pytest.mark.parametrize("suffix", PACK)
+def test_a_file_that_replaced_one_that_was_read_whole_is_read_from_its_start(
+    tmp_path: Path, suffix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(PACK[suffix](OLD))
+    *_, last = items_of(f"file:{path}")
+    path.write_bytes(PACK[suffix](NEW))
+    assert texts(items_of(f"file:{path}", last.cursor)) == NEW.decode().splitlines()
+    assert f"{path} was replaced since line 20 of it was read: reading it from its start" in caplog.text
+
+
+@pytest.mark.parametrize("suffix", PACK)
+@pytest.mark.parametrize("new", [NEW, NEW[:30]], ids=["longer", "shorter"])
+def test_what_was_not_read_of_the_replaced_file_is_a_gap(tmp_path: Path, suffix: str, new: bytes) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(PACK[suffix](OLD))
+    seventh = items_of(f"file:{path}")[6]
+    path.write_bytes(PACK[suffix](new))
+    gap = f"{path} was replaced: what followed line 7 (byte 42) of the old one, if anything, was not read"
+    items = items_of(f"file:{path}", seventh.cursor)
+    assert texts(items) == [gap, *new.decode().splitlines()]
+    for number, item in enumerate(items):  # a crash after any of them
+        assert texts(items_of(f"file:{path}", item.cursor)) == texts(items)[number + 1 :]
+
+
+def test_a_log_that_was_rotated_by_renaming_is_read_from_its_start(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(OLD)
+    reading = open_source(f"file:{path}").read(None, threading.Event())
+    first = next(reading)
+    path.rename(tmp_path / "log.1")
+    path.write_bytes(b"new 1\n")
+    rest = list(reading)  # what is open is read to its end
+    assert texts([first, *rest]) == OLD.decode().splitlines()
+    assert texts(items_of(f"file:{path}", rest[-1].cursor)) == ["new 1"]
+
+
+def test_a_file_that_is_rewritten_under_the_reader_fails_and_is_then_read_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file, "BUFFER_BYTES", 16)
+    monkeypatch.setattr("collecting.sources.compressed.BUFFER_BYTES", 16)
+    path = tmp_path / "log"
+    path.write_bytes(OLD)
+    reading = open_source(f"file:{path}").read(None, threading.Event())
+    taken = [next(reading)]
+    path.write_bytes(NEW)
+    with pytest.raises(SourceError, match="the file was rewritten while it was read"):
+        taken += reading
+    assert texts(items_of(f"file:{path}", taken[-1].cursor))[1:] == NEW.decode().splitlines()
+
+
+@pytest.mark.parametrize("suffix", PACK)
+def test_a_file_that_has_grown_is_read_on_from_any_line(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(PACK[suffix](OLD))
+    items = items_of(f"file:{path}")
+    path.write_bytes(PACK[suffix](OLD) + PACK[suffix](NEW))
+    everything = (OLD + NEW).decode().splitlines()
+    for number, item in enumerate(items, 1):
+        assert texts(items_of(f"file:{path}", item.cursor)) == everything[min(number, 20) :]
+
+
+def test_a_cursor_of_the_version_before_is_resumed_and_the_next_one_has_a_digest(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(OLD)
+    items = items_of(f"file:{path}")
+    again = items_of(f"file:{path}", "0:7:42")
+    assert again == items[7:]
+    assert items_of(f"file:{path}", "0:20:130") == items[-1:]
+
+
+def test_a_file_that_is_read_to_its_end_says_so_once(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(OLD)
+    *_, last = items_of(f"file:{path}")
+    assert isinstance(last, CursorOnly)
+    assert items_of(f"file:{path}", last.cursor) == []
+
+
+@pytest.mark.parametrize("cursor", ["", "1:2", "a:b:c", "7:0:0", "-1:0:0", "0:1:2:end", "0:1:2:abc"])
 def test_a_cursor_of_another_source_is_refused(tmp_path: Path, cursor: str) -> None:
     (tmp_path / "a").write_bytes(b"one\n")
     with pytest.raises(SourceError, match="cursor"):
