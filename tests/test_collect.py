@@ -76,7 +76,7 @@ def test_a_damaged_spool_is_status_1_and_one_line(tmp_path: Path) -> None:
     done = collect("simulator", tmp_path / "spool")
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
-    assert "000000000001.seg@0: not a segment of the spool" in done.stderr
+    assert "000000000001.seg@0: the segment's header is damaged: put the file back from a copy" in done.stderr
 
 
 def test_a_stop_while_kafka_is_away_is_quick_and_clean_and_what_was_read_waits(tmp_path: Path) -> None:

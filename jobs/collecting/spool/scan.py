@@ -127,8 +127,8 @@ class _Segment:
                 if self._left < 0:
                     raise SpoolCorrupt(
                         f"{self._path}@{at + offset}: so much is damaged that records cannot be told from it: put the "
-                        "file back from a copy, or move it out of the spool; then what was not yet published of it is "
-                        "lost, and the next start lists the gap"
+                        "file back from a copy, or move it out of the spool; what was not yet published of it is then "
+                        "lost, and a gap in the books unless it is the newest segment"
                     )
             at += max(1, len(block) - _OLD_HEAD_BYTES) if at + len(block) < self.size else len(block)
         return self.size

@@ -157,7 +157,7 @@ def read_header(path: Path) -> tuple[Header, int]:
     if version is None or payload is None:
         raise SpoolCorrupt(
             f"{path}@0: the segment's header is damaged: put the file back from a copy, or move it out of the spool; "
-            "then what was not yet published of it is lost, and the next start lists the gap"
+            "what was not yet published of it is then lost, and a gap in the books unless it is the newest segment"
         )
     found = json.loads(payload)
     source, source_id = found["source"], found["source_id"] if "source_id" in found else found["slug"]  # version 1's
