@@ -15,13 +15,14 @@ from contract.job import job_main
 from counting import query
 from counting.batches import CountLogWriter
 from counting.checkpoint import Checkpoint
+from counting.clocks import ClockAhead, RowsDropped
 from counting.counting_rules import pin_rules
 from counting.files import Files
 from counting.session import session
 from counting.settings import EARLIEST, CountSettings, parse_arguments
 from counting.topic import TopicUnreadable, require_topic, resolve_starting_offsets
 from counting.topic_guard import TopicGuard, TopicReplaced
-from counting.watch import RowsDropped, StopRequest, watch
+from counting.watch import StopRequest, watch
 
 log = logging.getLogger("count")
 
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with session(settings.name, settings) as spark:
             run(spark, settings, stop_requested)
 
-    return job_main("count", count, TopicUnreadable, TopicReplaced, RowsDropped, ValueError, OSError)
+    return job_main("count", count, TopicUnreadable, TopicReplaced, RowsDropped, ClockAhead, ValueError, OSError)
 
 
 def run(spark: SparkSession, settings: CountSettings, asked_to_end: Callable[[], bool]) -> None:
@@ -44,7 +45,8 @@ def run(spark: SparkSession, settings: CountSettings, asked_to_end: Callable[[],
     Raises:
         TopicUnreadable: the topic does not exist, or no broker answers.
         TopicReplaced: the topic no longer holds what the generation has counted.
-        RowsDropped: the counts are no longer whole.
+        RowsDropped: the counts are not whole, or would not be with the next batch.
+        ClockAhead: the driver's clock is ahead of the file system's; the next start plans the batch anew.
         ValueError: the checkpoint is damaged, or the generation counts otherwise than asked for.
         OSError: the file system failed.
     """
@@ -71,6 +73,9 @@ def run(spark: SparkSession, settings: CountSettings, asked_to_end: Callable[[],
         # YARN starts the job again; the marker stops it, since continuing would hide the loss.
         files.write_text(settings.dropped_marker, str(dropped))
         raise
+    except ClockAhead as ahead:
+        checkpoint.discard_plan(ahead.batch_id)
+        raise
     finally:
         guard.close()
 
@@ -88,6 +93,8 @@ def _run_guarded(
         try:
             watch_to_end(start())
         except StreamingQueryException:
+            if count_log.refusal:
+                raise count_log.refusal from None
             if not guard.leader_changed:
                 guard.begin(count_log.newest(), count_log.pending())  # says so where the topic is the cause
                 raise

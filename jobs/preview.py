@@ -7,9 +7,10 @@ import sys
 from collections.abc import Sequence
 
 from contract.job import job_main
+from counting.clocks import RowsDropped
 from counting.session import session
 from counting.topic import TopicUnreadable
-from counting.watch import RowsDropped, StopRequest
+from counting.watch import StopRequest
 from previewing.run import run
 from previewing.settings import parse_arguments
 

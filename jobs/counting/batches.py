@@ -12,6 +12,7 @@ from contract import manifest
 from contract.manifest import File, Manifest, OffsetRange
 from contract.names import MANIFEST, VERSION, batch_folder, batch_of_folder, counts_path
 from counting.checkpoint import Checkpoint, Planned
+from counting.clocks import ClockAhead, RowsDropped, require_above_watermark, require_not_ahead
 from counting.counting_rules import CountingRules
 from counting.counts import KEY
 from counting.files import Files
@@ -33,6 +34,9 @@ class CountLogWriter:
 
     Written aside, then renamed in one step that fails if the target exists: of two writers the first one wins, and a
     batch that runs again after its commit leaves its folder unchanged.
+
+    Attributes:
+        refusal: why `write` has refused a batch; Spark shows the query's failure only as text.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class CountLogWriter:
         self._confirm = confirm
         self._path = counts_path(generation)
         self._aside = f"{self._path}/_aside"
+        self.refusal: RowsDropped | ClockAhead | None = None
 
     def clean_aside(self) -> None:
         """Removes what a crash has left. Only for the one job that owns the generation."""
@@ -100,17 +105,27 @@ class CountLogWriter:
         """The function for foreachBatch: one batch's changed keys into the log.
 
         A batch whose folder exists is computed again, because Spark needs its state committed, and leaves the folder.
+
+        Raises:
+            RowsDropped, ClockAhead: the batch's time is wrong. Nothing was computed or written.
         """
         target = f"{self._path}/{batch_folder(batch_id)}"
-        if self._files.exists(target):
+        planned, is_there = self._checkpoint.planned(batch_id), self._files.exists(target)
+        try:
+            require_above_watermark(batch_id, planned)
+            if not is_there:
+                require_not_ahead(batch_id, planned, self._checkpoint.planned_at_ms(batch_id))
+        except (RowsDropped, ClockAhead) as refusal:
+            self.refusal = refusal
+            raise
+        if is_there:
             log.info("batch %d is already in the count log: leaving it as it is", batch_id)
             counts.write.format("noop").mode("overwrite").save()
-            self._confirm(self._checkpoint.planned(batch_id).offset_ranges)  # its state goes into later batches
+            self._confirm(planned.offset_ranges)  # its state goes into later batches
         else:
-            self._commit(counts, batch_id, target)
+            self._commit(counts, batch_id, planned, target)
 
-    def _commit(self, counts: DataFrame, batch_id: int, target: str) -> None:
-        planned = self._checkpoint.planned(batch_id)
+    def _commit(self, counts: DataFrame, batch_id: int, planned: Planned, target: str) -> None:
         # A folder of this attempt alone: a task of an earlier one that outlived it must not leave its file in here.
         aside = f"{self._aside}/{batch_folder(batch_id)}-{uuid.uuid4().hex}"
         url = self._files.url(aside)

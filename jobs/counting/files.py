@@ -31,6 +31,10 @@ class Files:
         """Whether it is there and a folder."""
         return bool(self._call(lambda: self._fs.getFileStatus(self._path(path)).isDirectory()))
 
+    def modified_ms(self, path: str) -> int:
+        """When the file was written, epoch milliseconds by the file system's clock (HDFS: the NameNode's)."""
+        return int(self._call(lambda: self._fs.getFileStatus(self._path(path)).getModificationTime()))
+
     def names(self, path: str) -> list[str]:
         """The names in a folder, sorted; none where the folder is absent."""
         if not self.exists(path):

@@ -11,6 +11,7 @@ from typing import Any
 
 from pyspark.sql.streaming.query import StreamingQuery
 
+from counting.clocks import RECOUNT, RowsDropped
 from counting.files import Files
 
 CHECK_INTERVAL_S = 1
@@ -18,10 +19,6 @@ BATCH_LIMIT_S = 120.0
 """How long the current batch may take when the job is asked to stop; then it is cut off and will run again."""
 
 log = logging.getLogger(__name__)
-
-
-class RowsDropped(Exception):  # noqa: N818 - it states a condition
-    """The watermark has dropped records: the counts of this generation are no longer whole."""
 
 
 class StopRequest:
@@ -60,14 +57,14 @@ def watch(query: StreamingQuery, files: Files, stop_marker: str, asked_to_end: C
 def check_dropped(progress: list[dict[str, Any]]) -> None:
     """Raises RowsDropped where one of the query's progress reports has rows dropped by the watermark.
 
-    The watermark is the batches' own time, so this happens only where a driver's clock has jumped ahead and back.
+    A second line: `counting.clocks` refuses such a batch by its plan, before it is counted.
     """
     for report in progress:
         dropped = sum(operator["numRowsDroppedByWatermark"] for operator in report["stateOperators"])
         if dropped:
             raise RowsDropped(
                 f"batch {report['batchId']}: the watermark dropped {dropped} rows, so a clock has jumped back. "
-                "The counts of this generation are not whole: start a new generation and recount."
+                f"The counts of this generation are not whole. {RECOUNT}"
             )
 
 

@@ -17,10 +17,10 @@ from kafka import KafkaProducer
 from pyspark.sql import SparkSession
 
 from count import run
+from counting.clocks import RowsDropped
 from counting.counting_rules import CountingRulesChanged
 from counting.settings import CountSettings, parse_arguments
 from counting.topic import TopicUnreadable
-from counting.watch import RowsDropped
 from tests.brokers import Broker
 from tests.counting.count_log import assert_exact, manifests
 from tests.counting.sample import records

@@ -7,8 +7,9 @@ import pytest
 from pyspark.sql.streaming.query import StreamingQuery
 
 from counting import watch as watching
+from counting.clocks import RowsDropped
 from counting.files import Files
-from counting.watch import RowsDropped, check_dropped, watch
+from counting.watch import check_dropped, watch
 
 
 class Report:
@@ -89,7 +90,7 @@ def test_a_batch_that_never_commits_is_cut_off(monkeypatch: pytest.MonkeyPatch) 
 
 def test_rows_dropped_by_the_watermark_end_it_with_what_to_do() -> None:
     query = Query(dropped=2)
-    with pytest.raises(RowsDropped, match=r"batch 4: the watermark dropped 2 rows.*start a new generation and recount"):
+    with pytest.raises(RowsDropped, match=r"batch 4: the watermark dropped 2 rows.*`./hashtide recount`"):
         run(query, Markers(0))
 
 
