@@ -1,4 +1,4 @@
-"""What a person may ask for: a report or a preview. Airflow's forms and the jobs' command lines are made from these."""
+"""What a person may ask for: a report, a preview, a recount. Forms and command lines are made from these."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -135,3 +135,20 @@ class PreviewRequest(Options):
                 "it is made of whole slides"
             )
         return self
+
+
+class RecountRequest(Options):
+    """What a recount may do beyond the usual: neither is needed where the topic is whole and no recount is broken."""
+
+    of_less: bool = Field(
+        default=False,
+        title="Of less",
+        description="also where the topic no longer has all that was counted before: its counts become the only ones",
+    )
+    instead_of: int | None = Field(
+        default=None,
+        ge=2,
+        strict=True,
+        title="Instead of",
+        description="give up the recount into this generation, and begin another one",
+    )

@@ -131,6 +131,7 @@ COUNT_DAG = "count_posts"
 COMPACT_DAG = "compact_counts"
 REPORT_DAG = "report_hashtags"
 PREVIEW_DAG = "explore_counts"
+RECOUNT_DAG = "recount_posts"
 
 KAFKA = "hashtide_kafka"
 KAFKA_WRITER = "hashtide_kafka_writer"

@@ -15,9 +15,10 @@ from compacting.chunk import read_chunk
 from compacting.collected import read_collected
 from compacting.count_log import CountLogReader, new_batches
 from compacting.database import Connection, connect, may_pass
-from compacting.errors import CountLogReplacedError, CountLogUnavailableError
+from compacting.errors import CountLogReplacedError, CountLogUnavailableError, RefusedError
 from compacting.ledger import enter
 from compacting.statements import statement
+from contract.generations import QUERY, WrongGenerationError, require_countable
 
 log = logging.getLogger(__name__)
 
@@ -128,14 +129,23 @@ def _backlog(settings: CompactSettings, count_log: CountLogReader) -> tuple[Gene
     """The generation's position, and the batches to compact."""
     with connect(settings.dsn) as connection:
         with connection:
-            position = _position(connection, settings.generation, "position")
-            if position is None:
-                _run(connection, "begin_generation", generation=settings.generation)
-                position = GenerationPosition(None, None)
+            position = _known_position(connection, settings.generation)
         committed = count_log.batches()
         if position.last is not None:
             _refuse_replaced(connection, count_log, committed, position.last)
     return position, new_batches(committed, position.last)
+
+
+def _known_position(connection: Connection, generation: int) -> GenerationPosition:
+    """Raises RefusedError for a generation that nobody has begun, or that is over."""
+    with connection.cursor() as cursor:
+        cursor.execute(QUERY)
+        registered = dict(cursor.fetchall())
+    try:
+        require_countable(generation, registered)
+    except WrongGenerationError as error:
+        raise RefusedError(str(error)) from error
+    return _position(connection, generation, "position") or GenerationPosition(None, None)
 
 
 def _refuse_replaced(connection: Connection, count_log: CountLogReader, committed: list[int], last: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contract import names
-from contract.job_requests import PreviewRequest, ReportRequest
+from contract.job_requests import PreviewRequest, RecountRequest, ReportRequest
 from contract.source_address import SourceAddress
 from hashtide_airflow.settings import JOBS, Collecting, Counting, CountLogLocation
 
@@ -71,6 +71,24 @@ def preview_command(
         *("--topic", topic),
         *("--master", "local[2]"),
     ]
+
+
+def recount_command(
+    step: str, request: RecountRequest, bootstrap_servers: str, topic: str, kafka_config: Path | None = None
+) -> list[str]:
+    """The step `plan` or `begin` of a recount: those that ask the topic."""
+    return [
+        *(PYTHON, str(JOBS / "recount.py"), step),
+        *("--bootstrap-servers", bootstrap_servers),
+        *(("--kafka-config", str(kafka_config)) if kafka_config else ()),
+        *("--topic", topic),
+        *request.arguments(),
+    ]
+
+
+def recount_step_command(step: str, generation: int) -> list[str]:
+    """The step `progress` or `switch` of a recount into a generation."""
+    return [PYTHON, str(JOBS / "recount.py"), step, "--generation", str(generation)]
 
 
 def submit_command(counting: Counting, py_files: Path) -> list[str]:

@@ -5,18 +5,22 @@ Their names and defaults are in `contract.names`. Nothing here may be called whi
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import psycopg2
+from airflow.configuration import conf
 from airflow.sdk import BaseHook
 from airflow.sdk import Variable as AirflowVariable
 from airflow.sdk.exceptions import AirflowNotFoundException
 from psycopg2.extensions import make_dsn
 from pydantic import BaseModel, ConfigDict, Field
 
-from contract import names
+from contract import generations, names
+from contract.files import write_atomically
 from contract.hadoop_access import ANONYMOUS, Access
 from contract.names import HDFS, KAFKA, KAFKA_WRITER, RETWEETS, WORDS, YARN, Retweets, Variable, Words
 from contract.source_address import SourceAddress, read_stored
@@ -125,6 +129,39 @@ def sources() -> tuple[SourceAddress, ...]:
 def generation() -> int:
     """The generation that counts now."""
     return int(variable(names.GENERATION))
+
+
+def set_generation(wanted: int) -> None:
+    """Makes this the generation that counts; in the file of variables, if there is one: it overrides Airflow's own.
+
+    Raises:
+        ValueError: the file holds no JSON.
+    """
+    options = conf.getjson("secrets", "backend_kwargs", fallback={})
+    file = options.get("variables_file_path") if isinstance(options, dict) else None
+    if not file:
+        AirflowVariable.set(names.GENERATION.name, str(wanted))
+        return
+    path = Path(file)
+    kept: dict[str, object] = json.loads(path.read_bytes())
+    content = json.dumps({**kept, names.GENERATION.name: str(wanted)}, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(path, content, durably=True, mode=0o600)
+
+
+def require_countable_generation(wanted: int) -> None:
+    """Asks Postgres whether this generation may count.
+
+    Raises:
+        contract.generations.WrongGenerationError: it may not.
+        psycopg2.OperationalError: Postgres does not answer.
+    """
+    connection = psycopg2.connect(dsn(names.COMPACTOR), connect_timeout=10)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(generations.QUERY)
+            generations.require_countable(wanted, dict(cursor.fetchall()))
+    finally:
+        connection.close()
 
 
 def supervision_s() -> float:

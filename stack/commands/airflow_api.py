@@ -1,4 +1,4 @@
-"""The part of Airflow's REST API that the first run needs: DAG runs, their state and logs, pausing, import errors."""
+"""The part of Airflow's REST API that the commands need: DAG runs, their state and logs, questions, import errors."""
 
 import uuid
 from collections.abc import Callable
@@ -134,6 +134,33 @@ class AirflowApi:
         """The DAG's runs that are queued or running, oldest first."""
         query: dict[str, Any] = {"state": list(UNFINISHED), "order_by": "run_after", "limit": 100}
         return [_run(each) for each in self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns", params=query)["dag_runs"]]
+
+    def task_states(self, run: Run) -> dict[str, str]:
+        """The state of each of the run's tasks; empty for one that has not begun."""
+        path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances"
+        found = self._call("GET", path, params={"limit": 100})["task_instances"]
+        return {each["task_id"]: each["state"] or "" for each in found}
+
+    def question(self, run: Run, task_id: str) -> str:
+        """What the task asks a person."""
+        return str(self._call("GET", self._question_path(run, task_id))["body"])
+
+    def answer(self, run: Run, task_id: str, option: str) -> None:
+        """Answers the task's question; no change where somebody else has answered."""
+        try:
+            self._call("PATCH", self._question_path(run, task_id), json={"chosen_options": [option]})
+        except AirflowRefusedError as error:
+            if error.status != requests.codes.conflict:
+                raise
+
+    def _question_path(self, run: Run, task_id: str) -> str:
+        # -1: the task is not mapped.
+        return f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}/-1/hitlDetails"
+
+    def result(self, run: Run, task_id: str) -> Any:
+        """What the task returned."""
+        path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+        return self._call("GET", path)["value"]
 
     def failed_tasks(self, run: Run, log_lines: int = 10) -> list[FailedTask]:
         """The run's failed task instances, each with the last lines of its log."""

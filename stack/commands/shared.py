@@ -70,7 +70,7 @@ def new_app(about: str) -> typer.Typer:
 
 def add_shared_commands(app: typer.Typer, backend: Backend) -> None:
     """Adds the commands of this module."""
-    for add in (_add_status, _add_watch, _add_logs, _add_tail, _add_psql, _add_reports, _add_login):
+    for add in (_add_status, _add_watch, _add_logs, _add_tail, _add_psql, _add_reports, _add_recount, _add_login):
         add(app, backend)
 
 
@@ -174,6 +174,33 @@ def _add_psql(app: typer.Typer, backend: Backend) -> None:
         from stack.commands import psql as psql_
 
         raise typer.Exit(psql_.run(backend.deployment(home).endpoints.reader_dsn_file, command))
+
+
+def _add_recount(app: typer.Typer, backend: Backend) -> None:
+    @app.command()
+    def recount(
+        home: HomeOption = None,
+        yes: Annotated[bool, typer.Option("--yes", help="Begin without a question.")] = False,
+        of_less: Annotated[
+            bool, typer.Option("--of-less", help="Also where the topic no longer has all that was counted before.")
+        ] = False,
+        instead_of: Annotated[
+            int | None, typer.Option(min=2, help="Give up the recount into this generation, and begin another one.")
+        ] = None,
+    ) -> None:
+        """Count the topic once more into a new generation, and switch to it when it is whole."""
+        from stack.commands import recount as recount_
+        from stack.commands.airflow_api import AirflowApi
+
+        here = backend.deployment(home).endpoints
+        conf = {"of_less": of_less, "instead_of": instead_of}
+
+        def agrees(question: str) -> bool:
+            _print(question)
+            return yes or typer.confirm("Begin?")
+
+        api = AirflowApi(here.airflow_url, here.admin_login_file)
+        raise typer.Exit(recount_.run(api, conf, agrees, _print))
 
 
 def _add_logs(app: typer.Typer, backend: Backend) -> None:

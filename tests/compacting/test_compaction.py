@@ -228,6 +228,7 @@ def test_two_compactors_at_once_compact_each_batch_once(database: Database, stre
 
 def test_two_generations_at_once_keep_their_own_counts(database: Database, stream: Stream) -> None:
     other = Stream(stream.counts, generation=2)
+    execute(database.admin, "insert into generation (generation) values (2)")
     for n in range(10):
         for each in (stream, other):
             each.write(random_events(random.Random(n + each.generation), START + timedelta(hours=5 * n), 9, TERMS))  # noqa: S311

@@ -131,6 +131,9 @@ def test_every_table_and_column_has_a_comment(database: Database) -> None:
         ("reporter", "insert into generation (generation) values (2)"),
         ("compactor", "delete from batch_ledger"),
         ("compactor", "update generation set is_current = false"),
+        ("compactor", "insert into generation (generation) values (2)"),
+        ("reporter", "select switch_generation(2)"),
+        ("reader", "select begin_recount('{}', false, null)"),
         ("compactor", "create table mine ()"),
         (
             "compactor",

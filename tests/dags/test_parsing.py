@@ -12,7 +12,7 @@ from airflow.sdk import DAG, CronDataIntervalTimetable
 from airflow.serialization.serialized_objects import DagSerialization
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
-ALL = ["collect_posts", "compact_counts", "count_posts", "explore_counts", "report_hashtags"]
+ALL = ["collect_posts", "compact_counts", "count_posts", "explore_counts", "recount_posts", "report_hashtags"]
 
 
 def dag_bag() -> BundleDagBag:

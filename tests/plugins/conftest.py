@@ -25,6 +25,8 @@ def _nobody_marks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Outside of Airflow nobody can be asked for a task's state; wishes and locks are this test's own."""
     for lease in ("collect", "count"):
         monkeypatch.setattr(f"hashtide_airflow.operators.{lease}.is_marked_failed", lambda _: False)
+    # Nor can Postgres, whose generations the supervision asks for before a submit.
+    monkeypatch.setattr("hashtide_airflow.settings.require_countable_generation", lambda _: None)
     monkeypatch.setattr("hashtide_airflow.backoff.RESUME_AFTER_S", 0.0)
     monkeypatch.setattr("hashtide_airflow.stop_requests.FOLDER", tmp_path / "wishes")
     monkeypatch.setattr("hashtide_airflow.stopping.LOCKS", tmp_path / "locks")

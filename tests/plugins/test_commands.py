@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from contract.hadoop_access import Access
-from contract.job_requests import ReportRequest
+from contract.job_requests import RecountRequest, ReportRequest
 from contract.source_address import SourceAddress
 from hashtide_airflow import commands, settings
 
@@ -71,6 +71,20 @@ def test_report_leaves_out_what_was_not_asked() -> None:
         "--out",
         "/r",
     ]
+
+
+def test_a_recount_asks_the_topic_for_plan_and_begin() -> None:
+    start = [PY, f"{JOBS}/recount.py", "plan", "--bootstrap-servers", "h:9"]
+    assert commands.recount_command("plan", RecountRequest(), "h:9", "posts") == [*start, "--topic", "posts"]
+    request = RecountRequest(of_less=True, instead_of=2)
+    assert commands.recount_command("plan", request, "h:9", "posts", Path("/k.json")) == [
+        *start,
+        *("--kafka-config", "/k.json", "--topic", "posts", "--of-less", "--instead-of", "2"),
+    ]
+
+
+def test_a_recounts_other_steps_name_its_generation() -> None:
+    assert commands.recount_step_command("switch", 3) == [PY, f"{JOBS}/recount.py", "switch", "--generation", "3"]
 
 
 def test_submit_is_what_was_measured() -> None:

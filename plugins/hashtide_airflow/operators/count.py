@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import psycopg2
 from airflow.sdk.exceptions import AirflowException
 
 from contract import names
@@ -63,6 +64,8 @@ class SuperviseStream(SuperviseOperator):
             self.log.info("a submit is under way on this host; looking again in %s s", BUSY_S)
             return datetime.now(UTC) + timedelta(seconds=BUSY_S)
         with lock:
+            if settings.generation() != generation:  # a recount began meanwhile, and has stopped this one's job
+                return datetime.now(UTC)
             # Under the lock, so that a submit by another process is seen.
             found = YarnHook().applications(names.application_tag(generation))
             if found and found[0].active:
@@ -71,9 +74,17 @@ class SuperviseStream(SuperviseOperator):
             if (due := due_at(found)) and due > datetime.now(UTC):
                 self.log.warning("%s; the next submit is due at %s", found[0].diagnostics, due.isoformat())
                 return due
+            self._require_countable(generation)
             counting = settings.counting().model_copy(update={"kafka_config": kafka_file.for_readers()})
             self._submit(context, counting, lock.descriptor)
         return None
+
+    def _require_countable(self, generation: int) -> None:
+        """Raises WrongGenerationError; without an answer posts are counted, the compaction asks again."""
+        try:
+            settings.require_countable_generation(generation)
+        except psycopg2.OperationalError as error:
+            self.log.warning("asking Postgres for the generations failed: %s", " ".join(str(error).split()))
 
     def _submit(self, context: Context, counting: settings.Counting, lock: int) -> None:
         """Submits once, until YARN has accepted the application.

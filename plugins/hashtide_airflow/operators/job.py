@@ -59,11 +59,7 @@ class JobOperator(BaseOperator):
         """Runs the job."""
         command = self.command(context)
         secrets = {name: settings.dsn(connection) for name, connection in self.secrets.items()}
-        status, line = self.process.run_command(command, env=environment(**self.environment, **secrets))
-        if status == WRONG_ARGUMENTS:
-            raise AirflowFailException(f"wrong arguments: {line}")
-        if status != 0:
-            raise AirflowException(f"ended with status {status}: {line}")
+        line = run_job(self.process, command, environment(**self.environment, **secrets))
         if not self.has_result:
             return None
         result = result_of(line)
@@ -74,6 +70,21 @@ class JobOperator(BaseOperator):
     def on_kill(self) -> None:
         """Ends the job's whole process group: the task was ended or timed out."""
         self.process.end()
+
+
+def run_job(process: ProcessHook, command: list[str], env: dict[str, str]) -> str:
+    """Runs a job to its end; its last line.
+
+    Raises:
+        AirflowFailException, AirflowException: as `JobOperator`.
+    """
+    done = process.run_command(command, env=env)
+    status, line = done.exit_code, str(done.output)
+    if status == WRONG_ARGUMENTS:
+        raise AirflowFailException(f"wrong arguments: {line}")
+    if status != 0:
+        raise AirflowException(f"ended with status {status}: {line}")
+    return line
 
 
 def result_of(line: str) -> dict[str, Any]:

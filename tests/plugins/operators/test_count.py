@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
+from contract.generations import WrongGenerationError
 from hashtide_airflow import commands
 from hashtide_airflow.operators import count as module
 from hashtide_airflow.operators.count import SuperviseStream, due_at
@@ -228,3 +230,32 @@ def test_marked_failed_in_the_middle_of_a_submit_it_stops_what_may_have_been_sta
         operator.turn({}, datetime.now(UTC))
     thread.join(10)
     assert bool(hadoop.files) is marked
+
+
+def test_a_generation_that_nobody_began_is_not_submitted(submits: Submits, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int) -> None:
+        raise WrongGenerationError("generation 7 was never begun")
+
+    monkeypatch.setattr("hashtide_airflow.settings.require_countable_generation", refuse)
+    with pytest.raises(WrongGenerationError, match="never begun"):
+        SuperviseStream(task_id="count").turn({}, datetime.now(UTC) + timedelta(minutes=30))
+    assert submits.calls == []
+
+
+def test_while_postgres_is_away_posts_are_counted(submits: Submits, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(_: int) -> None:
+        raise psycopg2.OperationalError("connection refused")
+
+    monkeypatch.setattr("hashtide_airflow.settings.require_countable_generation", away)
+    lease()
+    assert len(submits.calls) == 1
+
+
+def test_a_generation_that_a_recount_has_replaced_meanwhile_is_not_submitted(
+    submits: Submits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([1, 2, 2])
+    monkeypatch.setattr("hashtide_airflow.settings.generation", lambda: next(answers))
+    deferred = lease()
+    assert submits.calls == []
+    assert datetime.fromisoformat(trigger_of(deferred).not_before or "") <= datetime.now(UTC)

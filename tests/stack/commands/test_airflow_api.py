@@ -22,6 +22,7 @@ class FakeAirflow(ThreadingHTTPServer):
         self.failures: list[int] = []
         self.runs: dict[str, dict[str, Any]] = {}
         self.unpaused: list[str] = []
+        self.answers: list[Any] = []
         self.drop_trigger_answers = 0
 
     @property
@@ -92,6 +93,14 @@ class _Handler(BaseHTTPRequestHandler):
             ]
             events.append({"event": "Task failed", "error_detail": [{"exc_value": "status 1"}]})
             self._answer(200, {"content": events, "continuation_token": None})
+        elif path.endswith("/taskInstances/approve/-1/hitlDetails"):
+            server.answers.append(body)
+            if len(server.answers) > 2:
+                self._answer(409, {"detail": "answered already"})
+            else:
+                self._answer(200, {"body": "Really?"})
+        elif path.endswith("/taskInstances/switch/xcomEntries/return_value"):
+            self._answer(200, {"key": "return_value", "value": {"current": 2}})
         elif path.startswith("/dags/compact_counts/dagRuns/"):
             self._answer(200, server.runs[path.rsplit("/", 1)[1]])
         elif path == "/importErrors":
@@ -191,3 +200,17 @@ def test_a_failed_task_comes_with_the_end_of_its_log(api: AirflowApi) -> None:
     assert (failed.task_id, failed.try_number) == ("compact", 2)
     assert failed.log_tail == ["at 1:00 ERROR two", "Task failed: status 1"]
     assert failed.why == "at 1:00 ERROR two"
+
+
+def test_a_tasks_question_is_answered_once(api: AirflowApi, airflow: FakeAirflow) -> None:
+    run = api.trigger("compact_counts")
+    assert api.question(run, "approve") == "Really?"
+    api.answer(run, "approve", "Approve")
+    api.answer(run, "approve", "Approve")  # somebody was faster
+    assert airflow.answers == [None, {"chosen_options": ["Approve"]}, {"chosen_options": ["Approve"]}]
+
+
+def test_states_and_results_of_tasks_are_read(api: AirflowApi) -> None:
+    run = api.trigger("compact_counts")
+    assert api.task_states(run) == {"ok": "success", "compact": "failed"}
+    assert api.result(run, "switch") == {"current": 2}

@@ -30,9 +30,9 @@ def hashtide(*words: str) -> Result:
     return CliRunner().invoke(cli.app, words)
 
 
-@pytest.mark.parametrize("words", [("login",), ("status",), ("watch",), ("tail",), ("psql",), ("reports",), ("logs",)])
-def test_where_no_stack_was_started_every_command_says_so(tmp_path: Path, words: tuple[str, ...]) -> None:
-    error = hashtide(*words, "--home", str(tmp_path)).exception
+@pytest.mark.parametrize("word", ["login", "status", "watch", "tail", "psql", "reports", "logs", "recount"])
+def test_where_no_stack_was_started_every_command_says_so(tmp_path: Path, word: str) -> None:
+    error = hashtide(word, "--home", str(tmp_path)).exception
     assert isinstance(error, StackError)
     assert "there is no stack in" in str(error)
 

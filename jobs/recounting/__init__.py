@@ -1,0 +1,1 @@
+"""Recount: the topic is counted once more into a new generation, which then becomes the current one."""

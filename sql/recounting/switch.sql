@@ -1,0 +1,1 @@
+select switch_generation(%(generation)s)
