@@ -11,7 +11,7 @@ from hashtide_airflow import kafka_file, settings
 from hashtide_airflow.commands import recount_command, recount_step_command
 from hashtide_airflow.operators.job import JobOperator
 from hashtide_airflow.operators.recount import BEGIN, CountInto, WaitForRecount, begun
-from hashtide_airflow.recount_request import PARAMS, request_of
+from hashtide_airflow.recount_request import PARAMS, QUESTION, request_of
 
 DOC = """
 ### The topic is counted once more: new generation → switch
@@ -34,11 +34,6 @@ recount that is under way is continued, never begun twice. Dead letters, gaps an
 arrival. Same from a terminal: `./hashtide recount`. Both fields of the form are for cases that `plan` names.
 """
 
-QUESTION = """{% set plan = ti.xcom_pull(task_ids='plan') -%}
-{% if plan.under_way %}The recount into generation {{ plan.next }} is continued.
-{%- else %}Generation {{ plan.next }} counts the topic's {{ "{:,}".format(plan.records) }} records from the beginning.
-{%- endif %} Until it is whole, reports show generation {{ plan.current }}, whose counting stops.
-{%- if plan.lacking %} Then these are in no report any more: {{ plan.lacking | join("; ") }}.{% endif %}"""
 RETRIES: dict[str, Any] = {"retries": 5, "retry_delay": timedelta(seconds=15), "retry_exponential_backoff": True}
 SECRETS = {names.COMPACTOR_DSN: names.COMPACTOR}
 

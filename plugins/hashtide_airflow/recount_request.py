@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 
 PARAMS = params_of(RecountRequest, instead_of={"type": ["null", "integer"], "minimum": 2})
 
+QUESTION = """{% set plan = ti.xcom_pull(task_ids='plan') -%}
+{% if plan.under_way %}The recount into generation {{ plan.next }} is continued.
+{%- else %}Generation {{ plan.next }} counts the topic's {{ "{:,}".format(plan.records) }} records from the beginning.
+{%- endif %} Until it is whole, reports show generation {{ plan.current }}, whose counting stops.
+{%- if plan.lacking %} Then these are in no report any more: {{ plan.lacking | join("; ") }}.{% endif %}"""
+"""What a person is asked, by the result of the task `plan`."""
+
 
 def request_of(context: Context) -> RecountRequest:
     """What this run asks for. Raises AirflowFailException for anything that the form has not, or refuses."""
