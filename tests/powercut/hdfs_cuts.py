@@ -92,6 +92,14 @@ class Hdfs:
                 if self._ask("PUT", f"{name}.aside", op="RENAME", destination=name).json()["boolean"]:
                     self.acknowledged[name] = hashlib.sha256(content).hexdigest()
 
+    def wait_for(self, files: int, writing: threading.Thread) -> None:
+        """Until so many are acknowledged. Raises TimeoutError."""
+        deadline_s = time.monotonic() + UP_WITHIN_S
+        while len(self.acknowledged) < files:
+            if not writing.is_alive() or time.monotonic() > deadline_s:
+                raise TimeoutError(f"HDFS has taken {len(self.acknowledged)} files, not {files}")
+            time.sleep(0.01)
+
     def missing(self) -> list[str]:
         """What was acknowledged and is not there as it was."""
         wrong = []
@@ -124,7 +132,8 @@ def main() -> int:
                 stop = threading.Event()
                 writing = threading.Thread(target=hdfs.write, args=(stop, chance))
                 writing.start()
-                time.sleep(chance.uniform(2, 10))
+                hdfs.wait_for(len(hdfs.acknowledged) + chance.randint(3, 30), writing)
+                time.sleep(chance.uniform(0, 0.5))
                 device.cut()
                 stop.set()
                 writing.join()
