@@ -27,7 +27,7 @@ from stack.daemons.rendering import render
 from tests.brokers import HOST, free_port
 from tests.powercut.loop_device import LoopDevice
 
-UP_WITHIN_S = 240.0
+UP_WITHIN_S = 600.0
 SERVER = "org.apache.hadoop.hdfs.server"
 PORTS = ("namenode", "namenode_http", "datanode", "datanode_http", "datanode_ipc")
 
@@ -75,7 +75,8 @@ class Hdfs:
                 if not found["Safemode"] and found["LiveNodes"] != "{}":
                     return
             time.sleep(0.5)
-        raise TimeoutError("HDFS does not leave its safe mode")
+        ends = [path.read_text(errors="replace")[-1000:] for path in self.root.glob("*.log")]
+        raise TimeoutError(f"HDFS does not leave its safe mode: {ends}")
 
     def _ask(self, method: str, path: str, data: bytes | None = None, **query: str) -> requests.Response:
         url = f"http://{HOST}:{self.ports['namenode_http']}/webhdfs/v1{path}"

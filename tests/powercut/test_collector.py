@@ -19,6 +19,7 @@ from tests.powercut.runs import SENT, FakeTopic, LiveLines, Run
 
 # So many points of each run are tried, drawn by a fixed seed; `HASHTIDE_CUTS=all`: each (many minutes).
 POINTS = os.environ.get("HASHTIDE_CUTS", "6")
+GAP = b'{"hashtide": {"gap": '
 SEED = int(os.environ.get("HASHTIDE_CUTS_SEED", "7"))
 
 pytestmark = pytest.mark.timeout(7200)
@@ -154,7 +155,10 @@ def check_live(cut: Cut, next_run: Run, earlier: list[bytes], later: list[bytes]
     records = after(cut, next_run)
     on_disk, came = b"".join(cut.synced), {value for _, value in records}
     expected = [line for line in earlier if line in on_disk or line in came]
-    assert differences(records, [expected + later]) == "", f"after operation {cut.at}"
+    # Lines that nobody had synced may be lost, with a gap in the books where later ones survived.
+    lines = [each for each in records if not each[1].startswith(GAP)]
+    assert len(lines) == len(records) or expected != earlier, f"a gap and nothing lost after operation {cut.at}"
+    assert differences(lines, [expected + later]) == "", f"after operation {cut.at}"
     assert sent_needlessly(cut, records) == [], f"after operation {cut.at}"
 
 
