@@ -199,3 +199,17 @@ def test_brokers_that_start_again_cost_a_reading_and_no_count(
     run(spark, told.model_copy(update={"max_records_per_batch": 40}), never)
     assert [each["records"] for each in manifests(log)] == [40, 40, 20]
     assert counted_words(log) == {f"word{number}" for number in range(100)}
+
+
+def test_a_topic_that_is_made_anew_while_the_job_runs_is_refused(
+    spark: SparkSession, broker: Broker, told: CountSettings, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make_anew_and_fill_up() -> None:
+        make_anew(broker)
+        send(broker, 100, 230)
+
+    send(broker, 0, 100)
+    after_the_first_commit(monkeypatch, make_anew_and_fill_up)
+    with pytest.raises(TopicReplaced, match="was deleted and made anew"):
+        run(spark, told.model_copy(update={"max_records_per_batch": 50}), never)
+    assert [each["records"] for each in manifests(log)] == [50]
