@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from formats import describe, parse
+from formats import describe, parse, post_key
 from formats.markup import text_of
 from formats.parsed import Parsed
 
@@ -76,6 +76,13 @@ def test_a_reblog_has_the_whole_of_what_it_repeats_and_its_own_beside() -> None:
 def test_what_is_no_post_is_control_or_dead(raw: bytes, kind: str, term: str, about: str) -> None:
     parsed = parse("mastodon", raw)
     assert (parsed.kind, parsed.term, parsed.about) == (kind, term, about)
+
+
+def test_an_edit_is_the_same_post() -> None:
+    written = json.dumps(STATUS)
+    for raw in (f"event: status.update\ndata: {written}", json.dumps({"event": "status.update", "payload": written})):
+        assert parse("mastodon", raw.encode()) == status()
+        assert post_key("mastodon", raw.encode()) == status().post_id
 
 
 def test_data_may_take_several_lines() -> None:

@@ -180,6 +180,11 @@ def test_v2_errors_beside_a_post_are_no_control_message() -> None:
     assert x(message).kind == "post"
 
 
+def test_a_post_is_a_post_whatever_else_its_line_says() -> None:
+    line = {"id_str": "1800000000000000000", "text": "a", "limit": {"track": 7}, "warning": {"code": "b"}}
+    assert parse("x", json.dumps(line).encode()).post_id == "x:1800000000000000000"
+
+
 def test_a_delete_of_null_is_no_control_message() -> None:
     assert v1(delete=None).kind == "post"
     assert x({"delete": None}).term == "unknown shape"

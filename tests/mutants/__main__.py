@@ -100,8 +100,9 @@ def run_tests(folder: Path, tests: Sequence[str], limit_s: float) -> tuple[int, 
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     with tempfile.TemporaryFile("w+", errors="replace") as written:
         running = subprocess.Popen(
-            command, cwd=folder, env=env, stdout=written, stderr=subprocess.STDOUT, start_new_session=True
-        )
+            command, cwd=folder, env=env, stdout=written, stderr=subprocess.STDOUT, start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # in the background it would be ignored
+        )  # fmt: skip
         try:
             status = running.wait(limit_s)
         except subprocess.TimeoutExpired:
