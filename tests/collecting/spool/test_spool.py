@@ -16,7 +16,7 @@ from collecting.spool import spool as spooling
 from collecting.spool.segments import SpoolCorrupt, segment_numbers, segment_path
 from collecting.spool.spool import Spool
 from contract.files import LockHeld
-from contract.spool.position import NOWHERE, Acked, Position
+from contract.spool.position import NOWHERE, Acked, Position, read_acked, write_acked
 
 BUDGET = 64 * 2**20
 Opener = Callable[..., Spool]
@@ -228,6 +228,26 @@ def test_what_is_not_acknowledged_is_never_removed(opened: Opener) -> None:
     put(spool, range(100), size=1000)
     spool.save_acked(Acked(next(iter(spool.read(NOWHERE)))[0]))
     assert numbers_in(spool) == list(range(100))
+
+
+def test_on_a_full_disk_the_acknowledged_position_is_kept_and_makes_room(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = opened(budget_bytes=80_000)
+    put(spool, range(30), size=1000)
+    segments_before = len(list(spool.directory.glob("*.seg")))
+    write = write_acked
+
+    def full(directory: Path, acked: Acked) -> None:
+        if (directory / "reserve").exists():
+            raise OSError(28, "No space left on device")
+        write(directory, acked)
+
+    monkeypatch.setattr(spooling, "write_acked", full)
+    spool.save_acked(Acked(spool.durable))
+    assert read_acked(spool.directory) == Acked(spool.durable)
+    assert len(list(spool.directory.glob("*.seg"))) == segments_before - 1
+    assert (spool.directory / "reserve").exists()  # for the next time
 
 
 def test_each_source_keeps_its_cursor_also_when_its_segments_are_gone(opened: Opener) -> None:

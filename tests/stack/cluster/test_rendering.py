@@ -66,6 +66,7 @@ def test_a_broker_is_one_of_three_and_asks_who_one_is(here: Deployment) -> None:
     assert settings.startswith(KAFKA)
     assert "offsets.topic.replication.factor=3\n" in settings
     assert "transaction.state.log.min.isr=2\n" in settings
+    assert "log.flush" not in settings  # there are two more copies
 
 
 def _broker(deployment: Deployment) -> dict[str, str]:

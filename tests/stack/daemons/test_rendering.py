@@ -45,6 +45,7 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 log.segment.bytes=134217728
+log.flush.interval.messages=1
 log.cleaner.dedupe.buffer.size=16777216
 message.max.bytes=2097152
 """
