@@ -72,8 +72,8 @@ class _Reading:
     def _record(self, number: int, source_id: str, begin: int, record: Record) -> Iterator[Item]:
         records, notes = counted(record, self.at.records, self.at.notes)
         is_counted, is_note = record.kind != CURSOR_ONLY, record.kind == EVENT
-        before = Position(number, begin, records - is_counted, notes - is_note)
-        if before.records > self.at.records:
+        if records - is_counted > self.at.records:
+            before = Position(number, begin, records - is_counted, notes - is_note)
             yield self._gap(before, source_id, record.received_at)
         if record.records is not None:
             self.holes = []

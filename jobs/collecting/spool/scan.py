@@ -17,10 +17,9 @@ from typing import NamedTuple
 from collecting.spool.segments import (
     FRAME,
     MAX_FRAME_BYTES,
-    Header,
     Record,
     SpoolCorrupt,
-    decode_record,
+    decoder,
     read_header,
 )
 
@@ -79,7 +78,10 @@ class _Segment:
 
     def __init__(self, path: Path, limit: int | None) -> None:
         self._path = path
-        self._header: Header = read_header(path)[0]
+        header, _ = read_header(path)
+        self._marker = header.marker
+        self._head_bytes = len(header.marker) + FRAME.size
+        self._decode = decoder(header.version)
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         on_disk = os.fstat(self._descriptor).st_size
         self.size = on_disk if limit is None else min(limit, on_disk)
@@ -100,20 +102,25 @@ class _Segment:
         Raises:
             SpoolCorrupt: the frame is whole, and a newer version's.
         """
-        marker = self._header.marker
-        body = at + len(marker) + FRAME.size
-        if body > self.size:
+        body = at + self._head_bytes
+        begin = at - self._base
+        if begin < 0 or begin + self._head_bytes > len(self._buffer):
+            if body > self.size:
+                return None
+            self._fill(at, self._head_bytes)
+            begin = 0
+        length, crc = FRAME.unpack_from(self._buffer, begin + len(self._marker))
+        end = body + length
+        if not length or length > MAX_FRAME_BYTES or end > self.size:
             return None
-        head = self._bytes(at, body - at)
-        length, crc = FRAME.unpack_from(head, len(marker))
-        if not head.startswith(marker) or not 0 < length <= MAX_FRAME_BYTES or body + length > self.size:
+        if not self._buffer.startswith(self._marker, begin):
             return None
         payload = self._bytes(body, length)
         if zlib.crc32(payload) != crc:
             self._left -= length
             return None
         try:
-            return decode_record(self._header.version, body + length, payload)
+            return self._decode(end, payload)
         except (struct.error, UnicodeDecodeError, KeyError) as error:
             raise SpoolCorrupt(f"{self._path}@{at}: a whole record of an unknown form: {error!r}") from error
 
@@ -135,20 +142,24 @@ class _Segment:
 
     def _heads(self, block: bytes) -> Iterator[int]:
         """Offsets in the block at which a frame may begin. The next block begins so early that none is missed."""
-        if not self._header.marker:
+        if not self._marker:
             yield from (found.start() for found in _OLD_HEAD.finditer(block))
             return
-        offset = block.find(self._header.marker)
+        offset = block.find(self._marker)
         while offset >= 0:
             yield offset
-            offset = block.find(self._header.marker, offset + 1)
+            offset = block.find(self._marker, offset + 1)
 
     def _bytes(self, at: int, size: int) -> bytes:
         begin = at - self._base
         if begin < 0 or begin + size > len(self._buffer):
-            self._base, begin = at, 0
-            self._buffer = self._read(at, min(max(size, READ_BYTES), self.size - at))
+            self._fill(at, size)
+            begin = 0
         return self._buffer[begin : begin + size]
+
+    def _fill(self, at: int, size: int) -> None:
+        self._base = at
+        self._buffer = self._read(at, min(max(size, READ_BYTES), self.size - at))
 
     def _read(self, at: int, size: int) -> bytes:
         """Always all of it: pages that the disk cannot read are zeros, hence damage like any other."""

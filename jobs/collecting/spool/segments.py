@@ -20,6 +20,7 @@ import json
 import os
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -183,13 +184,12 @@ def _is_replayable(source: str) -> bool:
     return {each.kind for each in read_stored(source)} <= {FILE, SIMULATOR}
 
 
-def decode_record(version: int, end: int, payload: bytes) -> Record:
-    """The record of a whole frame's payload.
+def decoder(version: int) -> Callable[[int, bytes], Record]:
+    """What makes a record of a whole frame's end and payload, in segments of a version.
 
-    Raises:
-        struct.error, UnicodeDecodeError, KeyError: we don't write such records.
+    It raises struct.error, UnicodeDecodeError or KeyError for a record that we don't write.
     """
-    return {3: _record, 2: _record_2, 1: _record_1}[version](end, payload)
+    return {3: _record, 2: _record_2, 1: _record_1}[version]
 
 
 def _record(end: int, payload: bytes) -> Record:
