@@ -56,7 +56,7 @@ def take(given: argparse.Namespace) -> dict[str, Any]:
             return steps.switch(connection, given.generation)
         from recounting.topic import held
 
-        topic = held(given.bootstrap_servers, given.topic, given.login)
+        topic = held(given.bootstrap_servers, given.topic, given.login, steps.counted(connection))
         step = steps.plan if given.step == "plan" else steps.begin
         return step(connection, Wanted(given.topic, given.of_less, given.instead_of), topic)
     finally:

@@ -10,7 +10,8 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from contract.job import JobFailedError
-from recounting.topic import Held
+from contract.topic_log import LogEnd
+from recounting.topic import Counted, Held
 
 _SQL = Path(__file__).resolve().parent.parent.parent / "sql" / "recounting"
 _REFUSED = "HT001"
@@ -68,6 +69,12 @@ def plan(connection: Connection, wanted: Wanted, topic: Mapping[int, Held]) -> d
     }
 
 
+def counted(connection: Connection) -> Counted:
+    """How far the current generation is, and of which topic."""
+    rows = _run(connection, "last_batch")
+    return Counted(rows[0][0] if rows else "", {partition: LogEnd(until, epoch) for _, partition, until, epoch in rows})
+
+
 def begin(connection: Connection, wanted: Wanted, topic: Mapping[int, Held]) -> dict[str, Any]:
     """Registers the new generation, with the topic's ends as they are now; or finds the one that is under way.
 
@@ -115,6 +122,8 @@ def _lacking(connection: Connection, topic: str, has: Mapping[int, Held]) -> lis
             lacking.append(f"{where} begins at offset {now.first}{since}, counted from {first} on")
         elif now.end < until:
             lacking.append(f"{where} ends at offset {now.end}, counted up to {until}: it was made anew or cut off")
+        elif now.same_until is not None and now.same_until < until:
+            lacking.append(f"{where} has other records from offset {now.same_until} on, counted up to {until}")
     return lacking
 
 

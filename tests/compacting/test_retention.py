@@ -9,7 +9,7 @@ from compacting.count_log import CountLogReader
 from compacting.errors import RefusedError
 from tests.compacting.running import TERMS, assert_books_are_whole, assert_exact, run
 from tests.compacting.stream import START, Event, Stream, expected, in_postgres, random_events
-from tests.postgres import Database
+from tests.postgres import Database, execute
 
 pytestmark = pytest.mark.postgres
 
@@ -50,6 +50,7 @@ def test_old_arrivals_go_and_hours_and_days_stay(database: Database, stream: Str
 
 def test_retention_waits_for_the_slower_new_generation(database: Database, stream: Stream) -> None:
     other = Stream(stream.counts, generation=2)
+    execute(database.admin, "insert into generation (generation) values (2)")
     for day in range(5):
         for each in (stream, other):
             now = START + timedelta(days=day)

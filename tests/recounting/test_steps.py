@@ -1,5 +1,6 @@
 """A recount in Postgres: registered once, switched in one transaction, never with less than before."""
 
+import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,8 +11,9 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from compacting.errors import RefusedError
 from contract.job import JobFailedError
-from recounting.steps import Wanted, begin, plan, progress, switch
-from recounting.topic import Held
+from contract.topic_log import LogEnd
+from recounting.steps import Wanted, begin, counted, plan, progress, switch
+from recounting.topic import Counted, Held
 from tests.compacting.running import TERMS, assert_exact, run
 from tests.compacting.stream import START, Stream, random_events
 from tests.postgres import Database, execute
@@ -105,6 +107,7 @@ def test_a_recount_is_under_way_whatever_the_topic_has_lost_since(
             {0: Held(7, 99, SINCE), 1: Held(0, 1, SINCE)},
             r"posts\[1\] ends at offset 1, counted up to [0-9]+: it was",
         ),
+        ({0: Held(7, 99, SINCE, 8), 1: Held(0, 99, SINCE)}, r"posts\[0\] has other records from offset 8 on, counted"),
         ({0: Held(7, 99, SINCE)}, r"posts\[1\] does not exist"),
     ],
 )
@@ -116,6 +119,18 @@ def test_a_topic_that_lacks_what_was_counted_is_refused_with_the_way_out(
         with pytest.raises(JobFailedError, match=rf"no longer has all that generation 1 counted: {why}.*--of-less"):
             step(connection, USUAL, topic)
     assert execute(database.reader, "select count(*) from generation") == [(1,)]
+
+
+def test_what_was_counted_is_known_by_topic_id_and_leader_epochs(
+    database: Database, connection: Connection, stream: Stream
+) -> None:
+    assert counted(connection) == Counted("", {})
+    count(database, stream, batches=1)
+    assert counted(connection) == Counted("", {each: LogEnd(end, None) for each, end in stream.until.items()})
+    ranges = [{"partition": 0, "until_offset": 9, "leader_epoch": 4}]
+    manifest = json.dumps({"topic_id": "abc", "offset_ranges": ranges})
+    execute(database.admin, "update batch_ledger set manifest = %s", manifest)
+    assert counted(connection) == Counted("abc", {0: LogEnd(9, 4)})
 
 
 def test_less_becomes_current_only_where_a_person_has_said_so(
