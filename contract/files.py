@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 ASIDE_SUFFIX = ".tmp"  # what a crash leaves behind is `.NAME.….tmp` beside the file
+LEFTOVER_AFTER_S = 3600.0
 POLL_INTERVAL_S = 0.05
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -47,6 +48,14 @@ def write_atomically(path: Path, content: bytes | str, *, durably: bool = False,
         raise
     if durably:
         fsync_directory(path.parent)
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Removes what killed writers left aside in a folder: secrets among it. Younger ones may be being written."""
+    for path in directory.glob(f".*{ASIDE_SUFFIX}"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > LEFTOVER_AFTER_S:
+                path.unlink()
 
 
 def make_directory(directory: Path, mode: int = 0o777) -> None:

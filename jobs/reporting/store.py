@@ -6,7 +6,7 @@ from pathlib import Path
 
 from psycopg2.extensions import connection
 
-from contract.files import make_directory, write_atomically
+from contract.files import make_directory, remove_leftovers, write_atomically
 from contract.job_requests import ReportRequest
 from reporting.day_rows import LedgerPosition
 from reporting.load import read
@@ -49,4 +49,5 @@ def record(db: connection, request: ReportRequest, position: LedgerPosition, *, 
 def write_file(path: Path, content: bytes) -> None:
     """Writes aside, then renames: a reader finds the old file or the new one, never a part."""
     make_directory(path.parent)
+    remove_leftovers(path.parent)
     write_atomically(path, content, durably=True, mode=0o644)

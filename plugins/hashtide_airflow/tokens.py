@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
 from contract import names
-from contract.files import write_atomically
+from contract.files import remove_leftovers, write_atomically
 from contract.source_address import SourceAddress
 from contract.sources import SOURCES
 from hashtide_airflow import settings
@@ -143,5 +143,6 @@ def write_secret(name: str, text: str) -> str:
     path = FOLDER / name
     for folder in (FOLDER, path.parent):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    remove_leftovers(path.parent)
     write_atomically(path, text, mode=0o400)
     return str(path)

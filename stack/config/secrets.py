@@ -6,7 +6,7 @@ import secrets as random_source
 from collections.abc import Callable
 from pathlib import Path
 
-from contract.files import write_atomically
+from contract.files import remove_leftovers, write_atomically
 from stack.config.state_directory import StateDirectory
 
 ADMIN_USER = "admin"
@@ -91,4 +91,5 @@ class Secrets:
 
 def write_private(path: Path, text: str) -> None:
     """Writes a file that only its owner can read, atomically."""
+    remove_leftovers(path.parent)
     write_atomically(path, text, durably=True, mode=0o600)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.files import FileLock, LockHeld, write_atomically
+from contract.files import FileLock, LockHeld, remove_leftovers, write_atomically
 
 
 def mode_of(path: Path) -> int:
@@ -129,3 +129,13 @@ def test_a_lock_whose_line_can_not_be_read_is_held_by_somebody_unknown(tmp_path:
 def test_a_lock_makes_its_folder(tmp_path: Path) -> None:
     with FileLock(tmp_path / "deep" / "er" / "l"):
         assert (tmp_path / "deep" / "er" / "l").exists()
+
+
+def test_what_a_killed_writer_left_aside_is_removed_once_nobody_can_be_writing_it(tmp_path: Path) -> None:
+    for name in (".token.0123abcd.tmp", ".token.4567abcd.tmp", "token", "other.tmp"):
+        (tmp_path / name).write_text("secret")
+    hours_ago = time.time() - 7200
+    for name in (".token.0123abcd.tmp", "token", "other.tmp"):
+        os.utime(tmp_path / name, (hours_ago, hours_ago))
+    remove_leftovers(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".token.4567abcd.tmp", "other.tmp", "token"]

@@ -1,5 +1,6 @@
 """Files and revisions."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -31,3 +32,11 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_aside(
         write_file(target, b"new")
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_a_killed_writer_left_aside_is_removed_at_the_next_write(tmp_path: Path) -> None:
+    left = tmp_path / ".other.0123abcd.tmp"
+    left.write_text("half")
+    os.utime(left, (0, 0))
+    write_file(tmp_path / "name", b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["name"]

@@ -1,6 +1,7 @@
 """Secrets: made once, at random, for their owner only."""
 
 import base64
+import os
 import stat
 from pathlib import Path
 
@@ -49,3 +50,11 @@ def test_a_private_file_is_private_from_the_start_even_over_one_that_was_not(tmp
     assert path.read_text() == "new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_a_killed_writer_left_aside_is_removed_at_the_next_write(tmp_path: Path) -> None:
+    left = tmp_path / ".other.0123abcd.tmp"
+    left.write_text("half")
+    os.utime(left, (0, 0))
+    write_private(tmp_path / "name", "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["name"]
