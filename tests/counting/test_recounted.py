@@ -37,7 +37,7 @@ class Step:
     def __call__(self, name: str, generation: int = 0) -> "subprocess.CompletedProcess[str]":
         options = ["--generation", str(generation)] if generation else self._kafka
         command = [sys.executable, str(RECOUNT), name, *options]
-        return subprocess.run(command, env=self._env, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(command, env=self._env, capture_output=True, text=True, timeout=300, check=False)
 
     def result(self, name: str, generation: int = 0) -> dict[str, object]:
         done = self(name, generation)
@@ -63,9 +63,9 @@ def test_after_a_poisoned_clock_a_recount_is_exact_and_reports_see_it_in_one_ste
     spark: SparkSession, tmp_path: Path, broker: Broker, database: Database
 ) -> None:
     topic = broker.create_topic("recounted", 2)
-    fill(broker, topic, 3_000)
+    fill(broker, topic, 600)
     job, step = Job(tmp_path, broker, topic), Step(database, broker, topic)
-    told = settings(tmp_path, broker, topic, max_records_per_batch=900, retweets="own")
+    told = settings(tmp_path, broker, topic, max_records_per_batch=250, retweets="own")
     plan_with_clock(spark, job, told, 1, 3 * HOUR_MS, all_clocks=True)
     with pytest.raises(RowsDropped):
         run(spark, told, never)
@@ -73,8 +73,8 @@ def test_after_a_poisoned_clock_a_recount_is_exact_and_reports_see_it_in_one_ste
 
     assert step.result("plan")["records"] == len(broker.read(topic))
     assert step.result("begin") == step.result("begin") == {"generation": 2, "previous": 1}
-    fill(broker, topic, 500, seed=5)  # the topic grows meanwhile
-    run(spark, settings(tmp_path, broker, topic, generation=2, max_records_per_batch=1_500), never)
+    fill(broker, topic, 100, seed=5)  # the topic grows meanwhile
+    run(spark, settings(tmp_path, broker, topic, generation=2, max_records_per_batch=1_000), never)
     assert not step.result("progress", 2)["done"]
     refused = step("switch", 2)
     assert refused.returncode == 1
