@@ -182,6 +182,11 @@ def test_an_older_generation_never_becomes_current_again(
     switch(connection, 2)
     with pytest.raises(JobFailedError, match="generation 1 was not begun by a recount after generation 2"):
         switch(connection, 1)
+    begin(connection, USUAL, held(stream))
+    count(database, Stream(stream.counts, generation=3))
+    switch(connection, 3)
+    with pytest.raises(JobFailedError, match="generation 2 was not begun by a recount after generation 3"):
+        switch(connection, 2)
 
 
 @pytest.mark.parametrize(("generation", "why"), [(7, "was never begun"), (1, "is over, reports read 2")])
