@@ -20,9 +20,8 @@ from pathlib import Path
 
 from tests.brokers import Broker
 from tests.flow.inputs import REPOSITORY
-from tests.powercut.cuts import differences
 from tests.powercut.loop_device import LoopDevice
-from tests.powercut.runs import TopicRecord
+from tests.powercut.topic import TopicRecord, differences
 
 TOPIC = "posts"
 LINES_PER_S = 400
@@ -38,7 +37,7 @@ def main() -> int:
     chance = random.Random(given.seed)  # noqa: S311
     jars = Path(os.environ["HASHTIDE_PARTS"]) / "jars" / "kafka"
     with tempfile.TemporaryDirectory(prefix="hashtide-cuts-") as name:
-        lines = [b'{"id_str":"%d","text":"#a %s"}' % (n, b"x" * (n % 211)) for n in range(given.cuts * 5000)]
+        lines = [b'{"id_str":"%d","text":"#a %s"}' % (n, b"x" * (n % 211)) for n in range(given.cuts * 2000 + 500)]
         source = Path(name) / "lines"
         source.write_bytes(b"".join(line + b"\n" for line in lines))
         device = LoopDevice(Path(name) / "disk.img", Path(name) / "disk", megabytes=2000)
@@ -50,7 +49,7 @@ def main() -> int:
             broker.create_topic(TOPIC, partitions=1)
             for number in range(1, given.cuts + 1):
                 collector = collect(device.root, source, broker)
-                time.sleep(chance.uniform(3, 12))
+                wait_for(acked(device.root) + chance.randint(100, 2000), device.root)
                 device.cut()
                 collector.wait()
                 broker.process = None
@@ -67,6 +66,21 @@ def main() -> int:
         f"{given.cuts} cuts, {len(lines)} lines, {len(records)} records, {state['status']}: {wrong or 'ok'}\n"
     )
     return int(bool(wrong) or state["status"] != "finished")
+
+
+def acked(root: Path) -> int:
+    """How many records the collector knows to be acknowledged."""
+    path = root / "spool" / "acked.json"
+    return int(json.loads(path.read_bytes())["records"]) if path.exists() else 0
+
+
+def wait_for(records: int, root: Path) -> None:
+    """Until so many are acknowledged. Raises TimeoutError."""
+    deadline_s = time.monotonic() + END_WITHIN_S
+    while acked(root) < records:
+        if time.monotonic() > deadline_s:
+            raise TimeoutError(f"{acked(root)} records are acknowledged, not {records}")
+        time.sleep(0.02)
 
 
 def collect(root: Path, source: Path, broker: Broker) -> subprocess.Popen[bytes]:

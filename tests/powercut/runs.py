@@ -18,14 +18,11 @@ from collecting.publish.producer import Headers, OnDelivery, ProducerSettings, T
 from collecting.source_api import Item, Line, Source
 from collecting.spool import spool
 from contract.topic_log import Ends, LogEnd, TopicLog
+from tests.powercut.topic import TopicRecord
 
 CLUSTER = "cluster-1"
 SENT, ACKED = "sent", "acked"
 Note = Callable[[str, object], None]
-
-
-class TopicRecord(tuple[bytes, bytes]):
-    """A record's key and value."""
 
 
 @dataclass

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.powercut.cuts import Cut, after, cuts, differences, memory_folder, recorded, sent_needlessly
+from tests.powercut.cuts import Cut, after, cuts, memory_folder, recorded, sent_needlessly
 from tests.powercut.disk import Disk, FileSystem, Outside, Rename
 from tests.powercut.recording import Recording
 from tests.powercut.runs import SENT, FakeTopic, LiveLines, Run
+from tests.powercut.topic import differences
 
 # So many points of each run are tried, drawn by a fixed seed; `HASHTIDE_CUTS=all`: each (many minutes).
 POINTS = os.environ.get("HASHTIDE_CUTS", "6")
