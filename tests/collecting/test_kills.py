@@ -59,7 +59,7 @@ def test_killed_fifty_times_in_a_replay_of_100_000_posts_it_is_exact(tmp_path: P
         # By progress, so that it comes to fifty on any machine: at most 1,700 of the 100,000 lines a life.
         until_bytes = progress.spooled_bytes + chance.randint(50, 1_700) * line_bytes
         acked, until_acked = progress.acked_records, progress.acked_records + chance.randint(1, 1_500)
-        with started(f"file:{path},pace=2500", spool, broker.bootstrap_servers, topic) as one:
+        with started(f"file:{path},pace=1000", spool, broker.bootstrap_servers, topic) as one:
             deadline_s = time.monotonic() + WITHIN_S
             while progress.spooled_bytes < until_bytes and progress.acked_records < until_acked:
                 assert one.poll() is None, f"it ended by itself: {state_in(spool)}"
