@@ -37,7 +37,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cuts", type=int, default=3)
     parser.add_argument("--posts", type=int, default=20_000)
-    parser.add_argument("--pace", type=int, default=100, help="lines per second: how long there is something to cut")
+    parser.add_argument("--pace", type=int, default=40, help="lines per second: how long there is something to cut")
     parser.add_argument("--seed", type=int, default=1, help="of the moments of the cuts")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
@@ -47,7 +47,7 @@ def main() -> int:
         stack = RunningStack(device.root / "home")
         source = ("--source", f"file:{lines},pace={given.pace}")
         try:
-            cut_in_the_middle(stack, device, source, given.cuts, random.Random(given.seed))  # noqa: S311
+            cuts = cut_in_the_middle(stack, device, source, given, random.Random(given.seed))  # noqa: S311
             last = up(stack, source, "--until-done")
             records = stack.records()
             expected = recount(records)
@@ -56,21 +56,25 @@ def main() -> int:
             wrong += map(str, sums_that_differ(stack))
         finally:
             stack.run("down")
-    sys.stdout.write(f"{given.cuts} cuts, {given.posts} posts, {again} sent again, {len(wrong)} differences\n")
+    sys.stdout.write(f"{cuts} cuts, {given.posts} posts, {again} sent again, {len(wrong)} differences\n")
     sys.stdout.writelines(f"{each}\n" for each in wrong[:40])
     return int(bool(wrong or last.returncode))
 
 
 def cut_in_the_middle(
-    stack: RunningStack, device: LoopDevice, source: tuple[str, ...], cuts: int, chance: random.Random
-) -> None:
-    """Starts the stack and cuts the power at some moment while it counts, so many times."""
-    for number in range(1, cuts + 1):
+    stack: RunningStack, device: LoopDevice, source: tuple[str, ...], given: argparse.Namespace, chance: random.Random
+) -> int:
+    """Starts the stack and cuts the power at some moment while it counts, so many times; returns how many came."""
+    wanted: int = given.cuts
+    for number in range(1, wanted + 1):
         up(stack, source)
-        wait_until_it_counts(stack)
+        if not wait_until_it_counts(stack, given.posts):
+            log.warning("everything was counted before cut %d: a slower --pace leaves more time", number)
+            return number - 1
         time.sleep(chance.uniform(0, SETTLING_S))
-        log.info("cut %d with %s batches in Postgres", number, batches(stack))
+        log.info("cut %d with %s batches and records in Postgres", number, counted(stack))
         device.cut()
+    return wanted
 
 
 def up(stack: RunningStack, source: tuple[str, ...], *more: str) -> subprocess.CompletedProcess[str]:
@@ -83,23 +87,27 @@ def up(stack: RunningStack, source: tuple[str, ...], *more: str) -> subprocess.C
     return done
 
 
-def wait_until_it_counts(stack: RunningStack, within_s: float = 1500.0) -> None:
-    """Until the ledger in Postgres has a batch more.
+def wait_until_it_counts(stack: RunningStack, posts: int, within_s: float = 1500.0) -> bool:
+    """Waits until the ledger in Postgres has a batch more; False where it has all records already.
 
     Raises:
         AssertionError: nothing was counted in time.
     """
-    deadline_s, before = time.monotonic() + within_s, batches(stack)
-    while (found := batches(stack)) is None or before is None or found <= before:
+    deadline_s, before = time.monotonic() + within_s, counted(stack)
+    while (found := counted(stack)) is None or before is None or found[0] <= before[0]:
+        if found is not None and found[1] >= posts:
+            return False
         before = found if before is None else before
         assert time.monotonic() < deadline_s, f"nothing was counted in {within_s:.0f} s"
         time.sleep(1)
+    return True
 
 
-def batches(stack: RunningStack) -> int | None:
-    """How many the ledger has; None while Postgres doesn't answer."""
+def counted(stack: RunningStack) -> tuple[int, int] | None:
+    """How many batches and records the ledger has; None while Postgres doesn't answer."""
     with suppress(Exception):
-        return int(stack.query("select count(*) from batch_ledger")[0][0])
+        ((batches, records),) = stack.query("select count(*), coalesce(sum(records), 0) from batch_ledger")
+        return int(batches), int(records)
     return None
 
 
