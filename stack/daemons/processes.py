@@ -1,5 +1,6 @@
 """The running processes of the stack on one machine: those of supervisord, Airflow and YARN."""
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,6 +18,9 @@ from stack.daemons.supervision import Process, Supervisor
 from stack.observe.lags import measure_lags
 from stack.observe.status import ServiceStatus, Status
 
+DRIVER_SETTLES_S = 60.0  # by then it counts, or has said why it does not
+_DRIVER_ERROR = re.compile(r" ERROR count: (.+)")
+
 
 def gather(deployment: Deployment, generation: int) -> Status:
     """Probes everything in parallel; takes a few seconds at most, however much is down."""
@@ -28,7 +32,23 @@ def gather(deployment: Deployment, generation: int) -> Status:
         services = [pool.submit(_service, deployment, each, processes, tally) for each in services_of(deployment)]
         others = pool.submit(_unsupervised, deployment.home)
         found = [each.result() for each in services] + others.result()
-        return Status(str(deployment.home.root), deployment.endpoints.airflow_url, found, lags.result())
+        measured = replace(lags.result(), count_error=driver_error(deployment.home, time.time()))
+        return Status(str(deployment.home.root), deployment.endpoints.airflow_url, found, measured)
+
+
+def driver_error(home: StateDirectory, now_s: float) -> str | None:
+    """Why the streaming job's driver ended, one line; None if the newest one works, or ended well.
+
+    YARN starts a driver that failed again at once: while the new one says nothing yet, the one before is asked.
+    """
+    drivers = sorted(home.data.glob("nm-logs/application_*/container_*_000001/stdout"))
+    for log in reversed(drivers[-2:]):
+        lines = log.read_text(errors="replace").splitlines()
+        if lines and (said := _DRIVER_ERROR.search(lines[-1])):
+            return said[1]
+        if now_s - log.parent.stat().st_mtime > DRIVER_SETTLES_S:
+            return None
+    return None
 
 
 def _service(

@@ -20,8 +20,10 @@ class Lags:
     Attributes:
         source: address of the source that the collector reads, None before it has started.
         collector: its status.
+        collect_error: why it failed, or why nothing is sent or read at the moment; None while all is well.
         collect_lag_records: lines in the spool that Kafka has not acknowledged.
         stream: state of the newest application, such as RUNNING; `none` where YARN knows none.
+        count_error: why its driver ended, if it has just ended with an error; None also where its log is not here.
         count_lag_records: records of the topic that are in no committed batch.
         compact_lag_batches: committed batches that are not compacted.
         last_batch_id, last_batch_at: the newest committed batch and its processing time.
@@ -32,8 +34,10 @@ class Lags:
 
     source: str | None = None
     collector: str | None = None
+    collect_error: str | None = None
     collect_lag_records: int | None = None
     stream: str | None = None
+    count_error: str | None = None
     count_lag_records: int | None = None
     compact_lag_batches: int | None = None
     last_batch_id: int | None = None
@@ -56,6 +60,7 @@ def measure_lags(endpoints: Endpoints, generation: int) -> Lags:
     return Lags(
         source=shown_source(now.collector) if now.collector else None,
         collector=now.collector.status if now.collector else None,
+        collect_error=now.collector.error if now.collector else None,
         collect_lag_records=now.collector.lag_records if now.collector else None,
         stream=_stream(now),
         count_lag_records=count_lag(stages.end_offsets(), now.newest_batch, manifest),

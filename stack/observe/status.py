@@ -90,7 +90,10 @@ def as_json(status: Status) -> str:
 
 def as_table(status: Status, now: datetime | None = None) -> RenderableType:
     """Returns the status for people."""
-    return Group(_services_table(status), Text(), _stages_table(status.lags, now or datetime.now(UTC)))
+    errors = (("collect", status.lags.collect_error), ("count", status.lags.count_error))
+    said = [Text(f"{stage}: {error}", style="red") for stage, error in errors if error]
+    stages = _stages_table(status.lags, now or datetime.now(UTC))
+    return Group(_services_table(status), Text(), stages, *([Text(), *said] if said else []))
 
 
 def _services_table(status: Status) -> Table:

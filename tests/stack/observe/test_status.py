@@ -53,6 +53,12 @@ def test_the_table_shows_each_process_and_each_stage() -> None:
     assert "report 2026-01-30, revision 2, 11 h ago" in lines
 
 
+def test_what_holds_a_stage_up_is_said_below_the_stages() -> None:
+    lags = replace(LAGS, collect_error="the topic was made anew", count_error="posts[0]@80: the topic has lost records")
+    lines = _text(_status(KAFKA, lags=lags)).splitlines()
+    assert lines[-2:] == ["collect: the topic was made anew", "count: posts[0]@80: the topic has lost records"]
+
+
 def test_what_cant_be_seen_is_said_to_be_unknown() -> None:
     lines = _text(_status(DEAD, lags=Lags())).splitlines()
     assert "collect unknown unknown –" in lines
