@@ -24,7 +24,7 @@ MOST = 100
 """Times the cost of REFERENCE that a code point may cost: 0.1 µs here, so a line of 2 MB takes 20 s at the worst."""
 LONG, SHORT = 64_000, 8_000
 GROWS = 3  # times the cost of a code point of a short text: quadratic would be 8
-SHARES = 20
+SHARES = 40
 
 LETTERS = ["a", "é", "я", "字", "か", "カ", "한", "ไ", "ש", "क", "ﷺ", "1", "１"]
 UNSEEN = ["\u0301", "\u200d", "\ufe0f", "\u202e", "\0", " ", "\n", "\u3000"]
